@@ -1,0 +1,98 @@
+//! The catalogue (video-service).
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// Who may see a video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Its owner and admins.
+    #[default]
+    Private,
+    /// Whoever knows its id.
+    Unlisted,
+    /// Everybody; it is in the feed.
+    Public,
+}
+
+/// Where a video is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Announced; its bytes are not all there.
+    Uploading,
+    /// Its bytes are there.
+    Ready,
+    /// Its bytes are there and are no video that can be played.
+    Unplayable,
+    /// In the trash.
+    Deleted,
+}
+
+/// What a file is as a video.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    /// The container's short name, such as `mp4`.
+    pub container: String,
+    /// Length in milliseconds.
+    pub duration_ms: u64,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// RFC 6381 name of the video codec.
+    pub video_codec: Option<String>,
+    /// RFC 6381 name of the audio codec.
+    pub audio_codec: Option<String>,
+    /// Bits per second over the whole file.
+    pub bitrate: u64,
+}
+
+/// Where to go from a video.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// The video itself.
+    #[serde(rename = "self")]
+    pub this: String,
+    /// Its bytes.
+    pub content: String,
+}
+
+/// A video in the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Video {
+    /// Time-ordered and opaque.
+    pub id: String,
+    /// The owner's user id.
+    pub owner: String,
+    /// The name that it was uploaded under.
+    pub filename: String,
+    /// The file name until somebody changes it.
+    pub title: String,
+    /// Free text.
+    pub description: String,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Where it is in its life.
+    pub status: Status,
+    /// Bytes.
+    pub size: u64,
+    /// The media type that its upload declared.
+    pub content_type: String,
+    /// What it is as a video; `null` until that is known.
+    pub media: Option<Media>,
+    /// How often it was played.
+    pub views: u64,
+    /// When it was uploaded.
+    pub created_at: Timestamp,
+    /// When its description last changed.
+    pub updated_at: Timestamp,
+    /// When it was moved to the trash.
+    pub deleted_at: Option<Timestamp>,
+    /// Where to go from here.
+    pub links: Links,
+}

@@ -1,0 +1,88 @@
+use bytes::Bytes;
+use http::Method;
+use http::header::CONTENT_TYPE;
+use spinreel_platform::{Clock, HttpClient, Random};
+
+use crate::client::Client;
+use crate::encode::Query;
+use crate::error::Error;
+use crate::object::{NewObject, Object, random_hex};
+use crate::request;
+
+impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
+    /// Writes an object whose bytes are all there, in one request
+    /// (<https://cloud.google.com/storage/docs/uploading-objects#uploading-an-object>, `uploadType=multipart`).
+    ///
+    /// `crc32c` is the checksum of the bytes as they were when they came in. The bucket compares it with what reaches
+    /// it, and its answer is compared again.
+    ///
+    /// # Errors
+    /// [`Error::PreconditionFailed`] if the object is not in the state that [`NewObject::if_generation_match`]
+    /// demands, and nothing was changed; [`Error::Refused`] with status 400 if `crc32c` does not belong to the bytes
+    /// that arrived; [`Error::Corrupt`] if what was stored differs all the same. After an error that
+    /// [is temporary](Error::is_temporary) the object may exist.
+    pub async fn insert(
+        &self,
+        object: &NewObject,
+        body: Vec<Bytes>,
+        crc32c: u32,
+    ) -> Result<Object, Error> {
+        let object = object.prepared(&self.random)?;
+        let size = request::length(&body);
+        let query = Query::default()
+            .with("uploadType", "multipart")
+            .with_some("ifGenerationMatch", object.if_generation_match);
+        let uri = self.endpoint.uploads(&query);
+        // 128 random bits do not occur in the bytes, whoever chose them.
+        let boundary = random_hex(&self.random);
+        let content_type = format!("multipart/related; boundary={boundary}");
+        let headers = [(CONTENT_TYPE, content_type.as_str())];
+        let body = related(&boundary, &object, body, crc32c)?;
+
+        let mut retries = self.retries();
+        let mut repeated = false;
+        loop {
+            // Cloning the pieces copies no bytes.
+            let attempt = request::build(Method::POST, &uri, &headers, body.clone())?;
+            let written = match self.send(attempt).await {
+                Ok(response) => request::object(response).await,
+                Err(error) => Err(error),
+            };
+            match written {
+                Ok(written) => return self.verified(&object.name, written, size, crc32c).await,
+                Err(refused @ Error::PreconditionFailed) if repeated => {
+                    return self.adopt(&object, size, crc32c, refused).await;
+                }
+                Err(error) if object.if_generation_match.is_none() => return Err(error),
+                Err(error) => retries.pause(error).await?,
+            }
+            repeated = true;
+        }
+    }
+}
+
+/// A `multipart/related` body (RFC 2387): the JSON resource, then the bytes.
+fn related(
+    boundary: &str,
+    object: &NewObject,
+    media: Vec<Bytes>,
+    crc32c: u32,
+) -> Result<Vec<Bytes>, Error> {
+    let mut head = format!("--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n")
+        .into_bytes();
+    head.extend(object.to_json(Some(crc32c))?);
+    head.extend(
+        format!(
+            "\r\n--{boundary}\r\nContent-Type: {}\r\n\r\n",
+            object.content_type
+        )
+        .into_bytes(),
+    );
+    let mut pieces = vec![Bytes::from(head)];
+    pieces.extend(media);
+    pieces.push(Bytes::from(format!("\r\n--{boundary}--\r\n")));
+    Ok(pieces)
+}
+
+#[cfg(test)]
+mod tests;

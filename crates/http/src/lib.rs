@@ -1,0 +1,17 @@
+#![forbid(unsafe_code)]
+//! HTTP as Spinreel's contract uses it, without a server or a client.
+//!
+//! # Layout
+//! - [`problem`]: errors (RFC 9457) as named constructors, so that a handler reads like prose.
+//! - [`pattern`]: paths with `:name` segments.
+//! - [`query`]: query strings, limits and cursors of lists.
+//! - [`range`]: single byte ranges (RFC 9110, section 14).
+//! - [`request_id`]: which request ids of clients are taken over.
+
+pub mod pattern;
+pub mod problem;
+pub mod query;
+pub mod range;
+pub mod request_id;
+
+pub use problem::{FieldError, Problem};

@@ -1,0 +1,42 @@
+#![forbid(unsafe_code)]
+//! State for services on a key-value store whose only atomic operation is `increment`.
+//!
+//! Spin's providers agree on little (compare-and-swap is broken on most of them), so every invariant here rests on
+//! `increment` alone:
+//!
+//! - [`Counter`]: a sum that many writers move, with [`reserve`](Counter::reserve) against a limit.
+//! - [`claim`]: one winner among many.
+//! - [`Cell`]: a typed value with one writer at a time.
+//! - [`Slots`]: numbered cells; numbers are never given twice.
+//! - [`Journal`]: an append-only list whose old stretches are sealed, 64 entries to a key.
+
+mod cell;
+mod claim;
+mod counter;
+mod journal;
+mod slots;
+
+pub use cell::Cell;
+pub use claim::claim;
+pub use counter::{Counter, Reserved};
+pub use journal::{JOURNAL_SCAN, Journal, JournalPage, Look, SEAL_AFTER_MS, SEGMENT, Timed};
+pub use slots::Slots;
+
+use spinreel_platform::StoreError;
+use thiserror::Error;
+
+/// Why the ledger could not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LedgerError {
+    /// The store failed; the effect of a write is uncertain.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A key holds something that this version did not write.
+    #[error("the value of {key} cannot be read: {reason}")]
+    Corrupt {
+        /// The key.
+        key: String,
+        /// What is wrong with its value.
+        reason: String,
+    },
+}

@@ -1,0 +1,131 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+
+use futures::future::LocalBoxFuture;
+use spinreel_http::Problem;
+use spinreel_platform::Random;
+use uuid::Uuid;
+
+use crate::log::Log;
+use crate::outbound::WasiHttp;
+use crate::peer::Peer;
+use crate::serve::Service;
+use crate::settings::Settings;
+use crate::store::WasiStore;
+use crate::world::{WasiClock, WasiRandom};
+use spinreel_platform::Clock;
+
+/// A request's surroundings.
+pub struct Context {
+    /// The service that runs.
+    pub service: &'static Service,
+    /// The id of the request, in every log line and in calls to other services.
+    pub request_id: String,
+    /// The component's variables.
+    pub settings: Settings,
+    /// The request's log.
+    pub log: Log,
+    /// The service's own store.
+    pub store: WasiStore,
+    /// Requests to anybody.
+    pub http: WasiHttp,
+    /// The wall clock.
+    pub clock: WasiClock,
+    /// Unpredictable bytes.
+    pub random: WasiRandom,
+    after: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
+}
+
+impl Context {
+    pub(crate) fn new(
+        service: &'static Service,
+        request_id: String,
+        settings: Settings,
+        store: WasiStore,
+    ) -> Self {
+        Self {
+            service,
+            log: Log::new(service.id, request_id.clone()),
+            request_id,
+            settings,
+            store,
+            http: WasiHttp,
+            clock: WasiClock,
+            random: WasiRandom,
+            after: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// Does something when the answer has been sent: work that the client need not wait for.
+    pub fn after_answer(&self, work: impl Future<Output = ()> + 'static) {
+        self.after.borrow_mut().push(Box::pin(work));
+    }
+
+    pub(crate) fn take_after(&self) -> Vec<LocalBoxFuture<'static, ()>> {
+        std::mem::take(&mut self.after.borrow_mut())
+    }
+
+    /// A new time-ordered id (UUID version 7, RFC 9562).
+    pub fn new_id(&self) -> String {
+        new_id()
+    }
+
+    /// user-service.
+    pub fn users(&self) -> Peer<'_> {
+        Peer::new(self, "user-service", "user_service_url")
+    }
+
+    /// video-service.
+    pub fn videos(&self) -> Peer<'_> {
+        Peer::new(self, "video-service", "video_service_url")
+    }
+
+    /// storage-service.
+    pub fn storage(&self) -> Peer<'_> {
+        Peer::new(self, "storage-service", "storage_service_url")
+    }
+
+    /// usage-service.
+    pub fn usage(&self) -> Peer<'_> {
+        Peer::new(self, "usage-service", "usage_service_url")
+    }
+
+    /// logging-service.
+    pub fn logging(&self) -> Peer<'_> {
+        Peer::new(self, "logging-service", "logging_service_url")
+    }
+
+    /// Writes a problem's internal reason to the log: once, here, where it becomes an answer.
+    pub(crate) fn log_problem(&self, problem: &Problem) {
+        let fields = serde_json::json!({
+            "problem.code": problem.code,
+            "http.status": problem.status.as_u16(),
+        });
+        let reason = problem.internal.as_deref().unwrap_or(&problem.detail);
+        if problem.status.is_server_error() {
+            self.log.error("request.failed", reason, fields);
+        } else if problem.internal.is_some() {
+            self.log.info("request.refused", reason, fields);
+        }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("service", &self.service.id)
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn new_id() -> String {
+    let mut random = [0; 10];
+    WasiRandom.fill(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(WasiClock.now_ms(), &random)
+        .into_uuid()
+        .as_hyphenated()
+        .encode_lower(&mut Uuid::encode_buffer())
+        .to_owned()
+}

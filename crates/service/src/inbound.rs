@@ -1,0 +1,219 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::de::DeserializeOwned;
+use spin_sdk::http::IncomingRequest;
+use spinreel_http::query::Query;
+use spinreel_http::{FieldError, Problem};
+use spinreel_platform::{Clock, ReadBody, TransportError, collect};
+use wasi::io::streams::InputStream;
+
+use crate::outbound::read_stream;
+use crate::world::WasiClock;
+
+/// The largest JSON body that a route takes unless it says otherwise, in bytes.
+pub const JSON_LIMIT: usize = 64 * 1024;
+
+/// A request, its body still arriving.
+#[derive(Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, not decoded.
+    pub path: String,
+    /// The query, decoded.
+    pub query: Query,
+    /// The headers as the client (and, after it, the host) sent them.
+    pub headers: HeaderMap,
+    body: Option<RequestBody>,
+}
+
+impl Request {
+    /// A second handle on the body, to read what the handler leaves of it. `None` where the client waits to be told
+    /// to send it (`Expect: 100-continue`).
+    pub(crate) fn rest_of_body(&self) -> Option<RequestBody> {
+        if self.headers.contains_key(http::header::EXPECT) {
+            return None;
+        }
+        self.body.as_ref().map(RequestBody::share)
+    }
+
+    pub(crate) fn from_wasi(request: IncomingRequest) -> Self {
+        let method =
+            Method::from_bytes(request.method().to_string().as_bytes()).unwrap_or_default();
+        let target = request.path_with_query().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let mut headers = HeaderMap::new();
+        for (name, value) in request.headers().entries() {
+            if let (Ok(name), Ok(value)) = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_bytes(&value),
+            ) {
+                headers.append(name, value);
+            }
+        }
+        Self {
+            method,
+            path: path.to_owned(),
+            query: Query::parse(query),
+            headers,
+            body: RequestBody::of(request),
+        }
+    }
+
+    /// A header's value, where it is text.
+    pub fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// `Content-Length`, where the client sent one.
+    pub fn content_length(&self) -> Option<u64> {
+        self.header(http::header::CONTENT_LENGTH)?.parse().ok()
+    }
+
+    /// The address of the client, as the host saw it; `None` in a call from another service.
+    pub fn client_address(&self) -> Option<&str> {
+        // A client can send this header too; the host adds its own after the client's.
+        let last = self.headers.get_all("spin-client-addr").iter().next_back()?;
+        let (address, _port) = last.to_str().ok()?.rsplit_once(':')?;
+        (address != "0.0.0.0").then_some(address)
+    }
+
+    /// The body, for reading piece by piece; once.
+    pub fn take_body(&mut self) -> Result<RequestBody, Problem> {
+        self.body
+            .take()
+            .ok_or_else(|| Problem::internal("the request's body was taken twice"))
+    }
+
+    /// The whole body as bytes, at most `limit` of them.
+    pub async fn bytes(&mut self, limit: usize) -> Result<Vec<u8>, Problem> {
+        if self.content_length().is_some_and(|length| length > limit as u64) {
+            return Err(Problem::body_too_large(limit));
+        }
+        match collect(&mut self.take_body()?, limit).await {
+            Ok(bytes) => Ok(bytes),
+            Err(TransportError::TooLong { limit }) => Err(Problem::body_too_large(limit)),
+            Err(error) => Err(Problem::malformed("The body ended early.").because(error)),
+        }
+    }
+
+    /// The body as JSON, at most [`JSON_LIMIT`] bytes.
+    ///
+    /// Text that is no JSON is 400; JSON of another shape is 422 and names the member.
+    pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
+        let bytes = self.bytes(JSON_LIMIT).await?;
+        parse_json(&bytes)
+    }
+}
+
+/// Reads JSON as [`Request::json`] does.
+pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let value: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|error| Problem::malformed_json().because(error))?;
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.into_inner().to_string();
+        // A missing member's name is in the message only.
+        let field = match message.strip_prefix("missing field `") {
+            Some(rest) => rest.split('`').next().unwrap_or_default().to_owned(),
+            None => path,
+        };
+        Problem::invalid(vec![FieldError::new(field, message)])
+    })
+}
+
+/// The body of a request, still arriving.
+#[derive(Debug)]
+pub struct RequestBody(Rc<Arriving>);
+
+/// The fields are dropped in their order: a stream is a child of its body.
+#[derive(Debug)]
+struct Arriving {
+    stream: InputStream,
+    ended: Cell<bool>,
+    _body: spin_sdk::wit::wasi::http0_2_0::types::IncomingBody,
+    _request: IncomingRequest,
+}
+
+impl RequestBody {
+    fn of(request: IncomingRequest) -> Option<Self> {
+        let body = request.consume().ok()?;
+        let stream = body.stream().ok()?;
+        Some(Self(Rc::new(Arriving {
+            stream,
+            ended: Cell::new(false),
+            _body: body,
+            _request: request,
+        })))
+    }
+
+    fn share(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+
+    /// Reads on to the end, or to a limit in bytes and milliseconds, and forgets what comes.
+    pub(crate) async fn drain(mut self, limit: u64, limit_ms: u64) {
+        let began_ms = WasiClock.now_ms();
+        let mut drained = 0;
+        while !self.0.ended.get()
+            && drained < limit
+            && WasiClock.now_ms().saturating_sub(began_ms) < limit_ms
+        {
+            match self.read().await {
+                Ok(Some(piece)) => drained += piece.len() as u64,
+                Ok(None) | Err(_) => break,
+            }
+        }
+    }
+}
+
+impl ReadBody for RequestBody {
+    async fn read(&mut self) -> Result<Option<Bytes>, TransportError> {
+        if self.0.ended.get() {
+            return Ok(None);
+        }
+        let piece = read_stream(&self.0.stream).await;
+        if !matches!(piece, Ok(Some(_))) {
+            self.0.ended.set(true);
+        }
+        piece
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Shape {
+        #[expect(dead_code, reason = "only its type matters")]
+        name: String,
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_400() {
+        let problem = parse_json::<Shape>(b"{\"name\"").unwrap_err();
+        assert_eq!((problem.status.as_u16(), problem.code), (400, "malformed_json"));
+    }
+
+    #[test]
+    fn json_of_another_shape_is_422_and_names_the_member() {
+        for body in ["{\"name\": 5}", "{}", "{\"name\": null}"] {
+            let problem = parse_json::<Shape>(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.status.as_u16(), 422, "{body}");
+            assert_eq!(problem.errors[0].field, "name", "{body}");
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused() {
+        let body = "[".repeat(100_000);
+        assert_eq!(parse_json::<Shape>(body.as_bytes()).unwrap_err().code, "malformed_json");
+    }
+}

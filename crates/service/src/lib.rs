@@ -1,0 +1,53 @@
+#![deny(unsafe_code)]
+//! The thin shell between a service's domain logic and WASI.
+//!
+//! A service is a table of [`Route`]s. The shell finds the route, checks what its [`Access`] demands (a route
+//! is closed unless it says that it is open), runs the handler, writes the answer, and after the answer hands the
+//! request's log lines to logging-service.
+//!
+//! # Layout
+//! - [`serve`] and [`Service`]: a request from its arrival to its last log line.
+//! - [`Route`], [`Access`], [`Call`]: what a handler is and what it gets.
+//! - [`Response`], [`Body`], [`Relay`]: what it answers; bodies of other services are spliced through by the host.
+//! - [`Context`]: the request's surroundings: store, HTTP client, settings, log, peers.
+//! - [`Settings`]: the component's variables, checked before the first line of a handler runs.
+//! - [`Peer`]: calls to other services, with a service token and the request's id.
+
+mod access;
+mod bindings;
+mod context;
+mod cors;
+mod health;
+mod inbound;
+mod log;
+mod outbound;
+mod peer;
+mod respond;
+mod route;
+mod serve;
+mod settings;
+mod store;
+mod wait;
+mod world;
+
+pub use access::{Access, Caller};
+pub use context::Context;
+pub use health::{application_health, probe_store, service_health};
+pub use inbound::{JSON_LIMIT, Request, RequestBody};
+pub use log::Log;
+pub use outbound::{ResponseBody, WasiHttp};
+pub use peer::{Peer, PeerError};
+pub use respond::{Body, Relay, Response, Transfer, empty, json};
+pub use route::{Call, Handler, Outcome, Route, Style};
+pub use serve::{AppendLogs, KeySource, LogSink, Service, VERSION, serve};
+pub use settings::{Kind, Settings, Variable};
+pub use store::WasiStore;
+pub use world::{WasiClock, WasiRandom};
+
+/// Shorthand for a route's handler: wraps an `async fn(Call) -> Outcome`.
+#[macro_export]
+macro_rules! handler {
+    ($function:path) => {
+        |call| ::std::boxed::Box::pin($function(call))
+    };
+}

@@ -1,0 +1,214 @@
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use spinreel_platform::{HttpClient, ReadBody, Timeouts, TransportError};
+use wasi::http::outgoing_handler;
+use wasi::http::types::{
+    ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+    RequestOptions, Scheme,
+};
+use wasi::io::streams::{InputStream, OutputStream, StreamError};
+
+use crate::wait::ready;
+
+const NS_PER_MS: u64 = 1_000_000;
+/// What one read asks for, in bytes.
+const READ_SIZE: u64 = 64 * 1024;
+
+/// Requests over the host's `wasi:http/outgoing-handler`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WasiHttp;
+
+impl HttpClient for WasiHttp {
+    type Body = ResponseBody;
+
+    async fn send(
+        &self,
+        request: Request<Vec<Bytes>>,
+    ) -> Result<Response<ResponseBody>, TransportError> {
+        let (parts, pieces) = request.into_parts();
+        let timeouts = parts.extensions.get().copied().unwrap_or_default();
+        let outgoing = outgoing_request(&parts, &pieces)?;
+        let body = outgoing
+            .body()
+            .map_err(|()| broken("the request has no body"))?;
+        let response = outgoing_handler::handle(outgoing, Some(options(timeouts)))
+            .map_err(|error| transport_error(&error))?;
+        write_body(body, &pieces).await;
+        let response = loop {
+            match response.get() {
+                Some(Ok(result)) => break result.map_err(|error| transport_error(&error))?,
+                Some(Err(())) => return Err(broken("the response was taken twice")),
+                None => ready(response.subscribe()).await,
+            }
+        };
+        incoming_response(response)
+    }
+}
+
+fn outgoing_request(
+    parts: &http::request::Parts,
+    pieces: &[Bytes],
+) -> Result<OutgoingRequest, TransportError> {
+    let headers = Fields::new();
+    for (name, value) in &parts.headers {
+        headers
+            .append(&name.to_string(), &value.as_bytes().to_vec())
+            .map_err(|error| broken(&error.to_string()))?;
+    }
+    let length: usize = pieces.iter().map(Bytes::len).sum();
+    if length > 0 || !matches!(parts.method, http::Method::GET | http::Method::HEAD) {
+        headers
+            .set(
+                &http::header::CONTENT_LENGTH.to_string(),
+                &[length.to_string().into_bytes()],
+            )
+            .map_err(|error| broken(&error.to_string()))?;
+    }
+    let outgoing = OutgoingRequest::new(headers);
+    let scheme = match parts.uri.scheme_str() {
+        Some("https") => Scheme::Https,
+        _ => Scheme::Http,
+    };
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let path = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+    outgoing
+        .set_method(&method(&parts.method))
+        .and_then(|()| outgoing.set_scheme(Some(&scheme)))
+        .and_then(|()| outgoing.set_authority(authority))
+        .and_then(|()| outgoing.set_path_with_query(path))
+        .map_err(|()| broken("the request's address is not valid"))?;
+    Ok(outgoing)
+}
+
+fn method(method: &http::Method) -> Method {
+    match method.as_str() {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "DELETE" => Method::Delete,
+        "PATCH" => Method::Patch,
+        other => Method::Other(other.to_owned()),
+    }
+}
+
+fn options(timeouts: Timeouts) -> RequestOptions {
+    let options = RequestOptions::new();
+    // A host that supports no such option keeps its own timeouts.
+    let _ = options.set_connect_timeout(Some(timeouts.connect_ms * NS_PER_MS));
+    let _ = options.set_first_byte_timeout(Some(timeouts.first_byte_ms * NS_PER_MS));
+    let _ = options.set_between_bytes_timeout(Some(timeouts.between_bytes_ms * NS_PER_MS));
+    options
+}
+
+/// Writes the pieces; where the peer stops listening, its response (or the lack of one) says why.
+async fn write_body(body: OutgoingBody, pieces: &[Bytes]) {
+    let Ok(stream) = body.write() else { return };
+    for piece in pieces {
+        if write_all(&stream, piece).await.is_err() {
+            return;
+        }
+    }
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+}
+
+/// Writes all bytes, waiting for room where there is none.
+pub(crate) async fn write_all(stream: &OutputStream, bytes: &[u8]) -> Result<(), StreamError> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let room = stream.check_write()? as usize;
+        if room == 0 {
+            ready(stream.subscribe()).await;
+            continue;
+        }
+        let (now, later) = rest.split_at(room.min(rest.len()));
+        stream.write(now)?;
+        rest = later;
+    }
+    Ok(())
+}
+
+fn incoming_response(response: IncomingResponse) -> Result<Response<ResponseBody>, TransportError> {
+    let mut converted = Response::builder().status(
+        StatusCode::from_u16(response.status()).map_err(|error| broken(&error.to_string()))?,
+    );
+    for (name, value) in response.headers().entries() {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(&value),
+        ) {
+            converted = converted.header(name, value);
+        }
+    }
+    let body = response
+        .consume()
+        .map_err(|()| broken("the response has no body"))?;
+    let stream = body
+        .stream()
+        .map_err(|()| broken("the response has no body"))?;
+    converted
+        .body(ResponseBody {
+            stream,
+            _body: body,
+            _response: response,
+        })
+        .map_err(|error| broken(&error.to_string()))
+}
+
+/// The body of a response, still arriving.
+///
+/// The fields are dropped in their order: a stream is a child of its body.
+#[derive(Debug)]
+pub struct ResponseBody {
+    stream: InputStream,
+    _body: IncomingBody,
+    // Dropping the response cancels the request where the host has not sent all of it.
+    _response: IncomingResponse,
+}
+
+impl ResponseBody {
+    pub(crate) fn stream(&self) -> &InputStream {
+        &self.stream
+    }
+}
+
+impl ReadBody for ResponseBody {
+    async fn read(&mut self) -> Result<Option<Bytes>, TransportError> {
+        read_stream(&self.stream).await
+    }
+}
+
+/// The next bytes of a stream, `None` at its end.
+pub(crate) async fn read_stream(stream: &InputStream) -> Result<Option<Bytes>, TransportError> {
+    loop {
+        match stream.read(READ_SIZE) {
+            Ok(bytes) if bytes.is_empty() => ready(stream.subscribe()).await,
+            Ok(bytes) => return Ok(Some(Bytes::from(bytes))),
+            Err(StreamError::Closed) => return Ok(None),
+            Err(StreamError::LastOperationFailed(error)) => {
+                return Err(match wasi::http::types::http_error_code(&error) {
+                    Some(code) => transport_error(&code),
+                    None => broken(&error.to_debug_string()),
+                });
+            }
+        }
+    }
+}
+
+fn transport_error(code: &ErrorCode) -> TransportError {
+    match code {
+        ErrorCode::HttpRequestDenied
+        | ErrorCode::DestinationIpProhibited => TransportError::Denied,
+        ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout
+        | ErrorCode::DnsTimeout => TransportError::Timeout,
+        other => broken(&format!("{other:?}")),
+    }
+}
+
+fn broken(reason: &str) -> TransportError {
+    TransportError::Connection(reason.to_owned())
+}

@@ -1,0 +1,183 @@
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use spinreel_http::Problem;
+use spinreel_identity::{ServiceSecret, sign_service};
+use spinreel_api::health::ServiceHealth;
+use spinreel_platform::{Clock, HttpClient, Timeouts, TransportError, collect};
+use thiserror::Error;
+
+use crate::context::Context;
+use crate::outbound::{ResponseBody, WasiHttp};
+use crate::world::WasiClock;
+
+/// The largest JSON answer that is taken from another service, in bytes.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// How long a health check waits for a service, in milliseconds.
+const HEALTH_TIMEOUT_MS: u64 = 3_000;
+
+/// Another service.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer<'a> {
+    context: &'a Context,
+    id: &'static str,
+    origin_variable: &'static str,
+}
+
+/// Why a call to another service came to nothing.
+#[derive(Debug, Error)]
+pub enum PeerError {
+    /// No answer.
+    #[error("{service} cannot be reached: {source}")]
+    Transport {
+        /// The service that was asked.
+        service: &'static str,
+        /// What went wrong.
+        source: TransportError,
+    },
+    /// An answer that is no success.
+    #[error("{service} answered {status} {code}")]
+    Refused {
+        /// The service that was asked.
+        service: &'static str,
+        /// The answer's status.
+        status: StatusCode,
+        /// The code of its problem document; empty where it has none.
+        code: String,
+    },
+    /// The request could not be made or the answer not be read.
+    #[error("the exchange with {service} failed: {reason}")]
+    Malformed {
+        /// The service that was asked.
+        service: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+impl From<PeerError> for Problem {
+    fn from(error: PeerError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl<'a> Peer<'a> {
+    pub(crate) fn new(context: &'a Context, id: &'static str, origin_variable: &'static str) -> Self {
+        Self {
+            context,
+            id,
+            origin_variable,
+        }
+    }
+
+    /// Asks for the service's own health; `None` where it does not answer in time.
+    pub(crate) async fn health(&self, path: &str) -> Option<ServiceHealth> {
+        let mut request = self.request(Method::GET, path).ok()?;
+        request.extensions_mut().insert(Timeouts {
+            connect_ms: HEALTH_TIMEOUT_MS,
+            first_byte_ms: HEALTH_TIMEOUT_MS,
+            between_bytes_ms: HEALTH_TIMEOUT_MS,
+        });
+        let mut response = self.send(request).await.ok()?;
+        let answer = collect(response.body_mut(), ANSWER_LIMIT).await.ok()?;
+        serde_json::from_slice(&answer).ok()
+    }
+
+    /// Sends JSON and reads the answer's JSON; an answer without a body reads as `null`.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, PeerError> {
+        let bytes = serde_json::to_vec(body).map_err(|error| self.malformed(&error))?;
+        let mut request = self.request(method, path)?;
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *request.body_mut() = vec![Bytes::from(bytes)];
+        let mut response = self.send(request).await?;
+        let answer = collect(response.body_mut(), ANSWER_LIMIT)
+            .await
+            .map_err(|source| self.transport(source))?;
+        if !response.status().is_success() {
+            return Err(self.refused(response.status(), &answer));
+        }
+        let json = if answer.is_empty() { b"null" } else { answer.as_slice() };
+        serde_json::from_slice(json).map_err(|error| self.malformed(&error))
+    }
+
+    /// Asks for something whose answer is no JSON, or is streamed; any status is an answer.
+    pub async fn fetch(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(http::HeaderName, &str)],
+    ) -> Result<Response<ResponseBody>, PeerError> {
+        let mut request = self.request(method, path)?;
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).map_err(|error| self.malformed(&error))?;
+            request.headers_mut().insert(name, value);
+        }
+        self.send(request).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<Request<Vec<Bytes>>, PeerError> {
+        let settings = &self.context.settings;
+        let secret = ServiceSecret::new(settings.text("service_secret"))
+            .map_err(|error| self.malformed(&error))?;
+        let token = sign_service(
+            &secret,
+            self.context.service.id,
+            self.id,
+            WasiClock.now_ms() / 1_000,
+        );
+        let origin = settings.text(self.origin_variable);
+        Request::builder()
+            .method(method)
+            .uri(format!("{origin}{path}"))
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .header("x-request-id", &self.context.request_id)
+            .body(Vec::new())
+            .map_err(|error| self.malformed(&error))
+    }
+
+    async fn send(
+        &self,
+        request: Request<Vec<Bytes>>,
+    ) -> Result<Response<ResponseBody>, PeerError> {
+        WasiHttp
+            .send(request)
+            .await
+            .map_err(|source| self.transport(source))
+    }
+
+    fn transport(&self, source: TransportError) -> PeerError {
+        PeerError::Transport {
+            service: self.id,
+            source,
+        }
+    }
+
+    fn malformed(&self, reason: &impl ToString) -> PeerError {
+        PeerError::Malformed {
+            service: self.id,
+            reason: reason.to_string(),
+        }
+    }
+
+    fn refused(&self, status: StatusCode, answer: &[u8]) -> PeerError {
+        let code = serde_json::from_slice::<serde_json::Value>(answer)
+            .ok()
+            .and_then(|problem| problem.get("code")?.as_str().map(str::to_owned))
+            .unwrap_or_default();
+        PeerError::Refused {
+            service: self.id,
+            status,
+            code,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+use std::fmt;
+
+use futures::future::LocalBoxFuture;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
+use serde::Serialize;
+use spin_sdk::http::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use spinreel_http::Problem;
+use wasi::io::streams::StreamError;
+
+use crate::outbound::{ResponseBody, write_all};
+
+/// What one splice asks the host to move, in bytes.
+const SPLICE_SIZE: u64 = 1024 * 1024;
+
+/// An answer.
+pub type Response = http::Response<Body>;
+
+/// An answer's body.
+#[derive(Debug)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// The body of another service's response, moved by the host without passing through the guest.
+    Relay(Relay),
+}
+
+/// A body that comes from another service's response.
+pub struct Relay {
+    source: ResponseBody,
+    finished: Option<Finished>,
+}
+
+type Finished = Box<dyn FnOnce(Transfer) -> LocalBoxFuture<'static, ()>>;
+
+/// How a [`Relay`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transfer {
+    /// The bytes that the client's connection took.
+    pub bytes: u64,
+    /// Whether that was all of them.
+    pub complete: bool,
+}
+
+impl Relay {
+    /// Passes `source` on.
+    pub fn new(source: ResponseBody) -> Self {
+        Self {
+            source,
+            finished: None,
+        }
+    }
+
+    /// Runs `finished` after the last byte, or after the client went away.
+    #[must_use]
+    pub fn on_finish(
+        mut self,
+        finished: impl FnOnce(Transfer) -> LocalBoxFuture<'static, ()> + 'static,
+    ) -> Self {
+        self.finished = Some(Box::new(finished));
+        self
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").finish_non_exhaustive()
+    }
+}
+
+/// An answer in JSON.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, Problem> {
+    let bytes = serde_json::to_vec(value).map_err(Problem::internal)?;
+    let mut response = Response::new(Body::Bytes(bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response
+}
+
+/// Sends an answer to its end and returns the bytes of its body that were sent.
+pub(crate) async fn send(response: Response, method: &Method, out: ResponseOutparam) -> u64 {
+    let (mut parts, body) = response.into_parts();
+    if let Body::Bytes(bytes) = &body
+        && !parts.headers.contains_key(CONTENT_LENGTH)
+    {
+        parts.headers.insert(CONTENT_LENGTH, bytes.len().into());
+    }
+    if matches!(body, Body::Empty) && *method != Method::HEAD && !bodiless(parts.status) {
+        parts.headers.insert(CONTENT_LENGTH, 0.into());
+    }
+    let headers = Fields::new();
+    for (name, value) in &parts.headers {
+        // The host refuses names that are its own affair, such as `connection`.
+        let _ = headers.append(name.as_ref(), value.as_bytes());
+    }
+    let outgoing = OutgoingResponse::new(headers);
+    // A status of the http crate is always one of HTTP.
+    let _ = outgoing.set_status_code(parts.status.as_u16());
+    let Ok(outgoing_body) = outgoing.body() else {
+        return 0;
+    };
+    out.set(outgoing);
+    match body {
+        _ if *method == Method::HEAD => {
+            finish(outgoing_body);
+            0
+        }
+        Body::Empty => {
+            finish(outgoing_body);
+            0
+        }
+        Body::Bytes(bytes) => {
+            let sent = match outgoing_body.write() {
+                Ok(stream) => write_all(&stream, &bytes).await.is_ok(),
+                Err(()) => false,
+            };
+            finish(outgoing_body);
+            if sent { bytes.len() as u64 } else { 0 }
+        }
+        Body::Relay(relay) => send_relay(relay, outgoing_body).await,
+    }
+}
+
+fn bodiless(status: StatusCode) -> bool {
+    status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
+}
+
+async fn send_relay(relay: Relay, outgoing_body: OutgoingBody) -> u64 {
+    let mut transfer = Transfer {
+        bytes: 0,
+        complete: false,
+    };
+    if let Ok(stream) = outgoing_body.write() {
+        loop {
+            match stream.blocking_splice(relay.source.stream(), SPLICE_SIZE) {
+                Ok(moved) => transfer.bytes += moved,
+                // Either side may have closed; only the source's end is a whole body.
+                Err(StreamError::Closed) => {
+                    transfer.complete = stream.check_write().is_ok();
+                    break;
+                }
+                Err(StreamError::LastOperationFailed(_)) => break,
+            }
+        }
+    }
+    if transfer.complete {
+        finish(outgoing_body);
+    } else {
+        // Dropped without an end, so that the client sees a cut body and not a short one.
+        drop(outgoing_body);
+    }
+    drop(relay.source);
+    if let Some(finished) = relay.finished {
+        finished(transfer).await;
+    }
+    transfer.bytes
+}
+
+fn finish(body: OutgoingBody) {
+    // Fails where the client is gone, or did not want a body (HEAD).
+    let _ = OutgoingBody::finish(body, None);
+}

@@ -1,0 +1,192 @@
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+use http::Method;
+use spinreel_http::Problem;
+use spinreel_http::pattern::{self, Parameters};
+
+use crate::access::{Access, Caller};
+use crate::context::Context;
+use crate::inbound::Request;
+use crate::respond::Response;
+
+/// What a handler comes to.
+pub type Outcome = Result<Response, Problem>;
+
+/// A handler; make one of an `async fn(Call) -> Outcome` with [`handler!`](crate::handler).
+pub type Handler = fn(Call) -> LocalBoxFuture<'static, Outcome>;
+
+/// A request that passed its route's [`Access`].
+#[derive(Debug)]
+pub struct Call {
+    /// The request's surroundings.
+    pub context: Rc<Context>,
+    /// The request.
+    pub request: Request,
+    /// Who makes it.
+    pub caller: Caller,
+    /// The values of the path's `:name` segments.
+    pub parameters: Parameters,
+}
+
+/// How a route's errors look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// `application/problem+json`.
+    Problem,
+    /// The seed's `{"error": "…"}`.
+    Seed,
+}
+
+/// A method and a path, who may call it, and what then happens.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    pub(crate) method: Verb,
+    pub(crate) pattern: &'static str,
+    pub(crate) access: Access,
+    pub(crate) style: Style,
+    pub(crate) handler: Handler,
+}
+
+/// The methods that routes use; `http::Method` cannot stand in a table that is made at compile time and copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// A GET route answers HEAD too (RFC 9110, section 9.3.2).
+    fn takes(self, method: &Method) -> bool {
+        method.as_str() == self.as_str() || (self == Self::Get && *method == Method::HEAD)
+    }
+}
+
+impl Route {
+    const fn new(method: Verb, pattern: &'static str, access: Access, handler: Handler) -> Self {
+        Self {
+            method,
+            pattern,
+            access,
+            style: Style::Problem,
+            handler,
+        }
+    }
+
+    /// GET and HEAD.
+    pub const fn get(pattern: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new(Verb::Get, pattern, access, handler)
+    }
+
+    /// POST.
+    pub const fn post(pattern: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new(Verb::Post, pattern, access, handler)
+    }
+
+    /// PUT.
+    pub const fn put(pattern: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new(Verb::Put, pattern, access, handler)
+    }
+
+    /// PATCH.
+    pub const fn patch(pattern: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new(Verb::Patch, pattern, access, handler)
+    }
+
+    /// DELETE.
+    pub const fn delete(pattern: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new(Verb::Delete, pattern, access, handler)
+    }
+
+    /// Errors in the seed's style.
+    #[must_use]
+    pub const fn seed(mut self) -> Self {
+        self.style = Style::Seed;
+        self
+    }
+}
+
+/// What a table has for a method and a path.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    Route(&'a Route, Parameters),
+    /// The path exists; these are its methods, and its style.
+    WrongMethod(Vec<&'static str>, Style),
+    Nothing,
+}
+
+/// Finds the first route of the table that fits: put literal paths before those with `:name` segments.
+pub(crate) fn find<'a>(routes: &'a [Route], method: &Method, path: &str) -> Found<'a> {
+    let mut methods = Vec::new();
+    let mut style = Style::Problem;
+    for route in routes {
+        if let Some(parameters) = pattern::matches(route.pattern, path) {
+            if route.method.takes(method) {
+                return Found::Route(route, parameters);
+            }
+            if !methods.contains(&route.method.as_str()) {
+                methods.push(route.method.as_str());
+            }
+            if route.method == Verb::Get {
+                methods.push("HEAD");
+            }
+            style = route.style;
+        }
+    }
+    if methods.is_empty() {
+        Found::Nothing
+    } else {
+        Found::WrongMethod(methods, style)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn nothing(_: Call) -> Outcome {
+        Err(Problem::not_found())
+    }
+
+    const TABLE: &[Route] = &[
+        Route::get("/v1/users/me", Access::User, crate::handler!(nothing)),
+        Route::delete("/v1/users/me", Access::User, crate::handler!(nothing)),
+        Route::get("/v1/users/:id", Access::User, crate::handler!(nothing)),
+    ];
+
+    #[test]
+    fn the_first_fitting_route_is_found_and_head_is_get() {
+        for method in [Method::GET, Method::HEAD] {
+            let Found::Route(route, _) = find(TABLE, &method, "/v1/users/me") else {
+                panic!("no route");
+            };
+            assert_eq!(route.pattern, "/v1/users/me");
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_names_the_right_ones() {
+        let Found::WrongMethod(methods, _) = find(TABLE, &Method::PUT, "/v1/users/x") else {
+            panic!("found");
+        };
+        assert_eq!(methods, ["GET", "HEAD"]);
+    }
+
+    #[test]
+    fn an_unknown_path_is_nothing() {
+        assert!(matches!(find(TABLE, &Method::GET, "/v1/user"), Found::Nothing));
+    }
+}

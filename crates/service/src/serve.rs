@@ -1,0 +1,268 @@
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use serde_json::json;
+use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use spinreel_api::logs::{Level, LogEntry};
+use spinreel_http::{Problem, problem, request_id};
+use spinreel_identity::Jwks;
+use spinreel_ledger::Counter;
+use spinreel_platform::{Clock, StoreError};
+
+use crate::access::{Access, authenticate};
+use crate::context::{Context, new_id};
+use crate::cors;
+use crate::inbound::Request;
+use crate::respond::{Body, Response, send};
+use crate::route::{Call, Found, Outcome, Route, Style, find};
+use crate::settings::{Settings, Variable};
+use crate::store::WasiStore;
+use crate::world::WasiClock;
+
+/// The application's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How much of a body is read on after an early answer, in bytes.
+const DRAIN_LIMIT: u64 = 64 * 1024 * 1024;
+/// How long a body is read on after an early answer, in milliseconds.
+const DRAIN_MS: u64 = 30_000;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A service: what [`serve`] needs to know of it.
+#[derive(Debug)]
+pub struct Service {
+    /// The component's id.
+    pub id: &'static str,
+    /// The label of its store.
+    pub store: &'static str,
+    /// What its keys begin with.
+    pub prefix: &'static str,
+    /// The variables that it reads.
+    pub variables: &'static [Variable],
+    /// Its routes: literal paths before those with `:name` segments.
+    pub routes: &'static [Route],
+    /// Where the keys of access tokens come from.
+    pub keys: KeySource,
+    /// Where its log lines go.
+    pub logs: LogSink,
+}
+
+/// Where the keys of access tokens come from.
+#[derive(Debug, Clone, Copy)]
+pub enum KeySource {
+    /// user-service's JWKS.
+    UserService,
+    /// The service's own store: this is user-service.
+    Own(for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Jwks, Problem>>),
+}
+
+/// Where log lines go.
+#[derive(Debug, Clone, Copy)]
+pub enum LogSink {
+    /// logging-service.
+    LoggingService,
+    /// The service's own store: this is logging-service.
+    Own(AppendLogs),
+}
+
+/// Appends lines to the service's own log.
+pub type AppendLogs =
+    for<'a> fn(&'a Context, Vec<LogEntry>) -> LocalBoxFuture<'a, Result<(), Problem>>;
+
+/// Handles a request from its arrival to its last log line.
+pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: ResponseOutparam) {
+    let began_ms = WasiClock.now_ms();
+    let request = Request::from_wasi(incoming);
+    let method = request.method.clone();
+    let settings = Settings::load(service.variables.iter().copied(), |name| {
+        spin_sdk::variables::get(name).ok()
+    });
+    let request_id = match request.header(&X_REQUEST_ID) {
+        Some(id) if request_id::is_sane(id) => id.to_owned(),
+        _ => new_id(),
+    };
+    let store = match WasiStore::open(service.store) {
+        Ok(store) => store,
+        Err(error) => {
+            return refuse_without_store(service, &request_id, &error, &method, out).await;
+        }
+    };
+    let context = Rc::new(Context::new(service, request_id, settings, store));
+    let origin = cors::allowed_origin(&context.settings, &request);
+    let rest_of_body = request.rest_of_body();
+    let (pattern, mut response) = answer(&context, request, origin.is_some()).await;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(origin) = origin {
+        cors::expose(headers, origin);
+    }
+    let status = response.status();
+    let sent = send(response, &method, out).await;
+    if let Some(body) = rest_of_body {
+        // A client that is still sending hears the answer only if somebody listens on: a connection that is closed
+        // with bytes unread is reset.
+        body.drain(DRAIN_LIMIT, DRAIN_MS).await;
+    }
+    for work in context.take_after() {
+        work.await;
+    }
+    if let Some(pattern) = pattern {
+        let latency_ms = context.clock.now_ms().saturating_sub(began_ms);
+        let fields = json!({
+            "http.method": method.as_str(),
+            "http.route": pattern,
+            "http.status": status.as_u16(),
+            "http.response_bytes": sent,
+            "latency_ms": latency_ms,
+        });
+        let level = if status.is_server_error() { Level::Warn } else { Level::Info };
+        let message = format!("{method} {pattern} answered {}", status.as_u16());
+        context.log.line(level, "request", message, fields);
+    }
+    ship_logs(&context).await;
+}
+
+/// The route's pattern (`None` where its requests are not worth a line) and the answer.
+async fn answer(
+    context: &Rc<Context>,
+    request: Request,
+    cross_origin: bool,
+) -> (Option<&'static str>, Response) {
+    let routes = context.service.routes;
+    match find(routes, &request.method, &request.path) {
+        Found::Nothing => (Some("(none)"), render(context, Style::Problem, Problem::not_found())),
+        Found::WrongMethod(methods, style) => {
+            let allow = methods.join(", ");
+            if request.method == Method::OPTIONS && cross_origin {
+                return (None, cors::preflight(&allow));
+            }
+            (None, render(context, style, Problem::method_not_allowed(&allow)))
+        }
+        Found::Route(route, parameters) => {
+            let outcome = run(context, route, request, parameters).await;
+            let response = outcome.unwrap_or_else(|problem| render(context, route.style, problem));
+            (worth_a_line(route).then_some(route.pattern), response)
+        }
+    }
+}
+
+/// Health checks and the intake of logs would fill the log with themselves.
+fn worth_a_line(route: &Route) -> bool {
+    let intake = route.pattern == "/v1/logs" && route.access == Access::Service;
+    !intake && !route.pattern.ends_with("/health")
+}
+
+async fn run(
+    context: &Rc<Context>,
+    route: &Route,
+    request: Request,
+    parameters: spinreel_http::pattern::Parameters,
+) -> Outcome {
+    let wrong = context.settings.wrong();
+    // Health says which variables are wrong, so it must get that far.
+    if !wrong.is_empty() && !route.pattern.ends_with("/health") {
+        let names = wrong.join(", ");
+        return Err(Problem::internal(format!("variables with wrong values: {names}")));
+    }
+    let caller = authenticate(context, route.access, &request).await?;
+    let call = Call {
+        context: Rc::clone(context),
+        request,
+        caller,
+        parameters,
+    };
+    (route.handler)(call).await
+}
+
+fn render(context: &Context, style: Style, problem: Problem) -> Response {
+    context.log_problem(&problem);
+    problem_response(style, problem, &context.request_id)
+}
+
+fn problem_response(style: Style, problem: Problem, request_id: &str) -> Response {
+    let (body, content_type) = match style {
+        Style::Problem => (problem.body(request_id), problem::CONTENT_TYPE),
+        Style::Seed => {
+            let error = match problem.status {
+                StatusCode::UNAUTHORIZED => "Unauthorized",
+                _ => &problem.detail,
+            };
+            (json!({ "error": error }).to_string().into_bytes(), "application/json")
+        }
+    };
+    let mut response = Response::new(Body::Bytes(body));
+    *response.status_mut() = problem.status;
+    let headers = response.headers_mut();
+    headers.extend(problem.headers);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn refuse_without_store(
+    service: &Service,
+    request_id: &str,
+    error: &StoreError,
+    method: &Method,
+    out: ResponseOutparam,
+) {
+    eprintln!("{request_id} {}: {error}", service.id);
+    let problem = Problem::unavailable(error);
+    send(problem_response(Style::Problem, problem, request_id), method, out).await;
+}
+
+/// Hands the request's lines over in one batch. Where that fails, their number is kept and told with the next batch
+/// that gets through.
+async fn ship_logs(context: &Context) {
+    let mut lines = context.log.take();
+    if lines.is_empty() || !context.settings.wrong().is_empty() {
+        return;
+    }
+    let lost = Counter::new(format!("{}lost_logs", context.service.prefix));
+    let lost_before = take_lost(context, &lost).await;
+    if lost_before > 0 {
+        context.log.warn(
+            "logs.lost",
+            format!("{lost_before} log lines could not be delivered"),
+            json!({ "count": lost_before }),
+        );
+        lines.extend(context.log.take());
+    }
+    let undelivered = lost_before + lines.len() as i64;
+    let shipped = match context.service.logs {
+        LogSink::Own(append) => append(context, lines).await.map_err(|problem| problem.detail),
+        LogSink::LoggingService => context
+            .logging()
+            .call::<serde_json::Value>(Method::POST, "/v1/logs", &lines)
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string()),
+    };
+    if let Err(reason) = shipped {
+        eprintln!("{} logs.lost: {reason}", context.request_id);
+        // Nobody is left to tell if even this fails.
+        let _ = lost.add(&context.store, undelivered).await;
+    }
+}
+
+/// Takes over the number of lines lost so far; of two that want it at once, one gets it.
+async fn take_lost(context: &Context, lost: &Counter) -> i64 {
+    let count = lost.get(&context.store).await.unwrap_or(0);
+    if count <= 0 {
+        return 0;
+    }
+    match lost.add(&context.store, -count).await {
+        Ok(rest) if rest >= 0 => count,
+        Ok(_) => {
+            let _ = lost.add(&context.store, count).await;
+            0
+        }
+        Err(_) => 0,
+    }
+}

@@ -1,0 +1,127 @@
+use std::collections::BTreeMap;
+
+/// What a variable's value must look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A whole number that is not negative and fits into 63 bits.
+    Number,
+    /// A secret of at least 32 characters.
+    Secret,
+    /// `http://host[:port]` or `https://host[:port]`, without a path.
+    Origin,
+    /// Either of these words.
+    OneOf(&'static [&'static str]),
+}
+
+/// A variable that a component reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name in the manifest.
+    pub name: &'static str,
+    /// What its value must look like.
+    pub kind: Kind,
+}
+
+impl Variable {
+    /// A variable and its kind.
+    pub const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind }
+    }
+}
+
+/// The component's variables. Each has a value of its [`Kind`]; the others are listed as wrong.
+#[derive(Debug, Default)]
+pub struct Settings {
+    values: BTreeMap<&'static str, String>,
+    wrong: Vec<String>,
+}
+
+impl Settings {
+    /// Reads all of them with `get`, which gives `None` where the host knows none.
+    pub fn load(
+        variables: impl IntoIterator<Item = Variable>,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let mut settings = Self::default();
+        for variable in variables {
+            match get(variable.name) {
+                Some(value) if fits(variable.kind, &value) => {
+                    settings.values.insert(variable.name, value);
+                }
+                _ => settings.wrong.push(variable.name.to_owned()),
+            }
+        }
+        settings
+    }
+
+    /// Names of variables whose values are wrong.
+    pub fn wrong(&self) -> &[String] {
+        &self.wrong
+    }
+
+    /// A variable's text; empty where the component does not declare it.
+    pub fn text(&self, name: &str) -> &str {
+        self.values.get(name).map_or("", String::as_str)
+    }
+
+    /// A [`Kind::Number`]; 0 where the component does not declare it.
+    pub fn number(&self, name: &str) -> i64 {
+        self.text(name).parse().unwrap_or(0)
+    }
+}
+
+fn fits(kind: Kind, value: &str) -> bool {
+    match kind {
+        Kind::Text => true,
+        Kind::Number => value.parse::<i64>().is_ok_and(|number| number >= 0),
+        Kind::Secret => value.chars().count() >= 32,
+        Kind::Origin => value.parse::<http::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some_and(|host| !host.is_empty())
+                && uri.path() == "/"
+                && uri.query().is_none()
+                && !value.ends_with('/')
+        }),
+        Kind::OneOf(words) => words.contains(&value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_held_to_their_kinds() {
+        for (kind, good, bad) in [
+            (Kind::Number, &["0", "52428800"][..], &["", "-1", "5 MB", "9223372036854775808"][..]),
+            (Kind::Secret, &["0123456789abcdef0123456789abcdef"], &["", "short"]),
+            (
+                Kind::Origin,
+                &["http://a.spin.internal", "https://storage.googleapis.com", "http://127.0.0.1:9000"],
+                &["", "a.b", "ftp://a", "http://a/path", "http://a/", "http://a?b"],
+            ),
+            (Kind::OneOf(&["proxy", "redirect"]), &["proxy"], &["", "Proxy"]),
+        ] {
+            for value in good {
+                assert!(fits(kind, value), "{kind:?} {value}");
+            }
+            for value in bad {
+                assert!(!fits(kind, value), "{kind:?} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_and_reads_as_nothing() {
+        let variables = [
+            Variable::new("limit", Kind::Number),
+            Variable::new("name", Kind::Text),
+        ];
+        let settings = Settings::load(variables, |name| Some(format!("a {name}")));
+        assert_eq!(settings.wrong(), ["limit"]);
+        assert_eq!(settings.number("limit"), 0);
+        assert_eq!(settings.text("name"), "a name");
+    }
+}

@@ -1,0 +1,51 @@
+use spinreel_platform::{Store, StoreError};
+
+use crate::bindings::wasi::keyvalue::{atomics, batch, store};
+
+/// A key-value store of the host.
+#[derive(Debug)]
+pub struct WasiStore {
+    bucket: store::Bucket,
+}
+
+impl WasiStore {
+    /// Opens the store that the manifest allows the component under `label`.
+    pub fn open(label: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            bucket: store::open(label).map_err(convert)?,
+        })
+    }
+}
+
+impl Store for WasiStore {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.bucket.get(key).map_err(convert)
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.bucket.set(key, value).map_err(convert)
+    }
+
+    async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        batch::set_many(&self.bucket, pairs).map_err(convert)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.bucket.delete(key).map_err(convert)
+    }
+
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        batch::delete_many(&self.bucket, keys).map_err(convert)
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        atomics::increment(&self.bucket, key, delta).map_err(convert)
+    }
+}
+
+fn convert(error: store::Error) -> StoreError {
+    match error {
+        store::Error::NoSuchStore | store::Error::AccessDenied => StoreError::AccessDenied,
+        store::Error::Other(reason) => StoreError::Failed(reason),
+    }
+}

@@ -1,0 +1,83 @@
+//! What cargo is asked to do.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::run::{replace, run, step};
+use crate::wasm_target;
+
+const COMPONENTS: [&str; 5] = [
+    "user-service",
+    "video-service",
+    "storage-service",
+    "usage-service",
+    "logging-service",
+];
+
+/// Builds the components of `spin.toml`, and the target that they need where it is missing.
+pub(crate) fn components() -> Result<()> {
+    wasm_target::ensure_installed()?;
+    step("Building the components");
+    run(cargo("build")
+        .args(["--release", "--target", "wasm32-wasip2"])
+        .args(COMPONENTS.iter().flat_map(|name| ["--package", name])))
+}
+
+/// Builds the embedded host and bucket and becomes that program.
+pub(crate) fn local(command: &str, arguments: &[String]) -> Result<()> {
+    step("Building the embedded host (several minutes the first time)");
+    run(cargo("build").args(["--package", "spinreel-local"]))?;
+    replace(
+        Command::new(target_dir().join("debug/spinreel-local"))
+            .arg(command)
+            .args(arguments),
+    )
+}
+
+/// Runs every test of the workspace.
+pub(crate) fn tests(arguments: &[String]) -> Result<()> {
+    step("Building and running the tests (several minutes the first time)");
+    run(cargo("test").arg("--workspace").args(arguments))
+}
+
+/// Runs the benchmarks.
+pub(crate) fn bench(arguments: &[String]) -> Result<()> {
+    step("Building the benchmarks");
+    run(cargo("build").args(["--release", "--target", "wasm32-wasip2", "--package", "bench-hello"]))?;
+    run(cargo("build").args(["--package", "spinreel-bench"]))?;
+    replace(Command::new(target_dir().join("debug/spinreel-bench")).args(arguments))
+}
+
+/// Formatting and lints.
+pub(crate) fn lint() -> Result<()> {
+    step("Checking the formatting");
+    run(cargo_plain("fmt").args(["--all", "--check"]))?;
+    step("Checking the lints");
+    run(cargo("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// Cargo with the target folder that `spin.toml` names, whatever the environment says.
+fn cargo(subcommand: &str) -> Command {
+    let mut command = cargo_plain(subcommand);
+    command.arg("--target-dir").arg(target_dir());
+    command
+}
+
+fn cargo_plain(subcommand: &str) -> Command {
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.arg(subcommand).current_dir(root());
+    command
+}
+
+fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_owned()
+}
+
+fn target_dir() -> PathBuf {
+    root().join("target")
+}

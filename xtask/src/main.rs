@@ -1,0 +1,64 @@
+#![forbid(unsafe_code)]
+//! The commands of this repository: `cargo xtask …`.
+//!
+//! Each prepares all that it needs, so that it works on a fresh machine, and is quick where that is done.
+
+mod build;
+mod run;
+mod wasm_target;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Spinreel: run it, test it, measure it")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs the application: the embedded bucket and the embedded host, until Ctrl-C.
+    #[command(disable_help_flag = true)]
+    Up(PassedOn),
+    /// Runs all tests: native, and end to end on the components.
+    Test(PassedOn),
+    /// Builds the five components that spin.toml points to.
+    Build,
+    /// Runs the embedded bucket alone.
+    #[command(disable_help_flag = true)]
+    Bucket(PassedOn),
+    /// Measures; names of benchmarks, or all of them.
+    #[command(disable_help_flag = true)]
+    Bench(PassedOn),
+    /// Checks what CI checks before the tests: formatting and lints.
+    Lint,
+}
+
+#[derive(clap::Args)]
+struct PassedOn {
+    /// Passed on as they are.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Task::Up(passed) => {
+            build::components()?;
+            build::local("up", &passed.arguments)
+        }
+        Task::Bucket(passed) => build::local("bucket", &passed.arguments),
+        Task::Build => build::components(),
+        Task::Test(passed) => {
+            build::components()?;
+            build::tests(&passed.arguments)
+        }
+        Task::Bench(passed) => {
+            build::components()?;
+            build::bench(&passed.arguments)
+        }
+        Task::Lint => build::lint(),
+    }
+}
