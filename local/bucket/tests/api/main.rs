@@ -1,0 +1,8 @@
+//! The bucket over HTTP, as a client sees it.
+#![allow(clippy::unwrap_used)]
+
+mod lifecycle;
+mod listing;
+mod objects;
+mod resumable;
+mod support;

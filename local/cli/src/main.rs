@@ -1,0 +1,48 @@
+#![forbid(unsafe_code)]
+//! Spinreel without Spin: `up` runs the application on the embedded host with the embedded bucket beside it,
+//! `bucket` runs the bucket alone.
+
+mod bucket;
+mod up;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Spinreel on the embedded host")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs the application and the embedded bucket until Ctrl-C.
+    Up(up::Arguments),
+    /// Runs the embedded bucket alone until Ctrl-C.
+    Bucket(bucket::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match Cli::parse().command {
+        Task::Up(arguments) => up::run(arguments).await,
+        Task::Bucket(arguments) => bucket::run(arguments).await,
+    }
+}
+
+/// Resolves at Ctrl-C, or when a service manager asks the program to end.
+async fn stopped() -> Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

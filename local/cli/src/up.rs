@@ -1,0 +1,127 @@
+//! `cargo xtask up`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use spinreel_bucket::{Bucket, Options as BucketOptions};
+use spinreel_host::{Host, Options};
+use uuid::Uuid;
+
+use crate::stopped;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// The folder for stores, objects and logs.
+    #[arg(long, default_value = ".spinreel")]
+    state_dir: PathBuf,
+    /// Sets a variable of the application; may be given several times.
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
+    variables: Vec<(String, String)>,
+    /// The manifest.
+    #[arg(long, default_value = "spin.toml")]
+    manifest: PathBuf,
+    /// Where the embedded bucket listens; any free port where not given.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    bucket_listen: SocketAddr,
+    /// Prints nothing but errors.
+    #[arg(long)]
+    quiet: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let mut variables: BTreeMap<String, String> = arguments.variables.into_iter().collect();
+    let bucket = embedded_bucket(&mut variables, &arguments.state_dir, arguments.bucket_listen).await?;
+    // Tokens between services live for a minute: a secret that is new with every start is as good as a kept one.
+    if !is_set(&variables, "service_secret") {
+        let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        variables.insert("service_secret".to_owned(), secret);
+    }
+    let options = Options {
+        listen: arguments.listen,
+        variables,
+        log_to_stderr: !arguments.quiet,
+        ..Options::new(arguments.manifest, &arguments.state_dir)
+    };
+    let host = Host::start(options).await?;
+    if !arguments.quiet {
+        announce(&host, bucket.as_ref(), &arguments.state_dir);
+    }
+    stopped().await?;
+    host.shutdown().await;
+    if let Some(bucket) = bucket {
+        bucket.shutdown().await;
+    }
+    Ok(())
+}
+
+/// Starts the embedded bucket, unless the variables name another one.
+async fn embedded_bucket(
+    variables: &mut BTreeMap<String, String>,
+    state_dir: &std::path::Path,
+    listen: SocketAddr,
+) -> Result<Option<Bucket>> {
+    if is_set(variables, "gcs_endpoint") {
+        return Ok(None);
+    }
+    let name = variables
+        .get("gcs_bucket")
+        .cloned()
+        .or_else(|| std::env::var("SPIN_VARIABLE_GCS_BUCKET").ok())
+        .unwrap_or_else(|| "spinreel".to_owned());
+    let bucket = Bucket::start(BucketOptions {
+        dir: state_dir.join("bucket"),
+        listen,
+        buckets: vec![name],
+    })
+    .await
+    .context("the embedded bucket did not start")?;
+    let endpoint = format!("http://{}", bucket.address());
+    variables.insert("gcs_endpoint".to_owned(), endpoint);
+    Ok(Some(bucket))
+}
+
+fn is_set(variables: &BTreeMap<String, String>, name: &str) -> bool {
+    let in_environment = format!("SPIN_VARIABLE_{}", name.to_uppercase());
+    variables.contains_key(name) || std::env::var_os(in_environment).is_some()
+}
+
+fn parse_variable(text: &str) -> Result<(String, String)> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => bail!("a variable is set by NAME=VALUE"),
+    }
+}
+
+fn announce(host: &Host, bucket: Option<&Bucket>, state_dir: &std::path::Path) {
+    println!("Spinreel is up at http://{}", host.address());
+    if let Some(bucket) = bucket {
+        println!("  bucket  http://{}", bucket.address());
+    }
+    println!("  state   {}", state_dir.display());
+    println!("  routes");
+    for route in host.routes() {
+        let pattern = route.pattern.as_deref().unwrap_or("(private)");
+        println!("    {pattern:<28} {}", route.component);
+    }
+    println!("Ctrl-C ends it.");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_needs_a_name_and_may_have_an_equals_sign_in_its_value() {
+        assert_eq!(
+            parse_variable("a=b=c").ok(),
+            Some(("a".to_owned(), "b=c".to_owned()))
+        );
+        assert!(parse_variable("=b").is_err());
+        assert!(parse_variable("a").is_err());
+    }
+}
