@@ -1,0 +1,35 @@
+//! `POST /v1/logs`.
+
+use std::rc::Rc;
+
+use http::StatusCode;
+use serde_json::json;
+use spinreel_http::Problem;
+use spinreel_platform::Clock;
+use spinreel_service::{Call, Caller, Outcome};
+
+use super::{book, problem};
+use crate::domain::batch::{MAX_BATCH, read};
+
+/// Takes in a batch of another service: 202 with the number of entries, all of them or none.
+pub(crate) async fn intake(mut call: Call) -> Outcome {
+    let Caller::Service(from) = &call.caller else {
+        return Err(Problem::forbidden());
+    };
+    let context = &call.context;
+    let bytes = call.request.bytes(MAX_BATCH).await?;
+    let entries = read(&bytes, from, context.clock.now_ms())?;
+    let accepted = entries.len();
+    let full = book(context).append(entries).await.map_err(problem)?;
+    if full {
+        let after = Rc::clone(context);
+        context.after_answer(async move {
+            if let Err(error) = book(&after).tidy().await {
+                after
+                    .log
+                    .error("logs.tidy_failed", error.to_string(), json!({}));
+            }
+        });
+    }
+    spinreel_service::json(StatusCode::ACCEPTED, &json!({ "accepted": accepted }))
+}

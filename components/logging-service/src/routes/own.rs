@@ -1,0 +1,31 @@
+//! The sink for the service's own lines: it asks itself nothing over HTTP.
+
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use spinreel_api::logs::LogEntry;
+use spinreel_http::Problem;
+use spinreel_service::Context;
+
+use super::{book, problem};
+use crate::domain::text::{cut, escape_entry};
+
+/// Appends the lines of a request that has been answered.
+pub(crate) fn append(
+    context: &Context,
+    mut lines: Vec<LogEntry>,
+) -> LocalBoxFuture<'_, Result<(), Problem>> {
+    async move {
+        for line in &mut lines {
+            escape_entry(line);
+            cut(line);
+        }
+        let book = book(context);
+        let full = book.append(lines).await.map_err(problem)?;
+        if full && let Err(error) = book.tidy().await {
+            // The lines are safe; the next full stretch tries again.
+            eprintln!("{} logs.tidy_failed: {error}", context.request_id);
+        }
+        Ok(())
+    }
+    .boxed_local()
+}

@@ -1,0 +1,71 @@
+//! The bytes of a file, for other services.
+
+use spinreel_gcs::{ByteRange, Download, Error as BucketError};
+use spinreel_ledger::LedgerError;
+use spinreel_platform::{Clock, HttpClient, Random, Store};
+use thiserror::Error;
+
+use super::peers::Peers;
+use super::record::UserFiles;
+use super::storage::Storage;
+
+/// Why a file's bytes cannot be had.
+#[derive(Debug, Error)]
+pub enum ContentError {
+    /// There is no such file.
+    #[error("there is no such file")]
+    NotFound,
+    /// The bucket did not give them.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The state could not be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What other services call a file: opaque to them.
+pub fn location(user_id: &str, number: u64) -> String {
+    format!("{user_id}.{number}")
+}
+
+fn parse(location: &str) -> Option<(&str, u64)> {
+    let (user_id, number) = location.rsplit_once('.')?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (user_id.len() <= 64 && user_id.bytes().all(plain)).then_some(())?;
+    Some((user_id, number.parse().ok()?))
+}
+
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+    /// Opens a file, or a range of it, for reading.
+    pub async fn open(
+        &self,
+        location: &str,
+        range: Option<ByteRange>,
+    ) -> Result<Download<H::Body>, ContentError> {
+        let (user_id, number) = parse(location).ok_or(ContentError::NotFound)?;
+        let record = UserFiles::new(user_id).record(number).get(&self.store).await?;
+        let record = record.ok_or(ContentError::NotFound)?;
+        let object = record.stored().ok_or(ContentError::NotFound)?;
+        match self
+            .bucket
+            .read(&record.object, Some(object.generation), range)
+            .await
+        {
+            Err(BucketError::NotFound) => Err(ContentError::NotFound),
+            other => Ok(other?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_comes_back_and_nothing_else_is_one() {
+        assert_eq!(parse(&location("0190-ab", 7)), Some(("0190-ab", 7)));
+        for wrong in ["", "7", ".", "a/b.7", "a.b.7", "a.x", "a.-1"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}

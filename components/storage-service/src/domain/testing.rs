@@ -1,0 +1,179 @@
+//! What the domain's tests share: a storage in memory, with a bucket that can fail.
+
+mod bucket;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use spinreel_api::internal::StoredVideo;
+use spinreel_api::usage::Action;
+use spinreel_gcs::{Client, Credentials, Endpoint, RetryPolicy};
+use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
+
+pub(crate) use self::bucket::MemoryBucket;
+use super::peers::{PeerFailure, Peers};
+use super::record::Owner;
+use super::storage::Storage;
+use super::upload::{FileSource, NewFile, SourceError, UploadError, Uploaded};
+
+/// A file that comes in the pieces that it was made of.
+pub(crate) struct PieceSource(VecDeque<Result<Bytes, SourceError>>);
+
+impl PieceSource {
+    pub(crate) fn new(pieces: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self(pieces.into_iter().map(Bytes::from).map(Ok).collect())
+    }
+
+    /// The client goes away after these pieces.
+    pub(crate) fn cut_off(pieces: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let mut source = Self::new(pieces);
+        source.0.push_back(Err(SourceError("cut off".to_owned())));
+        source
+    }
+}
+
+impl FileSource for PieceSource {
+    async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        // Lets others run in between, as the network does.
+        yield_once().await;
+        self.0.pop_front().transpose()
+    }
+}
+
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+/// The other services: they note what they are told.
+#[derive(Debug, Default)]
+pub(crate) struct NotedPeers {
+    pub(crate) announced: RefCell<Vec<StoredVideo>>,
+    pub(crate) withdrawn: RefCell<Vec<String>>,
+    pub(crate) settled: RefCell<Vec<(String, Option<Action>)>>,
+    pub(crate) catalogue_is_down: RefCell<bool>,
+}
+
+impl Peers for NotedPeers {
+    async fn reserve_bandwidth(&self, _: &str, _: &str, _: u64) -> Result<bool, PeerFailure> {
+        Ok(true)
+    }
+
+    async fn settle_bandwidth(
+        &self,
+        id: &str,
+        _: &str,
+        action: Option<Action>,
+    ) -> Result<(), PeerFailure> {
+        self.settled.borrow_mut().push((id.to_owned(), action));
+        Ok(())
+    }
+
+    async fn announce(&self, _: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
+        if *self.catalogue_is_down.borrow() {
+            return Err(PeerFailure("down".to_owned()));
+        }
+        self.announced.borrow_mut().push(video.clone());
+        Ok(())
+    }
+
+    async fn withdraw(&self, id: &str) -> Result<(), PeerFailure> {
+        if *self.catalogue_is_down.borrow() {
+            return Err(PeerFailure("down".to_owned()));
+        }
+        self.withdrawn.borrow_mut().push(id.to_owned());
+        Ok(())
+    }
+}
+
+/// Everything that outlives a request.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) store: MemoryStore,
+    pub(crate) bucket: MemoryBucket,
+    pub(crate) clock: ManualClock,
+    pub(crate) random: SeededRandom,
+    pub(crate) peers: NotedPeers,
+    pub(crate) limit: i64,
+}
+
+pub(crate) type TestStorage<'a> =
+    Storage<&'a MemoryStore, &'a MemoryBucket, &'a ManualClock, &'a SeededRandom, &'a NotedPeers>;
+
+impl World {
+    pub(crate) fn with_limit(limit: i64) -> Self {
+        Self {
+            store: MemoryStore::default(),
+            bucket: MemoryBucket::default(),
+            clock: ManualClock::at(1_700_000_000_000),
+            random: SeededRandom::new(1),
+            peers: NotedPeers::default(),
+            limit,
+        }
+    }
+
+    /// The storage as one request sees it; the bucket is asked once.
+    pub(crate) fn storage(&self) -> TestStorage<'_> {
+        let endpoint = Endpoint::new("http://bucket.test", "spinreel").expect("it is valid");
+        let once = RetryPolicy {
+            attempts: 1,
+            total_ms: 0,
+            first_pause_ms: 0,
+            longest_pause_ms: 0,
+        };
+        let client = Client::new(
+            &self.bucket,
+            &self.clock,
+            &self.random,
+            endpoint,
+            Credentials::Anonymous,
+        );
+        Storage {
+            store: &self.store,
+            bucket: client.with_retry_policy(once),
+            clock: &self.clock,
+            peers: &self.peers,
+            limit: self.limit,
+        }
+    }
+
+    /// Uploads `bytes` whose length was known before.
+    pub(crate) async fn upload(&self, name: &str, bytes: &[u8]) -> Result<Uploaded, UploadError> {
+        let expected = bytes.len() as u64;
+        let pieces = bytes.chunks(300_000).map(<[u8]>::to_vec);
+        self.upload_from(name, expected, PieceSource::new(pieces)).await
+    }
+
+    pub(crate) async fn upload_from(
+        &self,
+        name: &str,
+        expected: u64,
+        mut source: PieceSource,
+    ) -> Result<Uploaded, UploadError> {
+        let mut id = [0; 8];
+        spinreel_platform::Random::fill(&self.random, &mut id);
+        let file = NewFile {
+            id: format!("{:016x}", u64::from_le_bytes(id)),
+            name: name.to_owned(),
+            content_type: "video/mp4".to_owned(),
+            expected,
+        };
+        self.storage().upload(&owner(), file, &mut source).await
+    }
+}
+
+/// The one user of the tests.
+pub(crate) fn owner() -> Owner {
+    Owner {
+        user_id: "u-1".to_owned(),
+        username: "ada".to_owned(),
+    }
+}

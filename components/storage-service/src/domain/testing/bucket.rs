@@ -1,0 +1,196 @@
+//! A bucket in memory that speaks as much of the JSON API as the storage uses, and fails when told to.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+use spinreel_gcs::Crc32c;
+use spinreel_platform::memory::Pieces;
+use spinreel_platform::{HttpClient, TransportError};
+
+#[derive(Debug, Clone)]
+struct Held {
+    bytes: Vec<u8>,
+    generation: i64,
+    metadata: Value,
+}
+
+#[derive(Debug, Clone)]
+struct Session {
+    metadata: Value,
+    bytes: Vec<u8>,
+}
+
+/// The bucket.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryBucket {
+    objects: RefCell<BTreeMap<String, Held>>,
+    sessions: RefCell<BTreeMap<String, Session>>,
+    numbers: Cell<i64>,
+    /// How many of the next requests answer 503 and do nothing.
+    pub(crate) failures: Cell<u32>,
+}
+
+impl MemoryBucket {
+    /// The names of all objects.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.objects.borrow().keys().cloned().collect()
+    }
+
+    /// How many upload sessions are open.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.borrow().len()
+    }
+
+    fn next_number(&self) -> i64 {
+        self.numbers.set(self.numbers.get() + 1);
+        self.numbers.get()
+    }
+
+    fn create(&self, metadata: Value, bytes: Vec<u8>) -> Response<Pieces> {
+        let name = metadata["name"].as_str().unwrap_or_default().to_owned();
+        if self.objects.borrow().contains_key(&name) {
+            return status(StatusCode::PRECONDITION_FAILED);
+        }
+        let held = Held {
+            bytes,
+            generation: self.next_number(),
+            metadata,
+        };
+        let answer = resource(&name, &held);
+        self.objects.borrow_mut().insert(name, held);
+        answer
+    }
+
+    fn put(&self, id: &str, range: &str, body: &[u8]) -> Response<Pieces> {
+        let mut sessions = self.sessions.borrow_mut();
+        let Some(session) = sessions.get_mut(id) else {
+            return status(StatusCode::NOT_FOUND);
+        };
+        session.bytes.extend(body);
+        if !range.ends_with("/*") {
+            let Session { metadata, bytes } = session.clone();
+            sessions.remove(id);
+            drop(sessions);
+            return self.create(metadata, bytes);
+        }
+        let mut answer = status(StatusCode::PERMANENT_REDIRECT);
+        let stored = format!("bytes=0-{}", session.bytes.len() - 1);
+        if let Ok(value) = stored.parse() {
+            answer.headers_mut().insert("range", value);
+        }
+        answer
+    }
+
+    fn answer(&self, request: &Request<Vec<Bytes>>) -> Response<Pieces> {
+        let query = request.uri().query().unwrap_or_default();
+        let body: Vec<u8> = request.body().concat();
+        let range = request.headers().get("content-range");
+        let range = range.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let session = query.split('&').find_map(|pair| pair.strip_prefix("upload_id="));
+        match (request.method(), session) {
+            (&Method::PUT, Some(id)) => return self.put(id, range, &body),
+            (&Method::DELETE, Some(id)) => {
+                self.sessions.borrow_mut().remove(id);
+                return status(StatusCode::from_u16(499).expect("a status"));
+            }
+            _ => {}
+        }
+        if query.contains("uploadType=resumable") {
+            let id = self.next_number().to_string();
+            let metadata = serde_json::from_slice(&body).expect("metadata");
+            let session = Session {
+                metadata,
+                bytes: Vec::new(),
+            };
+            self.sessions.borrow_mut().insert(id.clone(), session);
+            let location = format!("http://bucket.test/upload/storage/v1/b/spinreel/o?upload_id={id}");
+            let mut answer = status(StatusCode::OK);
+            answer.headers_mut().insert("location", location.parse().expect("a header"));
+            return answer;
+        }
+        if query.contains("uploadType=multipart") {
+            let (metadata, bytes) = related(request, &body);
+            return self.create(metadata, bytes);
+        }
+        let path = request.uri().path();
+        let name = path.rsplit("/o/").next().unwrap_or_default().replace("%2F", "/");
+        self.existing(request.method(), &name, query)
+    }
+
+    fn existing(&self, method: &Method, name: &str, query: &str) -> Response<Pieces> {
+        let mut objects = self.objects.borrow_mut();
+        let Some(held) = objects.get(name) else {
+            return status(StatusCode::NOT_FOUND);
+        };
+        if *method != Method::DELETE {
+            return resource(name, held);
+        }
+        if !query.contains(&format!("ifGenerationMatch={}", held.generation)) {
+            return status(StatusCode::PRECONDITION_FAILED);
+        }
+        objects.remove(name);
+        status(StatusCode::NO_CONTENT)
+    }
+}
+
+impl HttpClient for MemoryBucket {
+    type Body = Pieces;
+
+    async fn send(&self, request: Request<Vec<Bytes>>) -> Result<Response<Pieces>, TransportError> {
+        // Lets others run in between, as the network does.
+        super::yield_once().await;
+        if self.failures.get() > 0 {
+            self.failures.set(self.failures.get() - 1);
+            return Ok(status(StatusCode::SERVICE_UNAVAILABLE));
+        }
+        let answer = self.answer(&request);
+        super::yield_once().await;
+        Ok(answer)
+    }
+}
+
+/// The two parts of a multipart/related body.
+fn related(request: &Request<Vec<Bytes>>, body: &[u8]) -> (Value, Vec<u8>) {
+    let content_type = request.headers()["content-type"].to_str().expect("text");
+    let boundary = content_type.split("boundary=").nth(1).expect("a boundary");
+    let find = |needle: &str, from: usize| {
+        let needle = needle.as_bytes();
+        let found = body[from..].windows(needle.len()).position(|window| window == needle);
+        from + found.expect("a part")
+    };
+    let json_at = find("\r\n\r\n", 0) + 4;
+    let json_end = find(&format!("\r\n--{boundary}"), json_at);
+    let bytes_at = find("\r\n\r\n", json_end) + 4;
+    let bytes_end = find(&format!("\r\n--{boundary}--"), bytes_at);
+    let metadata = serde_json::from_slice(&body[json_at..json_end]).expect("metadata");
+    (metadata, body[bytes_at..bytes_end].to_vec())
+}
+
+fn resource(name: &str, held: &Held) -> Response<Pieces> {
+    use base64::Engine as _;
+    let crc32c = Crc32c::of(&held.bytes).value().to_be_bytes();
+    let body = json!({
+        "kind": "storage#object",
+        "name": name,
+        "generation": held.generation.to_string(),
+        "metageneration": "1",
+        "size": held.bytes.len().to_string(),
+        "crc32c": base64::engine::general_purpose::STANDARD.encode(crc32c),
+        "contentType": held.metadata["contentType"],
+        "metadata": held.metadata["metadata"],
+        "timeCreated": "2024-01-01T00:00:00Z",
+        "etag": "e",
+    });
+    let mut answer = status(StatusCode::OK);
+    *answer.body_mut() = Pieces::new([Bytes::from(body.to_string())]);
+    answer
+}
+
+fn status(status: StatusCode) -> Response<Pieces> {
+    let mut response = Response::new(Pieces::default());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,231 @@
+#![allow(clippy::unwrap_used)]
+
+use futures::executor::block_on;
+use futures::future::join;
+use futures::pin_mut;
+
+use super::delete::DeleteError;
+use super::testing::{PieceSource, World, owner};
+use super::upload::{CHUNK, LEASE_MS, UploadError};
+
+const MIB: usize = 1024 * 1024;
+
+async fn used(world: &World) -> i64 {
+    super::record::UserFiles::new("u-1").used.get(&world.store).await.unwrap()
+}
+
+async fn listed(world: &World) -> Vec<(String, u64)> {
+    let status = world.storage().status(&owner()).await.unwrap();
+    let files = status.body.files.into_iter();
+    files.map(|file| (file.filename, file.size)).collect()
+}
+
+#[test]
+fn an_upload_is_listed_counted_announced_and_in_the_bucket() {
+    let world = World::with_limit(100);
+    block_on(async {
+        let uploaded = world.upload("a.mp4", b"0123456789").await.unwrap();
+        assert_eq!(listed(&world).await, [("ada/a.mp4".to_owned(), 10)]);
+        assert_eq!(used(&world).await, 10);
+        assert_eq!(world.bucket.names(), ["ada/a.mp4"]);
+        assert_eq!(world.peers.announced.borrow()[0].filename, "a.mp4");
+        assert_eq!(uploaded.transfers.len(), 1);
+    });
+}
+
+#[test]
+fn a_file_that_meets_the_quota_is_taken_and_one_byte_more_is_not() {
+    let world = World::with_limit(100);
+    block_on(async {
+        let refused = world.upload("b.mp4", &[0; 101]).await;
+        assert!(matches!(refused, Err(UploadError::StorageExceeded)));
+        assert_eq!((used(&world).await, world.bucket.names().len()), (0, 0));
+        world.upload("a.mp4", &[0; 100]).await.unwrap();
+        let refused = world.upload("b.mp4", &[0; 1]).await;
+        assert!(matches!(refused, Err(UploadError::StorageExceeded)));
+        assert_eq!(used(&world).await, 100);
+        world.upload("empty.mp4", &[]).await.unwrap();
+    });
+}
+
+#[test]
+fn an_upload_of_unknown_length_is_held_to_the_quota_as_it_comes() {
+    let limit = 2 * CHUNK as usize + 10;
+    let world = World::with_limit(limit as i64);
+    let pieces = |length: usize| PieceSource::new(vec![7; length].chunks(MIB).map(<[u8]>::to_vec));
+    block_on(async {
+        let refused = world.upload_from("a.mp4", 0, pieces(limit + 1)).await;
+        assert!(matches!(refused, Err(UploadError::StorageExceeded)));
+        assert_eq!((used(&world).await, world.bucket.sessions()), (0, 0));
+        let uploaded = world.upload_from("a.mp4", 0, pieces(limit)).await.unwrap();
+        assert_eq!(uploaded.object.size, limit as u64);
+        assert_eq!(used(&world).await, limit as i64);
+    });
+}
+
+#[test]
+fn an_estimate_that_was_too_high_is_given_back() {
+    let world = World::with_limit(1_000);
+    block_on(async {
+        let source = PieceSource::new([vec![1; 100]]);
+        world.upload_from("a.mp4", 900, source).await.unwrap();
+        assert_eq!(used(&world).await, 100);
+    });
+}
+
+#[test]
+fn of_two_uploads_of_one_name_at_once_one_wins_and_the_other_takes_nothing() {
+    for size in [10, CHUNK as usize + 5] {
+        let world = World::with_limit(100 * MIB as i64);
+        let bytes = vec![1; size];
+        block_on(async {
+            let (one, other) =
+                join(world.upload("a.mp4", &bytes), world.upload("a.mp4", &bytes)).await;
+            let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
+            won.unwrap();
+            assert!(matches!(lost, Err(UploadError::NameTaken)), "{lost:?}");
+            assert_eq!(listed(&world).await.len(), 1);
+            assert_eq!(used(&world).await, size as i64);
+        });
+    }
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_nothing() {
+    for pieces in [vec![vec![1; 10]], vec![vec![1; MIB]; 9]] {
+        let world = World::with_limit(100 * MIB as i64);
+        block_on(async {
+            let expected = 10 * MIB as u64;
+            let cut = world.upload_from("a.mp4", expected, PieceSource::cut_off(pieces)).await;
+            assert!(matches!(cut, Err(UploadError::Source(_))));
+            assert_eq!((used(&world).await, world.bucket.sessions()), (0, 0));
+            assert!(listed(&world).await.is_empty());
+            world.upload("a.mp4", b"again").await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn an_upload_that_stopped_anywhere_is_settled_when_its_lease_is_over() {
+    let bytes = vec![1; CHUNK as usize + 5];
+    let mut finished = false;
+    let mut stops = 0;
+    while !finished {
+        let world = World::with_limit(2 * bytes.len() as i64);
+        block_on(async {
+            {
+                let upload = world.upload("a.mp4", &bytes);
+                pin_mut!(upload);
+                // The future is dropped after this many polls: the instance is gone.
+                for _ in 0..=stops {
+                    finished = futures::poll!(upload.as_mut()).is_ready();
+                    if finished {
+                        break;
+                    }
+                }
+            }
+            world.clock.advance_ms(LEASE_MS + 1);
+            world.storage().settle_user(&owner()).await.unwrap();
+            let sizes: u64 = listed(&world).await.iter().map(|(_, size)| size).sum();
+            assert_eq!(used(&world).await, sizes as i64, "stopped after {stops} polls");
+            assert_eq!(world.bucket.names().len(), listed(&world).await.len());
+            // A session that was opened and not yet written down ends by itself: nobody knows its address.
+            assert!(world.bucket.sessions() <= 1);
+            let again = world.upload("a.mp4", &bytes).await;
+            assert_eq!(again.is_err(), sizes > 0, "stopped after {stops} polls");
+        });
+        stops += 1;
+    }
+    assert!(stops > 10, "the upload has more steps than {stops}");
+}
+
+#[test]
+fn a_bucket_that_fails_costs_nothing_and_works_again() {
+    let world = World::with_limit(100 * MIB as i64);
+    let bytes = vec![1; CHUNK as usize + 5];
+    block_on(async {
+        world.bucket.failures.set(100);
+        let failed = world.upload("a.mp4", &bytes).await;
+        assert!(matches!(failed, Err(UploadError::Bucket(_))), "{failed:?}");
+        world.bucket.failures.set(0);
+        world.clock.advance_ms(1);
+        world.storage().settle_user(&owner()).await.unwrap();
+        assert_eq!((used(&world).await, world.bucket.sessions()), (0, 0));
+        world.upload("a.mp4", &bytes).await.unwrap();
+    });
+}
+
+#[test]
+fn a_deletion_frees_the_name_and_the_quota() {
+    let world = World::with_limit(100);
+    block_on(async {
+        world.upload("a.mp4", &[1; 60]).await.unwrap();
+        let deleted = world.storage().delete(&owner(), "a.mp4").await.unwrap();
+        assert_eq!(deleted.size, 60);
+        assert_eq!(*world.peers.withdrawn.borrow(), [deleted.id]);
+        assert_eq!((used(&world).await, world.bucket.names().len()), (0, 0));
+        world.upload("a.mp4", &[2; 100]).await.unwrap();
+        let gone = world.storage().delete(&owner(), "b.mp4").await;
+        assert!(matches!(gone, Err(DeleteError::NotFound)));
+    });
+}
+
+#[test]
+fn of_two_deletions_at_once_one_is_told_that_it_did_it_and_the_refund_is_one() {
+    let world = World::with_limit(100);
+    block_on(async {
+        world.upload("a.mp4", &[1; 60]).await.unwrap();
+        world.upload("b.mp4", &[1; 30]).await.unwrap();
+        let (one, other) = (world.storage(), world.storage());
+        let owner = owner();
+        let (one, other) = join(one.delete(&owner, "a.mp4"), other.delete(&owner, "a.mp4")).await;
+        assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+        assert_eq!(used(&world).await, 30);
+    });
+}
+
+#[test]
+fn a_deletion_that_the_bucket_refuses_leaves_the_file_and_can_be_repeated() {
+    let world = World::with_limit(100);
+    block_on(async {
+        world.upload("a.mp4", &[1; 60]).await.unwrap();
+        world.bucket.failures.set(1);
+        let failed = world.storage().delete(&owner(), "a.mp4").await;
+        assert!(matches!(failed, Err(DeleteError::Bucket(_))));
+        assert_eq!(listed(&world).await.len(), 1);
+        world.storage().delete(&owner(), "a.mp4").await.unwrap();
+        assert_eq!((used(&world).await, listed(&world).await.len()), (0, 0));
+    });
+}
+
+#[test]
+fn a_catalogue_that_was_down_hears_of_files_later() {
+    let world = World::with_limit(100);
+    block_on(async {
+        *world.peers.catalogue_is_down.borrow_mut() = true;
+        world.upload("a.mp4", &[1; 60]).await.unwrap();
+        world.upload("b.mp4", &[1; 10]).await.unwrap();
+        world.storage().delete(&owner(), "b.mp4").await.unwrap();
+        assert_eq!(listed(&world).await.len(), 1);
+        *world.peers.catalogue_is_down.borrow_mut() = false;
+        assert_eq!(world.storage().settle_user(&owner()).await.unwrap(), 2);
+        assert_eq!(world.peers.announced.borrow().len(), 1);
+        assert_eq!(world.peers.withdrawn.borrow().len(), 1);
+        assert_eq!(world.storage().settle_user(&owner()).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_name_whose_index_is_lost_is_found_by_its_object() {
+    let world = World::with_limit(100);
+    block_on(async {
+        world.upload("a.mp4", &[1; 60]).await.unwrap();
+        let files = super::record::UserFiles::new("u-1");
+        files.name("a.mp4").delete(&world.store).await.unwrap();
+        let taken = world.upload("a.mp4", &[1; 5]).await;
+        assert!(matches!(taken, Err(UploadError::NameTaken)));
+        files.name("a.mp4").delete(&world.store).await.unwrap();
+        world.storage().delete(&owner(), "a.mp4").await.unwrap();
+        assert_eq!(used(&world).await, 0);
+    });
+}

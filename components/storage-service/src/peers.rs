@@ -1,0 +1,86 @@
+//! The domain's [`Peers`] over HTTP.
+
+use http::Method;
+use serde_json::Value;
+use spinreel_api::internal::{Direction, Reserve, Settle, StoredVideo};
+use spinreel_api::usage::Action;
+use spinreel_service::{Context, PeerError};
+
+use crate::domain::peers::{PeerFailure, Peers};
+
+/// The other services, as the request's context reaches them.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpPeers<'a>(pub &'a Context);
+
+impl Peers for HttpPeers<'_> {
+    async fn reserve_bandwidth(
+        &self,
+        id: &str,
+        user_id: &str,
+        bytes: u64,
+    ) -> Result<bool, PeerFailure> {
+        let reserve = Reserve {
+            id: id.to_owned(),
+            user_id: user_id.to_owned(),
+            direction: Direction::In,
+            bytes,
+        };
+        let answer = self
+            .0
+            .usage()
+            .call::<Value>(Method::POST, "/internal/usage/reservations", &reserve)
+            .await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(PeerError::Refused { code, .. }) if code == "bandwidth_exceeded" => Ok(false),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    async fn settle_bandwidth(
+        &self,
+        id: &str,
+        user_id: &str,
+        action: Option<Action>,
+    ) -> Result<(), PeerFailure> {
+        let settle = Settle {
+            id: id.to_owned(),
+            user_id: user_id.to_owned(),
+            action,
+        };
+        self.0
+            .usage()
+            .call::<Value>(Method::POST, "/internal/usage/settlements", &settle)
+            .await
+            .map(drop)
+            .map_err(|error| failure(&error))
+    }
+
+    async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
+        self.tell_catalogue(Method::PUT, id, video).await
+    }
+
+    async fn withdraw(&self, id: &str) -> Result<(), PeerFailure> {
+        self.tell_catalogue(Method::DELETE, id, &Value::Null).await
+    }
+}
+
+impl HttpPeers<'_> {
+    async fn tell_catalogue(
+        &self,
+        method: Method,
+        id: &str,
+        body: &impl serde::Serialize,
+    ) -> Result<(), PeerFailure> {
+        self.0
+            .videos()
+            .call::<Value>(method, &format!("/internal/videos/{id}"), body)
+            .await
+            .map(drop)
+            .map_err(|error| failure(&error))
+    }
+}
+
+fn failure(error: &PeerError) -> PeerFailure {
+    PeerFailure(error.to_string())
+}

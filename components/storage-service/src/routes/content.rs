@@ -1,0 +1,57 @@
+//! `GET /internal/storage/files/{location}/content`.
+
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
+use http::{HeaderValue, StatusCode};
+use spinreel_gcs::{ByteRange, Error as BucketError};
+use spinreel_http::Problem;
+use spinreel_service::{Body, Call, Outcome, Relay, Response};
+
+use super::{bucket_problem, storage};
+use crate::domain::content::ContentError;
+
+/// A file's bytes, or one range of them (`bytes=a-b`, both given).
+pub async fn content(call: Call) -> Outcome {
+    let range = match call.request.header(RANGE) {
+        None => None,
+        Some(value) => {
+            let range = parse_range(value);
+            Some(range.ok_or_else(|| Problem::malformed("The range must be bytes=a-b."))?)
+        }
+    };
+    let location = call.parameters.get("location");
+    let download = storage(&call.context)?
+        .open(location, range)
+        .await
+        .map_err(content_problem)?;
+    let (start, length, size) = (download.start, download.length, download.size);
+    let mut response = Response::new(Body::Relay(Relay::new(download.body)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, length.into());
+    if range.is_some() {
+        let value = format!("bytes {start}-{}/{size}", start + length - 1);
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(CONTENT_RANGE, value);
+        }
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    Ok(response)
+}
+
+fn parse_range(value: &str) -> Option<ByteRange> {
+    let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
+    Some(ByteRange {
+        start: first.parse().ok()?,
+        end_inclusive: Some(last.parse().ok()?),
+    })
+}
+
+fn content_problem(error: ContentError) -> Problem {
+    match error {
+        ContentError::NotFound => Problem::not_found(),
+        ContentError::Bucket(BucketError::RangeNotSatisfiable { size }) => {
+            Problem::range_not_satisfiable(size.unwrap_or(0))
+        }
+        ContentError::Bucket(error) => bucket_problem(&error),
+        ContentError::Ledger(_) => Problem::unavailable(error),
+    }
+}

@@ -1,0 +1,85 @@
+//! `DELETE /delete-file`.
+
+use http::StatusCode;
+use serde_json::json;
+use spinreel_api::Timestamp;
+use spinreel_api::storage::{DeleteFile, Message};
+use spinreel_api::usage::{Action, ActionKind};
+use spinreel_http::Problem;
+use spinreel_platform::Clock;
+use spinreel_service::{Call, Outcome, json};
+
+use super::{bucket_problem, owner, storage};
+use crate::domain::delete::DeleteError;
+use crate::domain::peers::Peers;
+use crate::peers::HttpPeers;
+
+/// Deletes a file of the caller by its name.
+pub async fn delete_file(mut call: Call) -> Outcome {
+    let context = call.context.clone();
+    let owner = owner(call.caller.user()?);
+    let request: DeleteFile = match call.request.json().await {
+        Ok(request) => request,
+        // The seed has one answer for a body that names no file, whatever is wrong with it.
+        Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            return Err(no_filename().because(problem.code));
+        }
+        Err(problem) => return Err(problem),
+    };
+    let filename = request.filename.filter(|name| !name.is_empty());
+    let filename = filename.ok_or_else(no_filename)?;
+    let name = filename
+        .strip_prefix(&format!("{}/", owner.username))
+        .unwrap_or(&filename);
+    let deleted = storage(&context)?
+        .delete(&owner, name)
+        .await
+        .map_err(delete_problem)?;
+    context.log.info(
+        "file.deleted",
+        format!("Deleted {} bytes", deleted.size),
+        json!({ "video.id": deleted.id, "file.bytes": deleted.size }),
+    );
+    let after = context.clone();
+    context.after_answer(async move {
+        let action = Action {
+            at: Timestamp::from_ms(after.clock.now_ms()),
+            action: ActionKind::Delete,
+            video_id: Some(deleted.id.clone()),
+            bytes: deleted.size,
+        };
+        let id = format!("{}-delete", deleted.id);
+        let settled = HttpPeers(&after)
+            .settle_bandwidth(&id, &owner.user_id, Some(action))
+            .await;
+        if let Err(error) = settled {
+            after.log.warn("usage.unsettled", error.to_string(), json!({ "transfer.id": id }));
+        }
+    });
+    let message = "File deleted successfully".to_owned();
+    json(StatusCode::OK, &Message { message })
+}
+
+fn no_filename() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "no_filename",
+        "No filename provided",
+    )
+}
+
+fn delete_problem(error: DeleteError) -> Problem {
+    match error {
+        DeleteError::NotFound => {
+            Problem::new(StatusCode::NOT_FOUND, "not_found", "File not found")
+        }
+        DeleteError::Bucket(error) => match bucket_problem(&error) {
+            problem if problem.status == StatusCode::SERVICE_UNAVAILABLE => problem,
+            problem => Problem {
+                detail: "The bucket refused to delete the file".to_owned(),
+                ..problem
+            },
+        },
+        DeleteError::Ledger(_) => Problem::unavailable(error),
+    }
+}

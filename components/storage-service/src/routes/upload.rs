@@ -1,0 +1,113 @@
+//! `POST /upload`.
+
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde_json::json;
+use spinreel_api::Timestamp;
+use spinreel_api::storage::Message;
+use spinreel_api::usage::{Action, ActionKind};
+use spinreel_http::Problem;
+use spinreel_platform::Clock;
+use spinreel_service::{Call, Outcome, json};
+
+use super::{bucket_problem, owner, storage};
+use crate::domain::file_name;
+use crate::domain::peers::Peers;
+use crate::domain::upload::{NewFile, UploadError, Uploaded};
+use crate::multipart::{Form, FormError, boundary};
+use crate::peers::HttpPeers;
+
+/// Stores the form's file under its name.
+pub async fn upload(mut call: Call) -> Outcome {
+    let context = call.context.clone();
+    let owner = owner(call.caller.user()?);
+    let content_type = call.request.header(CONTENT_TYPE);
+    let boundary = boundary(content_type).map_err(form_problem)?;
+    let mut form = Form::new(&boundary, call.request.take_body()?);
+    let head = form.find_file().await.map_err(form_problem)?;
+    if !file_name::is_valid(&head.name) {
+        return Err(bad_request("invalid_file_name", "Invalid file name"));
+    }
+    let file = NewFile {
+        id: context.new_id(),
+        expected: head.expected_size(call.request.content_length(), &boundary),
+        name: head.name,
+        content_type: head.content_type,
+    };
+    let uploaded = storage(&context)?
+        .upload(&owner, file, &mut form)
+        .await
+        .map_err(upload_problem)?;
+    context.log.info(
+        "file.uploaded",
+        format!("Stored {} bytes", uploaded.object.size),
+        json!({ "video.id": uploaded.record.id, "file.bytes": uploaded.object.size }),
+    );
+    let user_id = owner.user_id;
+    let after = context.clone();
+    context.after_answer(async move { settle(&HttpPeers(&after), &user_id, uploaded).await });
+    let message = "File uploaded successfully".to_owned();
+    json(StatusCode::OK, &Message { message })
+}
+
+/// Writes the upload down, and gives back what was reserved too much.
+async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
+    let action = Action {
+        at: Timestamp::from_ms(peers.0.clock.now_ms()),
+        action: ActionKind::Upload,
+        video_id: Some(uploaded.record.id.clone()),
+        bytes: uploaded.object.size,
+    };
+    let mut action = Some(action);
+    let transfers = match uploaded.transfers.is_empty() {
+        // An empty file took no bandwidth, and is an upload all the same.
+        true => vec![uploaded.record.id],
+        false => uploaded.transfers,
+    };
+    for id in transfers {
+        if let Err(error) = peers.settle_bandwidth(&id, user_id, action.take()).await {
+            peers
+                .0
+                .log
+                .warn("usage.unsettled", error.to_string(), json!({ "transfer.id": id }));
+        }
+    }
+}
+
+fn bad_request(code: &'static str, error: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, code, error)
+}
+
+fn form_problem(error: FormError) -> Problem {
+    match error {
+        FormError::NoFilePart => bad_request("no_file_part", "No file part"),
+        FormError::NoSelectedFile => bad_request("no_selected_file", "No selected file"),
+        FormError::Broken(_) => bad_request("malformed_form", "Malformed form").because(error),
+    }
+}
+
+fn upload_problem(error: UploadError) -> Problem {
+    match error {
+        UploadError::NameTaken => {
+            Problem::conflict("file_exists", "File with the same name already exists.")
+        }
+        UploadError::StorageExceeded => Problem::new(
+            StatusCode::FORBIDDEN,
+            "quota_exceeded",
+            "Exceeds storage limit, cannot upload video..!!",
+        ),
+        UploadError::BandwidthExceeded => Problem::new(
+            StatusCode::FORBIDDEN,
+            "bandwidth_exceeded",
+            "Exceeds daily bandwidth limit, cannot upload video..!!",
+        ),
+        UploadError::Source(_) => bad_request("malformed_form", "Malformed form").because(error),
+        UploadError::Expired => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "upload_expired",
+            "The upload took too long.",
+        ),
+        UploadError::Bucket(error) => bucket_problem(&error),
+        UploadError::Ledger(_) | UploadError::Peer(_) => Problem::unavailable(error),
+    }
+}

@@ -1,0 +1,176 @@
+//! What the domain's tests share.
+#![allow(clippy::unwrap_used)]
+
+use std::cell::Cell;
+use std::task::{Context, Poll};
+
+use futures::FutureExt;
+use futures::future::{LocalBoxFuture, poll_fn};
+use futures::task::noop_waker;
+use spinreel_api::Timestamp;
+use spinreel_api::internal::{Direction, Reserve, Settle};
+use spinreel_api::usage::{Action, ActionKind};
+use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
+use spinreel_platform::{Clock, Random, Store, StoreError};
+
+use super::days::DayCounters;
+
+/// 2023-11-14T12:00:00Z.
+pub(super) const NOON: u64 = 1_699_963_200_000;
+
+/// A reservation of the user `u`.
+pub(super) fn reserve(id: &str, bytes: u64) -> Reserve {
+    Reserve {
+        id: id.to_owned(),
+        user_id: "u".to_owned(),
+        direction: Direction::In,
+        bytes,
+    }
+}
+
+/// A settlement of the user `u`.
+pub(super) fn settle(id: &str, action: Option<Action>) -> Settle {
+    Settle {
+        id: id.to_owned(),
+        user_id: "u".to_owned(),
+        action,
+    }
+}
+
+/// An action that happens now.
+pub(super) fn action(clock: &ManualClock, kind: ActionKind, bytes: u64) -> Action {
+    Action {
+        at: Timestamp::from_ms(clock.now_ms()),
+        action: kind,
+        video_id: Some("video".to_owned()),
+        bytes,
+    }
+}
+
+/// An upload that ends now.
+pub(super) fn upload(clock: &ManualClock, bytes: u64) -> Action {
+    action(clock, ActionKind::Upload, bytes)
+}
+
+/// What the limit of `u` is held against, on the day of `at_ms`.
+pub(super) fn bytes_of(store: &MemoryStore, at_ms: u64) -> i64 {
+    let counters = DayCounters::new("u", Timestamp::from_ms(at_ms).day());
+    let read = counters.bytes().get(store).now_or_never();
+    read.unwrap().unwrap()
+}
+
+/// A store that lets others run before each of its calls, counts the writing ones, and may stop for ever.
+#[derive(Debug)]
+pub(super) struct Stepping<'a> {
+    store: &'a MemoryStore,
+    dies_after: Option<u64>,
+    calls: Cell<u64>,
+    writes: Cell<u64>,
+}
+
+impl<'a> Stepping<'a> {
+    /// Lets others run before each call.
+    pub(super) fn new(store: &'a MemoryStore) -> Self {
+        Self {
+            store,
+            dies_after: None,
+            calls: Cell::new(0),
+            writes: Cell::new(0),
+        }
+    }
+
+    /// Lets `calls` calls through at once and never answers the next one: its caller has died.
+    pub(super) fn dying_after(store: &'a MemoryStore, calls: u64) -> Self {
+        Self {
+            dies_after: Some(calls),
+            ..Self::new(store)
+        }
+    }
+
+    /// How many calls wrote.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes.get()
+    }
+
+    async fn step(&self) {
+        self.calls.set(self.calls.get() + 1);
+        let mut waited = false;
+        poll_fn(|context| match self.dies_after {
+            Some(calls) if self.calls.get() > calls => Poll::Pending,
+            Some(_) => Poll::Ready(()),
+            None if waited => Poll::Ready(()),
+            None => {
+                waited = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    async fn write(&self) {
+        self.step().await;
+        self.writes.set(self.writes.get() + 1);
+    }
+}
+
+impl Store for Stepping<'_> {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.step().await;
+        self.store.get(key).await
+    }
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.write().await;
+        self.store.set(key, value).await
+    }
+    async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        self.write().await;
+        self.store.set_many(pairs).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.write().await;
+        self.store.delete(key).await
+    }
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        self.write().await;
+        self.store.delete_many(keys).await
+    }
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        self.write().await;
+        self.store.increment(key, delta).await
+    }
+}
+
+/// Runs the calls to their ends, one step of one of them at a time, in an order that belongs to `seed`.
+pub(super) fn interleave<T>(seed: u64, calls: Vec<LocalBoxFuture<'_, T>>) -> Vec<T> {
+    run(seed, calls, false)
+}
+
+/// The same, with a step of each before the second step of any.
+pub(super) fn interleave_fairly<T>(seed: u64, calls: Vec<LocalBoxFuture<'_, T>>) -> Vec<T> {
+    run(seed, calls, true)
+}
+
+fn run<T>(seed: u64, calls: Vec<LocalBoxFuture<'_, T>>, fair: bool) -> Vec<T> {
+    let random = SeededRandom::new(seed.wrapping_mul(2));
+    let mut outcomes: Vec<Option<T>> = calls.iter().map(|_| None).collect();
+    let mut running: Vec<_> = calls.into_iter().enumerate().collect();
+    let waker = noop_waker();
+    let mut context = Context::from_waker(&waker);
+    let mut waiting = Vec::new();
+    while !running.is_empty() {
+        let mut byte = [0];
+        random.fill(&mut byte);
+        let chosen = usize::from(byte[0]) % running.len();
+        let (index, mut call) = running.swap_remove(chosen);
+        match call.as_mut().poll(&mut context) {
+            Poll::Ready(outcome) => outcomes[index] = Some(outcome),
+            Poll::Pending if fair => waiting.push((index, call)),
+            Poll::Pending => running.push((index, call)),
+        }
+        if running.is_empty() {
+            running.append(&mut waiting);
+        }
+    }
+    outcomes.into_iter().map(Option::unwrap).collect()
+}

@@ -1,0 +1,8 @@
+//! `GET /v1/usage/health`.
+
+use spinreel_service::{Call, Outcome, service_health};
+
+/// Whether the service and its store work.
+pub(crate) async fn health(call: Call) -> Outcome {
+    service_health(&call.context, None).await
+}

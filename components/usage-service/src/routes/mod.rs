@@ -1,0 +1,65 @@
+//! The service's handlers.
+
+pub(crate) mod actions;
+pub(crate) mod daily;
+pub(crate) mod health;
+pub(crate) mod reservations;
+pub(crate) mod settlements;
+pub(crate) mod today;
+
+use std::rc::Rc;
+
+use serde_json::json;
+use spinreel_http::Problem;
+use spinreel_ledger::LedgerError;
+use spinreel_service::{Call, Context, WasiClock, WasiStore};
+
+use crate::domain::validation::is_id;
+use crate::domain::{Usage, UsageError};
+
+/// The domain on the request's surroundings.
+fn usage(context: &Context) -> Usage<'_, WasiStore, WasiClock> {
+    let limit_bytes = context.settings.number("bandwidth_limit_bytes");
+    Usage::new(&context.store, &context.clock, limit_bytes)
+}
+
+/// The user that an admin asks about. An id that no user can have is a path that does not exist; of any other, this
+/// service knows only whether there are numbers.
+fn user_in_path(call: &Call) -> Result<String, Problem> {
+    let id = call.parameters.get("id");
+    if is_id(id) {
+        Ok(id.to_owned())
+    } else {
+        Err(Problem::not_found())
+    }
+}
+
+/// What an error of the domain is for a client.
+fn problem(error: UsageError) -> Problem {
+    match error {
+        UsageError::Ledger(LedgerError::Corrupt { .. }) => Problem::internal(error),
+        UsageError::Ledger(LedgerError::Store(_)) | UsageError::Busy => Problem::unavailable(error),
+        UsageError::Over => Problem::conflict("transfer_over", "This transfer is over."),
+    }
+}
+
+/// Settles what died of a user's transfers, when the answer has been sent.
+fn sweep_later(context: &Rc<Context>, user: String) {
+    let after = Rc::clone(context);
+    context.after_answer(async move {
+        match usage(&after).sweep(&user).await {
+            Ok(swept) if swept.given_back > 0 => {
+                let (number, bytes) = (swept.given_back, swept.bytes);
+                after.log.warn(
+                    "usage.expired",
+                    format!("Gave back {bytes} bytes of {number} transfers that nobody settled"),
+                    json!({ "transfer.count": number, "transfer.bytes": bytes }),
+                );
+            }
+            Ok(_) => {}
+            Err(error) => after
+                .log
+                .error("usage.sweep_failed", error.to_string(), json!({})),
+        }
+    });
+}

@@ -1,0 +1,214 @@
+//! Account records and registration.
+
+use serde::{Deserialize, Serialize};
+use spinreel_api::Timestamp;
+use spinreel_api::accounts::{PublicUser, Role, User};
+use spinreel_ledger::{Cell, LedgerError};
+use spinreel_platform::{Clock, Store};
+use thiserror::Error;
+
+use super::names::{Claim, Name, PENDING_MS};
+use super::validation::Email;
+
+/// How long a registration may take from its first claim to its record, in milliseconds. A good deal less than the
+/// time after which it is taken for dead, so that hardly ever two meet over one name.
+const WRITE_WITHIN_MS: u64 = PENDING_MS / 2;
+
+/// An account, as it is stored.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) username: String,
+    pub(crate) role: Role,
+    /// A PHC string.
+    pub(crate) password_hash: String,
+    pub(crate) created_at: Timestamp,
+}
+
+impl Account {
+    /// What its owner sees.
+    pub(crate) fn user(&self) -> User {
+        User {
+            id: self.id.clone(),
+            email: self.email.clone(),
+            username: self.username.clone(),
+            role: self.role,
+            created_at: self.created_at,
+        }
+    }
+
+    /// What everybody sees.
+    pub(crate) fn public(&self) -> PublicUser {
+        PublicUser {
+            id: self.id.clone(),
+            username: self.username.clone(),
+            created_at: self.created_at,
+        }
+    }
+}
+
+/// An account that is to be.
+#[derive(Clone)]
+pub(crate) struct NewAccount {
+    pub(crate) id: String,
+    pub(crate) email: Email,
+    /// Valid, and not reserved unless the service itself gives it.
+    pub(crate) username: String,
+    pub(crate) role: Role,
+    /// A PHC string.
+    pub(crate) password_hash: String,
+}
+
+/// Why there is no new account.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum RegisterError {
+    /// Another account has the address, or is about to.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// Another account has the username, or is about to.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// It took so long that others may have taken it for dead.
+    #[error("the registration took too long")]
+    TooSlow,
+    /// The store failed. The account may exist or not; its names are not blocked for longer than a minute.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Whether both names are free: a look that costs no write and settles nothing.
+pub(crate) async fn check_free(
+    store: &impl Store,
+    clock: &impl Clock,
+    email: &Email,
+    username: &str,
+) -> Result<(), RegisterError> {
+    if !Name::email(email).is_free(store, clock).await? {
+        return Err(RegisterError::EmailTaken);
+    }
+    if !Name::username(username).is_free(store, clock).await? {
+        return Err(RegisterError::UsernameTaken);
+    }
+    Ok(())
+}
+
+/// Makes an account: claims the address, then the username, then writes the record, which settles it. A
+/// registration that fails gives back what it claimed; one that dies is taken for dead after a minute.
+pub(crate) async fn register(
+    store: &impl Store,
+    clock: &impl Clock,
+    new: NewAccount,
+) -> Result<Account, RegisterError> {
+    let began_ms = clock.now_ms();
+    let email = Name::email(&new.email)
+        .claim(store, clock, &new.id)
+        .await?
+        .ok_or(RegisterError::EmailTaken)?;
+    let username = match Name::username(&new.username)
+        .claim(store, clock, &new.id)
+        .await
+    {
+        Ok(Some(claim)) => claim,
+        Ok(None) => {
+            give_back(store, &[&email]).await;
+            return Err(RegisterError::UsernameTaken);
+        }
+        Err(error) => {
+            give_back(store, &[&email]).await;
+            return Err(error.into());
+        }
+    };
+    let claims = [&email, &username];
+    let now_ms = clock.now_ms();
+    if now_ms.saturating_sub(began_ms) > WRITE_WITHIN_MS {
+        give_back(store, &claims).await;
+        return Err(RegisterError::TooSlow);
+    }
+    let account = Account {
+        id: new.id,
+        email: new.email.address().to_owned(),
+        username: new.username,
+        role: new.role,
+        password_hash: new.password_hash,
+        created_at: Timestamp::from_ms(now_ms),
+    };
+    if let Err(error) = settle(store, &account, &email, &username).await {
+        // As long as there may be a record the names must stay with it.
+        if record(&account.id).delete(store).await.is_ok() {
+            give_back(store, &claims).await;
+        }
+        return Err(error);
+    }
+    for claim in claims {
+        // Only shortens the way for readers.
+        let _ = claim.settle(store).await;
+    }
+    Ok(account)
+}
+
+async fn settle(
+    store: &impl Store,
+    account: &Account,
+    email: &Claim,
+    username: &Claim,
+) -> Result<(), RegisterError> {
+    record(&account.id).set(store, account).await?;
+    if !email.is_last(store).await? {
+        return Err(RegisterError::EmailTaken);
+    }
+    if !username.is_last(store).await? {
+        return Err(RegisterError::UsernameTaken);
+    }
+    Ok(())
+}
+
+async fn give_back(store: &impl Store, claims: &[&Claim]) {
+    for claim in claims {
+        // Where this fails the name is free a minute later.
+        let _ = claim.give_back(store).await;
+    }
+}
+
+/// The account with this id; anything that is no id is nobody's.
+pub(crate) async fn find(store: &impl Store, id: &str) -> Result<Option<Account>, LedgerError> {
+    if !is_id(id) {
+        return Ok(None);
+    }
+    record(id).get(store).await
+}
+
+/// The account with this address.
+pub(crate) async fn find_by_email(
+    store: &impl Store,
+    email: &Email,
+) -> Result<Option<Account>, LedgerError> {
+    let Some(id) = Name::email(email).holder(store).await? else {
+        return Ok(None);
+    };
+    let Some(account) = record(&id).get(store).await? else {
+        return Ok(None);
+    };
+    // A registration that was taken for dead and then died with its record written has an address, but its username
+    // may be another's.
+    let holder = Name::username(&account.username).holder(store).await?;
+    Ok((holder.as_deref() == Some(id.as_str())).then_some(account))
+}
+
+/// Whether this is an id as the service makes them; others must not get into keys.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}
+
+/// The key of an account's record.
+pub(crate) fn record_key(id: &str) -> String {
+    format!("users/account/{id}")
+}
+
+fn record(id: &str) -> Cell<Account> {
+    Cell::new(record_key(id))
+}
+
+#[cfg(test)]
+#[path = "accounts_tests.rs"]
+mod tests;

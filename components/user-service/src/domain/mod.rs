@@ -1,0 +1,24 @@
+//! What the service knows, without HTTP and without WASI.
+//!
+//! # Layout
+//! - [`validation`]: what an e-mail address, a username and a password may be.
+//! - [`names`]: names that at most one account has.
+//! - [`accounts`]: account records and registration.
+//! - [`passwords`], [`common_passwords`]: Argon2id.
+//! - [`attempts`]: how often a password may be guessed.
+//! - [`login`]: from an address and a password to an account; the first admin.
+//! - [`sessions`]: refresh tokens and their rotation.
+//! - [`keys`]: the keys that sign access tokens.
+
+pub(crate) mod accounts;
+pub(crate) mod attempts;
+pub(crate) mod common_passwords;
+pub(crate) mod keys;
+pub(crate) mod login;
+pub(crate) mod names;
+pub(crate) mod passwords;
+pub(crate) mod sessions;
+pub(crate) mod validation;
+
+#[cfg(test)]
+pub(crate) mod interleaving;

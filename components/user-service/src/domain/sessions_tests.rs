@@ -1,0 +1,324 @@
+#![allow(clippy::unwrap_used)]
+use std::future::Future;
+use std::pin::Pin;
+
+use futures::executor::block_on;
+use proptest::prelude::*;
+use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
+
+use super::super::interleaving::{Dice, SteppedStore, interleave};
+use super::*;
+
+const NOW_MS: u64 = 1_700_000_000_000;
+const MONTH_S: u64 = 2_592_000;
+const ADA: &str = "0190c0de-0000-7000-8000-000000000001";
+const EVE: &str = "0190c0de-0000-7000-8000-000000000002";
+
+struct House {
+    store: MemoryStore,
+    clock: ManualClock,
+    random: SeededRandom,
+}
+
+impl House {
+    fn new() -> Self {
+        Self {
+            store: MemoryStore::default(),
+            clock: ManualClock::at(NOW_MS),
+            random: SeededRandom::new(3),
+        }
+    }
+
+    fn begin(&self, user_id: &str) -> Granted {
+        let agent = Some("test/1");
+        let session = begin(
+            &self.store,
+            &self.clock,
+            &self.random,
+            user_id,
+            agent,
+            MONTH_S,
+        );
+        block_on(session).unwrap()
+    }
+
+    fn refresh(&self, token: &str) -> Result<Granted, RefreshError> {
+        block_on(refresh(
+            &self.store,
+            &self.clock,
+            &self.random,
+            token,
+            MONTH_S,
+        ))
+    }
+
+    fn is_invalid(&self, token: &str) -> bool {
+        matches!(self.refresh(token), Err(RefreshError::Invalid))
+    }
+
+    fn list(&self, user_id: &str) -> Vec<String> {
+        let sessions = block_on(list(&self.store, &self.clock, user_id)).unwrap();
+        sessions.into_iter().map(|(id, _)| id.to_string()).collect()
+    }
+}
+
+fn is_reuse(result: &Result<Granted, RefreshError>) -> bool {
+    matches!(result, Err(RefreshError::Reused { .. }))
+}
+
+#[test]
+fn a_token_gives_the_next_one_and_that_the_next() {
+    let house = House::new();
+    let mut granted = house.begin(ADA);
+    let id = granted.id.clone();
+    for _ in 0..5 {
+        let next = house.refresh(&granted.refresh_token).unwrap();
+        assert_eq!(next.id, id);
+        assert_ne!(next.refresh_token, granted.refresh_token);
+        granted = next;
+    }
+    assert_eq!(id.user_id(), ADA);
+}
+
+#[test]
+fn a_token_used_twice_ends_the_session_for_the_thief_and_for_the_user() {
+    let house = House::new();
+    let first = house.begin(ADA);
+    let second = house.refresh(&first.refresh_token).unwrap();
+    let reuse = house.refresh(&first.refresh_token);
+    assert!(matches!(reuse, Err(RefreshError::Reused { user_id }) if user_id == ADA));
+    assert!(house.is_invalid(&second.refresh_token));
+    assert!(house.list(ADA).is_empty());
+}
+
+#[test]
+fn a_token_of_a_turn_long_past_ends_the_session_too() {
+    let house = House::new();
+    let first = house.begin(ADA);
+    let second = house.refresh(&first.refresh_token).unwrap();
+    let third = house.refresh(&second.refresh_token).unwrap();
+    assert!(is_reuse(&house.refresh(&first.refresh_token)));
+    assert!(house.is_invalid(&third.refresh_token));
+}
+
+#[test]
+fn another_session_of_the_user_goes_on_when_one_is_ended() {
+    let house = House::new();
+    let (phone, laptop) = (house.begin(ADA), house.begin(ADA));
+    block_on(end(&house.store, &house.clock, &phone.id)).unwrap();
+    assert!(house.is_invalid(&phone.refresh_token));
+    assert!(house.refresh(&laptop.refresh_token).is_ok());
+}
+
+#[test]
+fn all_sessions_of_a_user_end_together_and_no_others() {
+    let house = House::new();
+    let (phone, laptop, other) = (house.begin(ADA), house.begin(ADA), house.begin(EVE));
+    assert_eq!(
+        house.list(ADA),
+        [laptop.id.to_string(), phone.id.to_string()]
+    );
+    block_on(end_all(&house.store, &house.clock, ADA)).unwrap();
+    assert!(house.list(ADA).is_empty());
+    assert!(house.is_invalid(&phone.refresh_token));
+    assert!(house.is_invalid(&laptop.refresh_token));
+    assert!(house.refresh(&other.refresh_token).is_ok());
+    assert!(house.refresh(&house.begin(ADA).refresh_token).is_ok());
+}
+
+#[test]
+fn a_session_expires_a_lifetime_after_its_last_use() {
+    let house = House::new();
+    let first = house.begin(ADA);
+    house.clock.advance_ms(MONTH_S * 1_000 - 1);
+    let second = house.refresh(&first.refresh_token).unwrap();
+    house.clock.advance_ms(MONTH_S * 1_000 - 1);
+    let third = house.refresh(&second.refresh_token).unwrap();
+    house.clock.advance_ms(MONTH_S * 1_000);
+    assert!(house.is_invalid(&third.refresh_token));
+    assert!(house.list(ADA).is_empty());
+}
+
+#[test]
+fn a_forged_token_is_refused_and_changes_nothing() {
+    let house = House::new();
+    let granted = house.begin(ADA);
+    let second = house.refresh(&granted.refresh_token).unwrap();
+    let zeros = URL_SAFE_NO_PAD.encode([0; 64]);
+    let secrets = second.refresh_token.rsplit('.').next().unwrap();
+    let own = URL_SAFE_NO_PAD.decode(secrets).unwrap();
+    let half = URL_SAFE_NO_PAD.encode([&own[..32], &[0; 32]].concat());
+    let short = URL_SAFE_NO_PAD.encode(&own[..63]);
+    for forged in [
+        format!("{ADA}.1.1.{zeros}"),
+        format!("{ADA}.1.2.{zeros}"),
+        format!("{ADA}.1.2.{half}"),
+        format!("{ADA}.1.3.{secrets}"),
+        format!("{ADA}.2.2.{secrets}"),
+        format!("{EVE}.1.2.{secrets}"),
+        format!("{ADA}.1.2.{short}"),
+        format!("{ADA}.1.2.{secrets}.x"),
+        format!("{ADA}.1.2"),
+        format!("{ADA}.1.-2.{secrets}"),
+        format!("x/{}.1.2.{secrets}", &ADA[2..]),
+        String::new(),
+    ] {
+        assert!(house.is_invalid(&forged), "{forged}");
+    }
+    assert!(house.refresh(&second.refresh_token).is_ok());
+}
+
+#[test]
+fn neither_a_token_nor_its_secrets_are_stored() {
+    let house = House::new();
+    let granted = house.begin(ADA);
+    let secrets = granted.refresh_token.rsplit('.').next().unwrap();
+    block_on(async {
+        for key in house.store.keys() {
+            let value = house.store.get(&key).await.unwrap().unwrap();
+            let value = String::from_utf8_lossy(&value).into_owned();
+            assert!(!value.contains(&secrets[..20]) && !value.contains(&secrets[45..65]));
+        }
+    });
+}
+
+#[test]
+fn a_user_has_a_bounded_number_of_sessions_and_of_keys() {
+    let house = House::new();
+    let oldest = house.begin(ADA);
+    let second = house.begin(ADA);
+    let mut second_token = second.refresh_token;
+    for n in 2..=MAX_SESSIONS {
+        second_token = house.refresh(&second_token).unwrap().refresh_token;
+        let granted = house.begin(ADA);
+        if n % 2 == 0 {
+            block_on(end(&house.store, &house.clock, &granted.id)).unwrap();
+        }
+    }
+    assert!(house.is_invalid(&oldest.refresh_token));
+    assert!(house.refresh(&second_token).is_ok());
+    for _ in 0..100 {
+        house.begin(ADA);
+    }
+    assert_eq!(house.list(ADA).len() as u64, MAX_SESSIONS);
+    assert_eq!(house.store.keys().len() as u64, MAX_SESSIONS + 1);
+}
+
+#[test]
+fn a_long_user_agent_is_cut() {
+    let house = House::new();
+    let agent = "ä".repeat(1_000);
+    block_on(async {
+        begin(
+            &house.store,
+            &house.clock,
+            &house.random,
+            ADA,
+            Some(&agent),
+            MONTH_S,
+        )
+        .await
+        .unwrap();
+        let sessions = list(&house.store, &house.clock, ADA).await.unwrap();
+        assert_eq!(
+            sessions[0].1.user_agent.as_ref().unwrap().chars().count(),
+            MAX_USER_AGENT
+        );
+    });
+}
+
+type Caller<'a> = Pin<Box<dyn Future<Output = Result<Granted, RefreshError>> + 'a>>;
+
+#[test]
+fn of_many_that_use_one_token_at_once_at_most_one_gets_the_next_and_the_session_ends() {
+    for seed in 0..300 {
+        let house = House::new();
+        let granted = house.begin(ADA);
+        let stepped = SteppedStore::new(&house.store, seed, 0);
+        let callers = (0..5)
+            .map(|_| -> Caller<'_> {
+                let token = &granted.refresh_token;
+                Box::pin(refresh(
+                    &stepped,
+                    &house.clock,
+                    &house.random,
+                    token,
+                    MONTH_S,
+                ))
+            })
+            .collect();
+        let results = interleave(&Dice::new(seed), callers, || true);
+        let winners: Vec<_> = results.iter().flatten().flatten().collect();
+        assert!(winners.len() <= 1, "seed {seed}");
+        for winner in winners {
+            assert!(house.is_invalid(&winner.refresh_token), "seed {seed}");
+        }
+        assert!(house.list(ADA).is_empty(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_refresh_beside_the_end_of_the_session_does_not_bring_it_back() {
+    for seed in 0..300 {
+        let house = House::new();
+        let granted = house.begin(ADA);
+        let stepped = SteppedStore::new(&house.store, seed, 0);
+        let ending: Caller<'_> = Box::pin(async {
+            end(&stepped, &house.clock, &granted.id).await?;
+            Err(RefreshError::Invalid)
+        });
+        let token = &granted.refresh_token;
+        let using: Caller<'_> = Box::pin(refresh(
+            &stepped,
+            &house.clock,
+            &house.random,
+            token,
+            MONTH_S,
+        ));
+        let results = interleave(&Dice::new(seed), vec![ending, using], || true);
+        for granted in results.into_iter().flatten().flatten() {
+            assert!(house.is_invalid(&granted.refresh_token), "seed {seed}");
+        }
+        assert!(house.list(ADA).is_empty(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_caller_that_dies_and_a_store_that_fails_never_leave_two_good_tokens() {
+    for seed in 0..500 {
+        let house = House::new();
+        let granted = house.begin(ADA);
+        let dice = Dice::new(seed);
+        let stepped = SteppedStore::new(&house.store, seed, 50);
+        let callers = (0..3)
+            .map(|_| -> Caller<'_> {
+                let token = &granted.refresh_token;
+                Box::pin(refresh(
+                    &stepped,
+                    &house.clock,
+                    &house.random,
+                    token,
+                    MONTH_S,
+                ))
+            })
+            .collect();
+        let results = interleave(&dice, callers, || !dice.falls(30));
+        let tokens: Vec<_> = results.into_iter().flatten().flatten().collect();
+        assert!(tokens.len() <= 1, "seed {seed}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_a_refresh_token_and_none_panics(text in "\\PC*|[0-9a-f.-]{0,80}") {
+        let house = House::new();
+        house.begin(ADA);
+        prop_assert!(house.is_invalid(&text));
+    }
+
+    #[test]
+    fn a_session_id_survives_its_text(number in 1_u64..) {
+        let id = SessionId { user_id: ADA.to_owned(), number };
+        prop_assert_eq!(SessionId::parse(&id.to_string()), Some(id));
+    }
+}

@@ -1,0 +1,90 @@
+#![deny(unsafe_code)]
+//! user-service: accounts, sessions, tokens and the keys that sign them.
+//!
+//! # Layout
+//! - `routes`: a module for each call, thin.
+//! - `domain`: what the service knows, without HTTP and without WASI.
+
+mod domain;
+mod routes;
+
+use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+
+/// What the shell needs to know of this service.
+pub static SERVICE: Service = Service {
+    id: "user-service",
+    store: "users",
+    prefix: "users/",
+    variables: &[
+        Variable::new("service_secret", Kind::Secret),
+        Variable::new("access_token_seconds", Kind::Number),
+        Variable::new("refresh_token_seconds", Kind::Number),
+        Variable::new("admin_email", Kind::Text),
+        Variable::new("admin_password", Kind::Text),
+        Variable::new("cors_origins", Kind::Text),
+        Variable::new("logging_service_url", Kind::Origin),
+    ],
+    routes: &[
+        Route::post(
+            "/v1/users",
+            Access::Open,
+            handler!(routes::register::register),
+        ),
+        Route::get(
+            "/v1/users/health",
+            Access::Open,
+            handler!(routes::health::health),
+        ),
+        Route::get("/v1/users/me", Access::User, handler!(routes::me::me)),
+        Route::get(
+            "/v1/users/:id",
+            Access::User,
+            handler!(routes::public::public),
+        ),
+        Route::post("/v1/sessions", Access::Open, handler!(routes::login::login)),
+        Route::get(
+            "/v1/sessions",
+            Access::User,
+            handler!(routes::sessions::list),
+        ),
+        Route::delete(
+            "/v1/sessions",
+            Access::User,
+            handler!(routes::sessions::end_all),
+        ),
+        Route::post(
+            "/v1/sessions/refresh",
+            Access::Open,
+            handler!(routes::refresh::refresh),
+        ),
+        Route::delete(
+            "/v1/sessions/current",
+            Access::User,
+            handler!(routes::sessions::end_current),
+        ),
+        Route::get(
+            "/.well-known/jwks.json",
+            Access::Open,
+            handler!(routes::jwks::jwks),
+        ),
+    ],
+    keys: KeySource::Own(routes::jwks::own_keys),
+    logs: LogSink::LoggingService,
+};
+
+#[cfg(target_arch = "wasm32")]
+mod entry {
+    //! Where the host calls in.
+    #![allow(
+        unsafe_code,
+        reason = "the SDK's macro exports the component's function"
+    )]
+
+    use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+    use spin_sdk::http_component;
+
+    #[http_component]
+    async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        spinreel_service::serve(&super::SERVICE, request, out).await;
+    }
+}

@@ -1,0 +1,92 @@
+//! The calls, a module each.
+
+pub(crate) mod health;
+pub(crate) mod jwks;
+pub(crate) mod login;
+pub(crate) mod me;
+pub(crate) mod public;
+pub(crate) mod refresh;
+pub(crate) mod register;
+pub(crate) mod sessions;
+
+use http::StatusCode;
+use spinreel_api::accounts::Tokens;
+use spinreel_http::Problem;
+use spinreel_identity::NewAccessToken;
+use spinreel_ledger::LedgerError;
+use spinreel_platform::Clock;
+use spinreel_service::{Context, Response, Settings, json};
+
+use crate::domain::accounts::{Account, RegisterError};
+use crate::domain::keys;
+use crate::domain::login::FirstAdmin;
+use crate::domain::passwords::HashError;
+use crate::domain::sessions::Granted;
+
+/// The store's failures, to the client.
+fn unavailable(error: LedgerError) -> Problem {
+    Problem::unavailable(error)
+}
+
+fn unhashable(error: HashError) -> Problem {
+    Problem::internal(error)
+}
+
+fn refused_registration(error: RegisterError) -> Problem {
+    match error {
+        RegisterError::EmailTaken => Problem::conflict(
+            "email_taken",
+            "There is an account with this e-mail address.",
+        ),
+        RegisterError::UsernameTaken => {
+            Problem::conflict("username_taken", "There is an account with this username.")
+        }
+        RegisterError::TooSlow | RegisterError::Ledger(_) => Problem::unavailable(error),
+    }
+}
+
+/// The admin that the variables name, if they name one.
+fn first_admin(settings: &Settings) -> Result<Option<FirstAdmin>, Problem> {
+    FirstAdmin::new(
+        settings.text("admin_email"),
+        settings.text("admin_password"),
+    )
+    .map_err(Problem::internal)
+}
+
+/// A number of seconds from a variable; the shell has checked that it is one.
+fn seconds(settings: &Settings, name: &str) -> u64 {
+    u64::try_from(settings.number(name)).unwrap_or(0)
+}
+
+fn refresh_seconds(settings: &Settings) -> u64 {
+    seconds(settings, "refresh_token_seconds")
+}
+
+/// A session's tokens for an account (RFC 6749, section 5.1).
+async fn tokens(
+    context: &Context,
+    account: &Account,
+    granted: Granted,
+) -> Result<Response, Problem> {
+    let expires_in = seconds(&context.settings, "access_token_seconds");
+    let key = keys::current(&context.store, &context.clock)
+        .await
+        .map_err(unavailable)?;
+    let new = NewAccessToken {
+        user_id: &account.id,
+        username: &account.username,
+        role: account.role,
+        session_id: &granted.id.to_string(),
+    };
+    let access_token = key
+        .issue(&new, expires_in, context.clock.now_ms() / 1_000)
+        .map_err(Problem::internal)?;
+    let tokens = Tokens {
+        access_token,
+        token_type: "Bearer".to_owned(),
+        expires_in,
+        refresh_token: granted.refresh_token,
+    };
+    json(StatusCode::OK, &tokens)
+}

@@ -1,0 +1,253 @@
+#![allow(clippy::unwrap_used)]
+
+use futures::executor::block_on;
+use spinreel_platform::memory::MemoryStore;
+
+use super::*;
+use crate::domain::testing::{PoliteStore, interleave, stored};
+
+async fn put_ten(store: &MemoryStore) {
+    for number in 1..=10 {
+        let video = stored("ada", &format!("{number}.mp4"));
+        put(store, &format!("v-{number}"), video).await.unwrap();
+    }
+}
+
+async fn page_of(
+    store: &impl Store,
+    below: Option<u64>,
+    limit: usize,
+) -> (Vec<String>, Option<u64>) {
+    let page = page(store, "ada", below, limit, &Filter::default())
+        .await
+        .unwrap();
+    let ids = page.records.into_iter().map(|record| record.id).collect();
+    (ids, page.next)
+}
+
+async fn all(store: &impl Store) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut below = None;
+    loop {
+        let (more, next) = page_of(store, below, 3).await;
+        ids.extend(more);
+        match next {
+            Some(_) => below = next,
+            None => return ids,
+        }
+    }
+}
+
+#[test]
+fn a_list_is_read_page_by_page_from_the_newest() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put_ten(&store).await;
+        let (ids, next) = page_of(&store, None, 4).await;
+        assert_eq!(ids, ["v-10", "v-9", "v-8", "v-7"]);
+        let (ids, next) = page_of(&store, next, 4).await;
+        assert_eq!(ids, ["v-6", "v-5", "v-4", "v-3"]);
+        let (ids, next) = page_of(&store, next, 4).await;
+        assert_eq!(ids, ["v-2", "v-1"]);
+        assert_eq!(next, None);
+    });
+}
+
+#[test]
+fn a_full_last_page_has_no_next_one() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put_ten(&store).await;
+        let (ids, next) = page_of(&store, None, 10).await;
+        assert_eq!((ids.len(), next), (10, None));
+    });
+}
+
+#[test]
+fn a_cursor_stays_good_while_videos_come_and_go() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put_ten(&store).await;
+        let (_, next) = page_of(&store, None, 4).await;
+        remove(&store, "v-7").await.unwrap();
+        remove(&store, "v-6").await.unwrap();
+        remove(&store, "v-4").await.unwrap();
+        put(&store, "v-11", stored("ada", "11.mp4")).await.unwrap();
+        let (ids, _) = page_of(&store, next, 4).await;
+        assert_eq!(ids, ["v-5", "v-3", "v-2", "v-1"]);
+    });
+}
+
+#[test]
+fn a_list_of_nothing_and_one_whose_videos_are_all_gone_are_empty() {
+    let store = MemoryStore::default();
+    block_on(async {
+        assert_eq!(page_of(&store, None, 5).await, (Vec::new(), None));
+        put_ten(&store).await;
+        for number in 1..=10 {
+            remove(&store, &format!("v-{number}")).await.unwrap();
+        }
+        assert_eq!(page_of(&store, None, 5).await, (Vec::new(), None));
+    });
+}
+
+#[test]
+fn a_cursor_beyond_the_list_begins_at_its_newest() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put_ten(&store).await;
+        let (ids, _) = page_of(&store, Some(u64::MAX), 1).await;
+        assert_eq!(ids, ["v-10"]);
+        assert_eq!(page_of(&store, Some(0), 5).await, (Vec::new(), None));
+        assert_eq!(page_of(&store, Some(1), 5).await, (Vec::new(), None));
+    });
+}
+
+#[test]
+fn a_page_ends_early_where_a_list_has_a_long_gap() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put(&store, "v-1", stored("ada", "1.mp4")).await.unwrap();
+        list_of("ada").allocate(&store, 1_000).await.unwrap();
+        let (ids, next) = page_of(&store, None, 5).await;
+        assert_eq!((ids.len(), next), (0, Some(1_001 - SCAN + 1)));
+        assert_eq!(all(&store).await, ["v-1"]);
+    });
+}
+
+#[test]
+fn a_filter_leaves_out_and_does_not_shorten_the_list() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put_ten(&store).await;
+        let filter = Filter {
+            text: Some("1".to_owned()),
+            ..Filter::default()
+        };
+        let page = page(&store, "ada", None, 2, &filter).await.unwrap();
+        let ids: Vec<_> = page
+            .records
+            .iter()
+            .map(|record| record.id.as_str())
+            .collect();
+        assert_eq!(ids, ["v-10", "v-1"]);
+    });
+}
+
+#[test]
+fn nobody_lists_the_videos_of_others() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put(&store, "v-1", stored("bob", "1.mp4")).await.unwrap();
+        assert!(all(&store).await.is_empty());
+    });
+}
+
+#[test]
+fn recording_a_video_again_changes_nothing_but_what_the_storage_says() {
+    let store = MemoryStore::default();
+    block_on(async {
+        assert_eq!(
+            put(&store, "v-1", stored("ada", "a.mp4")).await,
+            Ok(Put::Created)
+        );
+        let keys = store.keys();
+        let before = find(&store, "v-1").await.unwrap().unwrap();
+        assert_eq!(
+            put(&store, "v-1", stored("ada", "a.mp4")).await,
+            Ok(Put::Known)
+        );
+        assert_eq!(find(&store, "v-1").await.unwrap().unwrap(), before);
+
+        let mut changed = stored("ada", "a.mp4");
+        changed.size = 5;
+        assert_eq!(put(&store, "v-1", changed.clone()).await, Ok(Put::Known));
+        let after = find(&store, "v-1").await.unwrap().unwrap();
+        assert_eq!(after.stored, changed);
+        assert_eq!((after.slot, after.title), (before.slot, before.title));
+        assert_eq!(store.keys(), keys);
+    });
+}
+
+#[test]
+fn a_video_does_not_change_hands() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
+        assert_eq!(
+            put(&store, "v-1", stored("bob", "a.mp4")).await,
+            Err(PutError::OtherOwner)
+        );
+        assert_eq!(all(&store).await, ["v-1"]);
+    });
+}
+
+#[test]
+fn a_lost_entry_of_the_list_comes_back_when_the_video_is_recorded_again() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
+        list_of("ada")
+            .cell::<String>(1)
+            .delete(&store)
+            .await
+            .unwrap();
+        assert!(all(&store).await.is_empty());
+        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
+        assert_eq!(all(&store).await, ["v-1"]);
+    });
+}
+
+#[test]
+fn a_removed_video_leaves_no_key_but_the_counter() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
+        let removed = remove(&store, "v-1").await.unwrap().unwrap();
+        assert_eq!(removed.id, "v-1");
+        assert_eq!(remove(&store, "v-1").await.unwrap(), None);
+        assert_eq!(store.keys(), ["videos/ada/list/head"]);
+    });
+}
+
+#[test]
+fn two_that_record_a_video_at_once_leave_one_entry_whatever_the_order() {
+    for schedule in 0..1 << 8 {
+        let store = PoliteStore::default();
+        let (first, second) = interleave(
+            schedule,
+            put(&store, "v-1", stored("ada", "a.mp4")),
+            put(&store, "v-1", stored("ada", "a.mp4")),
+        );
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(block_on(all(&store.0)), ["v-1"], "schedule {schedule:08b}");
+    }
+}
+
+#[test]
+fn two_videos_recorded_at_once_are_both_listed_whatever_the_order() {
+    for schedule in 0..1 << 8 {
+        let store = PoliteStore::default();
+        let (first, second) = interleave(
+            schedule,
+            put(&store, "v-1", stored("ada", "a.mp4")),
+            put(&store, "v-2", stored("ada", "b.mp4")),
+        );
+        assert!(first.is_ok() && second.is_ok());
+        let mut ids = block_on(all(&store.0));
+        ids.sort();
+        assert_eq!(ids, ["v-1", "v-2"], "schedule {schedule:08b}");
+    }
+}
+
+#[test]
+fn a_list_read_while_a_video_goes_has_the_video_or_has_it_not() {
+    for schedule in 0..1 << 10 {
+        let store = PoliteStore::default();
+        block_on(put_ten(&store.0));
+        let (removed, listed) = interleave(schedule, remove(&store, "v-5"), all(&store));
+        assert!(removed.unwrap().is_some());
+        let others = listed.iter().filter(|id| *id != "v-5").count();
+        assert_eq!(others, 9, "schedule {schedule:010b}");
+    }
+}

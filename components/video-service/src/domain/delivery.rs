@@ -1,0 +1,147 @@
+//! What a request for a video's bytes comes to, before a byte moves.
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use spinreel_api::Timestamp;
+use spinreel_api::videos::Visibility;
+use spinreel_http::range::Selection;
+
+use super::conditions::{Validators, Verdict};
+use super::disposition::attachment;
+use super::media_type::for_delivery;
+use super::record::Record;
+
+/// The bytes are a stranger's: opened as a page they may show themselves and do nothing else.
+const POLICY: &str =
+    "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; sandbox";
+
+/// What a segment of a path cannot have as it is.
+const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// What a request for a video's bytes comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// The client has them: 304.
+    NotModified,
+    /// The client wants other bytes than there are: 412.
+    PreconditionFailed,
+    /// The range has none of them: 416.
+    Unsatisfiable,
+    /// All of them, or the head of that answer where only it was asked for: 200.
+    Whole,
+    /// These, ends included: 206.
+    Part {
+        /// The first byte.
+        start: u64,
+        /// The last byte.
+        end: u64,
+    },
+}
+
+/// Reads the conditions and the range of a request.
+///
+/// Ranges are for GET only (RFC 9110, section 14.2). Several ranges at once are answered with everything, as a server
+/// may.
+pub fn plan(record: &Record, method: &Method, headers: &HeaderMap) -> Plan {
+    let validators = validators(record);
+    match validators.weigh(headers) {
+        Verdict::NotModified => return Plan::NotModified,
+        Verdict::Failed => return Plan::PreconditionFailed,
+        Verdict::Proceed => {}
+    }
+    if *method != Method::GET || !validators.allow_range(headers) {
+        return Plan::Whole;
+    }
+    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    match Selection::parse(range, record.stored.size) {
+        Selection::Whole => Plan::Whole,
+        Selection::Part { start, end } => Plan::Part { start, end },
+        Selection::Unsatisfiable => Plan::Unsatisfiable,
+    }
+}
+
+/// The headers that any answer about the bytes carries, also a 304 (RFC 9110, section 15.4.5).
+pub fn validator_headers(record: &Record) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let validators = validators(record);
+    add(&mut headers, ETAG, validators.etag);
+    add(&mut headers, LAST_MODIFIED, &validators.last_modified());
+    add(&mut headers, ACCEPT_RANGES, "bytes");
+    let cache = match record.visibility {
+        Visibility::Private => "private, no-cache",
+        Visibility::Unlisted | Visibility::Public => "no-cache",
+    };
+    add(&mut headers, CACHE_CONTROL, cache);
+    headers
+}
+
+/// The headers of an answer with the bytes of `plan`; `download` names the file for saving.
+pub fn content_headers(record: &Record, plan: Plan, download: bool) -> HeaderMap {
+    let size = record.stored.size;
+    let mut headers = validator_headers(record);
+    add(
+        &mut headers,
+        CONTENT_TYPE,
+        &for_delivery(&record.stored.content_type),
+    );
+    add(&mut headers, CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(CONTENT_LENGTH, length(plan, size).into());
+    if let Plan::Part { start, end } = plan {
+        add(
+            &mut headers,
+            CONTENT_RANGE,
+            &format!("bytes {start}-{end}/{size}"),
+        );
+    }
+    if download {
+        add(
+            &mut headers,
+            CONTENT_DISPOSITION,
+            &attachment(&record.stored.filename),
+        );
+    }
+    headers
+}
+
+/// How many of a file's `size` bytes a plan sends.
+pub fn length(plan: Plan, size: u64) -> u64 {
+    match plan {
+        Plan::Whole => size,
+        Plan::Part { start, end } => end - start + 1,
+        Plan::NotModified | Plan::PreconditionFailed | Plan::Unsatisfiable => 0,
+    }
+}
+
+/// Where storage-service has the bytes of a file. The location is its own word, whatever characters that has.
+pub fn storage_path(location: &str) -> String {
+    let location = utf8_percent_encode(location, NOT_IN_SEGMENT);
+    format!("/internal/storage/files/{location}/content")
+}
+
+/// Seconds until the day's bandwidth begins anew: midnight UTC, never 0.
+pub fn seconds_to_midnight(now: Timestamp) -> u64 {
+    let midnight = now.day().next().start();
+    (midnight.as_ms() - now.as_ms()).div_ceil(1_000)
+}
+
+fn validators(record: &Record) -> Validators<'_> {
+    Validators {
+        etag: &record.stored.etag,
+        modified: record.stored.created_at,
+    }
+}
+
+/// Every value here is made of characters that a header can have.
+fn add(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+#[path = "delivery_tests.rs"]
+mod tests;

@@ -1,0 +1,146 @@
+#![allow(clippy::unwrap_used)]
+
+use http::header::{IF_NONE_MATCH, IF_RANGE};
+
+use super::*;
+use crate::domain::testing::stored;
+
+fn record() -> Record {
+    Record::new("v-1", 1, stored("ada", "été.mp4"))
+}
+
+fn planned(method: Method, pairs: &[(HeaderName, &'static str)]) -> Plan {
+    let headers = pairs
+        .iter()
+        .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+        .collect();
+    plan(&record(), &method, &headers)
+}
+
+fn header(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
+}
+
+#[test]
+fn without_a_range_it_is_everything() {
+    assert_eq!(planned(Method::GET, &[]), Plan::Whole);
+    assert_eq!(
+        planned(Method::GET, &[(RANGE, "bytes=0-1,5-6")]),
+        Plan::Whole
+    );
+}
+
+#[test]
+fn a_range_selects_for_get_and_not_for_head() {
+    let range = [(RANGE, "bytes=10-19")];
+    assert_eq!(
+        planned(Method::GET, &range),
+        Plan::Part { start: 10, end: 19 }
+    );
+    assert_eq!(planned(Method::HEAD, &range), Plan::Whole);
+}
+
+#[test]
+fn a_range_past_the_end_cannot_be_satisfied() {
+    assert_eq!(
+        planned(Method::GET, &[(RANGE, "bytes=1000-")]),
+        Plan::Unsatisfiable
+    );
+}
+
+#[test]
+fn if_range_with_another_tag_is_everything_even_for_an_impossible_range() {
+    let pairs = [(RANGE, "bytes=1000-"), (IF_RANGE, "\"old\"")];
+    assert_eq!(planned(Method::GET, &pairs), Plan::Whole);
+    let pairs = [(RANGE, "bytes=-1"), (IF_RANGE, "\"tag-1\"")];
+    assert_eq!(
+        planned(Method::GET, &pairs),
+        Plan::Part {
+            start: 999,
+            end: 999
+        }
+    );
+}
+
+#[test]
+fn conditions_come_before_the_range() {
+    let pairs = [(RANGE, "bytes=1000-"), (IF_NONE_MATCH, "\"tag-1\"")];
+    assert_eq!(planned(Method::GET, &pairs), Plan::NotModified);
+    assert_eq!(planned(Method::HEAD, &pairs), Plan::NotModified);
+}
+
+#[test]
+fn a_part_names_its_place() {
+    let headers = content_headers(&record(), Plan::Part { start: 10, end: 19 }, false);
+    assert_eq!(header(&headers, CONTENT_RANGE), "bytes 10-19/1000");
+    assert_eq!(header(&headers, CONTENT_LENGTH), "10");
+    assert_eq!(header(&headers, CONTENT_TYPE), "video/mp4");
+    assert_eq!(header(&headers, ETAG), "\"tag-1\"");
+    assert_eq!(header(&headers, ACCEPT_RANGES), "bytes");
+    assert_eq!(
+        header(&headers, LAST_MODIFIED),
+        "Tue, 14 Nov 2023 22:13:20 GMT"
+    );
+    assert_eq!(header(&headers, CACHE_CONTROL), "private, no-cache");
+    assert!(header(&headers, CONTENT_SECURITY_POLICY).contains("sandbox"));
+    assert_eq!(header(&headers, CONTENT_DISPOSITION), "");
+}
+
+#[test]
+fn a_download_names_the_file() {
+    let headers = content_headers(&record(), Plan::Whole, true);
+    assert_eq!(header(&headers, CONTENT_LENGTH), "1000");
+    assert_eq!(header(&headers, CONTENT_RANGE), "");
+    assert_eq!(
+        header(&headers, CONTENT_DISPOSITION),
+        "attachment; filename=\"_t_.mp4\"; filename*=UTF-8''%C3%A9t%C3%A9.mp4"
+    );
+}
+
+#[test]
+fn a_page_that_calls_itself_a_video_goes_out_as_bytes() {
+    let mut record = record();
+    record.stored.content_type = "text/html".to_owned();
+    let headers = content_headers(&record, Plan::Whole, false);
+    assert_eq!(header(&headers, CONTENT_TYPE), "application/octet-stream");
+}
+
+#[test]
+fn what_everybody_may_see_may_be_kept_by_shared_caches_if_they_ask_again() {
+    let mut record = record();
+    record.visibility = Visibility::Public;
+    assert_eq!(
+        header(&validator_headers(&record), CACHE_CONTROL),
+        "no-cache"
+    );
+}
+
+#[test]
+fn a_location_stays_one_segment_of_the_path() {
+    assert_eq!(
+        storage_path("a-1_b.2"),
+        "/internal/storage/files/a-1_b.2/content"
+    );
+    assert_eq!(
+        storage_path("a/b?c#é"),
+        "/internal/storage/files/a%2Fb%3Fc%23%C3%A9/content"
+    );
+}
+
+#[test]
+fn the_day_begins_anew_at_midnight_utc() {
+    for (now, seconds) in [
+        ("2024-02-29T00:00:00Z", 86_400),
+        ("2024-02-29T23:59:59Z", 1),
+        ("2024-02-29T23:59:59.999Z", 1),
+        ("2024-02-29T12:00:00.001Z", 43_200),
+    ] {
+        assert_eq!(
+            seconds_to_midnight(Timestamp::parse(now).unwrap()),
+            seconds,
+            "{now}"
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! Which videos of a list are wanted.
+
+use spinreel_api::videos::Status;
+
+use super::record::Record;
+
+/// What a video of a list must have; nothing is demanded by default.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Its status.
+    pub status: Option<Status>,
+    /// One of its tags, letter by letter.
+    pub tag: Option<String>,
+    /// A part of its title or its file name, in any case; in lower case here.
+    pub text: Option<String>,
+}
+
+impl Filter {
+    /// Whether `record` is wanted.
+    pub fn takes(&self, record: &Record) -> bool {
+        self.status.is_none_or(|status| record.status() == status)
+            && self
+                .tag
+                .as_ref()
+                .is_none_or(|tag| record.tags.contains(tag))
+            && self.text.as_ref().is_none_or(|text| {
+                record.title.to_lowercase().contains(text)
+                    || record.stored.filename.to_lowercase().contains(text)
+            })
+    }
+}
+
+/// Reads a status by its name on the wire.
+pub fn parse_status(name: &str) -> Option<Status> {
+    Some(match name {
+        "uploading" => Status::Uploading,
+        "ready" => Status::Ready,
+        "unplayable" => Status::Unplayable,
+        "deleted" => Status::Deleted,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::stored;
+
+    fn record() -> Record {
+        let mut record = Record::new("v-1", 1, stored("ada", "Ausflug.MP4"));
+        record.title = "Am Ärmelkanal".to_owned();
+        record.tags = vec!["sea".to_owned()];
+        record
+    }
+
+    #[test]
+    fn title_and_file_name_are_searched_without_regard_to_case() {
+        for (text, found) in [
+            ("ärmel", true),
+            ("flug.mp4", true),
+            ("kanal", true),
+            ("alps", false),
+        ] {
+            let filter = Filter {
+                text: Some(text.to_owned()),
+                ..Filter::default()
+            };
+            assert_eq!(filter.takes(&record()), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn tag_and_status_are_compared_whole() {
+        let tagged = |tag: &str| Filter {
+            tag: Some(tag.to_owned()),
+            ..Filter::default()
+        };
+        assert!(tagged("sea").takes(&record()));
+        assert!(!tagged("se").takes(&record()));
+        let in_status = |status| Filter {
+            status: Some(status),
+            ..Filter::default()
+        };
+        assert!(in_status(Status::Ready).takes(&record()));
+        assert!(!in_status(Status::Deleted).takes(&record()));
+    }
+
+    #[test]
+    fn every_status_is_read_by_its_name_on_the_wire() {
+        for status in [
+            Status::Uploading,
+            Status::Ready,
+            Status::Unplayable,
+            Status::Deleted,
+        ] {
+            let name = serde_json::json!(status);
+            assert_eq!(
+                parse_status(name.as_str().unwrap_or_default()),
+                Some(status)
+            );
+        }
+        assert_eq!(parse_status("Ready"), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! Shared by the tests of this folder.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use spinreel_api::Timestamp;
+use spinreel_api::internal::StoredVideo;
+use spinreel_platform::memory::MemoryStore;
+use spinreel_platform::{Store, StoreError};
+
+/// A file of `owner`.
+pub(crate) fn stored(owner: &str, filename: &str) -> StoredVideo {
+    StoredVideo {
+        owner: owner.to_owned(),
+        filename: filename.to_owned(),
+        size: 1_000,
+        content_type: "video/mp4".to_owned(),
+        location: format!("{owner}-1"),
+        etag: "\"tag-1\"".to_owned(),
+        created_at: Timestamp::from_ms(1_700_000_000_123),
+    }
+}
+
+/// A store that lets others run before each of its operations.
+#[derive(Debug, Default)]
+pub(crate) struct PoliteStore(pub(crate) MemoryStore);
+
+async fn let_others_run() {
+    let waited = Cell::new(false);
+    poll_fn(|_| {
+        if waited.replace(true) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+impl Store for PoliteStore {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let_others_run().await;
+        self.0.get(key).await
+    }
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let_others_run().await;
+        self.0.set(key, value).await
+    }
+    async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        let_others_run().await;
+        self.0.set_many(pairs).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let_others_run().await;
+        self.0.delete(key).await
+    }
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        let_others_run().await;
+        self.0.delete_many(keys).await
+    }
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        let_others_run().await;
+        self.0.increment(key, delta).await
+    }
+}
+
+/// Runs both to their ends. Bit n of `schedule` says which of them makes the nth step; when one is done, the other
+/// makes the rest.
+pub(crate) fn interleave<A, B>(
+    schedule: u32,
+    first: impl Future<Output = A>,
+    second: impl Future<Output = B>,
+) -> (A, B) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (mut first_result, mut second_result) = (None, None);
+    let mut context = Context::from_waker(Waker::noop());
+    for step in 0_u32.. {
+        let first_is_due = schedule.checked_shr(step).unwrap_or(0) & 1 == 0;
+        if first_result.is_none() && (first_is_due || second_result.is_some()) {
+            if let Poll::Ready(result) = first.as_mut().poll(&mut context) {
+                first_result = Some(result);
+            }
+        } else if second_result.is_none()
+            && let Poll::Ready(result) = second.as_mut().poll(&mut context)
+        {
+            second_result = Some(result);
+        }
+        if first_result.is_some() && second_result.is_some() {
+            break;
+        }
+    }
+    match (first_result, second_result) {
+        (Some(first), Some(second)) => (first, second),
+        _ => unreachable!("the loop ends when both are there"),
+    }
+}

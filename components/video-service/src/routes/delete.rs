@@ -1,0 +1,24 @@
+use http::StatusCode;
+use serde_json::json;
+use spinreel_service::{Call, Outcome, empty};
+
+use crate::domain::catalogue;
+use crate::routes::{ledger_problem, video_id};
+
+/// `DELETE /internal/videos/{id}`: storage-service has the file no more. Harmless when repeated.
+pub(crate) async fn delete(call: Call) -> Outcome {
+    let id = video_id(&call)?;
+    let removed = catalogue::remove(&call.context.store, id)
+        .await
+        .map_err(ledger_problem)?;
+    if let Some(record) = removed {
+        let log = &call.context.log;
+        log.set_user(&record.stored.owner);
+        log.info(
+            "video.removed",
+            "A video is no longer in the catalogue",
+            json!({ "video.id": id, "video.size": record.stored.size }),
+        );
+    }
+    Ok(empty(StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,48 @@
+use http::StatusCode;
+use spinreel_api::Page;
+use spinreel_http::query::{Query, encode_cursor};
+use spinreel_http::{FieldError, Problem};
+use spinreel_service::{Call, Outcome, json};
+
+use crate::domain::catalogue::page;
+use crate::domain::filter::{Filter, parse_status};
+use crate::domain::record::Record;
+use crate::routes::ledger_problem;
+
+/// The name of the list in cursors.
+const LIST: &str = "videos";
+
+/// `GET /v1/videos`: the caller's own videos, newest first.
+pub(crate) async fn list(call: Call) -> Outcome {
+    let owner = &call.caller.user()?.user_id;
+    let query = &call.request.query;
+    let limit = query.limit()?;
+    let below = query.cursor::<u64>(LIST)?;
+    let filter = filter(query)?;
+    let page = page(&call.context.store, owner, below, limit, &filter)
+        .await
+        .map_err(ledger_problem)?;
+    let page = Page {
+        items: page.records.iter().map(Record::to_video).collect(),
+        next_cursor: page.next.map(|below| encode_cursor(LIST, below)),
+    };
+    json(StatusCode::OK, &page)
+}
+
+/// `?status=`, `?tag=` and `?q=`.
+fn filter(query: &Query) -> Result<Filter, Problem> {
+    let status = match query.get("status") {
+        None => None,
+        Some(name) => Some(parse_status(name).ok_or_else(|| {
+            Problem::invalid(vec![FieldError::new(
+                "status",
+                "must be uploading, ready, unplayable or deleted",
+            )])
+        })?),
+    };
+    Ok(Filter {
+        status,
+        tag: query.get("tag").map(str::to_owned),
+        text: query.get("q").map(str::to_lowercase),
+    })
+}

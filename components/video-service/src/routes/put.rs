@@ -1,0 +1,33 @@
+use http::StatusCode;
+use serde_json::json;
+use spinreel_api::internal::StoredVideo;
+use spinreel_http::Problem;
+use spinreel_service::{Call, Outcome, empty};
+
+use crate::domain::catalogue::{self, Put, PutError};
+use crate::domain::stored::check;
+use crate::routes::{ledger_problem, video_id};
+
+/// `PUT /internal/videos/{id}`: storage-service has a file. Harmless when repeated.
+pub(crate) async fn put(mut call: Call) -> Outcome {
+    let stored: StoredVideo = call.request.json().await?;
+    let id = video_id(&call)?;
+    let errors = check(&stored);
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
+    let log = &call.context.log;
+    log.set_user(&stored.owner);
+    let fields = json!({ "video.id": id, "video.size": stored.size });
+    match catalogue::put(&call.context.store, id, stored).await {
+        Ok(Put::Created) => log.info("video.recorded", "A video is in the catalogue", fields),
+        Ok(Put::Known) => {}
+        Err(error @ PutError::OtherOwner) => {
+            return Err(
+                Problem::conflict("owner_differs", "The video is another user's.").because(error),
+            );
+        }
+        Err(PutError::Ledger(error)) => return Err(ledger_problem(error)),
+    }
+    Ok(empty(StatusCode::NO_CONTENT))
+}
