@@ -46,7 +46,13 @@ pub(crate) fn tests(arguments: &[String]) -> Result<()> {
 /// Runs the benchmarks.
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     step("Building the benchmarks");
-    run(cargo("build").args(["--release", "--target", "wasm32-wasip2", "--package", "bench-hello"]))?;
+    run(cargo("build").args([
+        "--release",
+        "--target",
+        "wasm32-wasip2",
+        "--package",
+        "bench-hello",
+    ]))?;
     run(cargo("build").args(["--package", "spinreel-bench"]))?;
     replace(Command::new(target_dir().join("debug/spinreel-bench")).args(arguments))
 }

@@ -26,13 +26,21 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("`{shown}` could not be started"))?;
-    ensure!(output.status.success(), "`{shown}` failed: {}", output.status);
+    ensure!(
+        output.status.success(),
+        "`{shown}` failed: {}",
+        output.status
+    );
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn display(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
-    words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
+    words.extend(
+        command
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned()),
+    );
     words.join(" ")
 }
 

@@ -57,7 +57,10 @@ fn build_from_source(sysroot: &Path, target_dir: &Path) -> Result<()> {
         let debian = DebianPackages::new(&work.join("apt"));
         let source = match rustup_source(sysroot) {
             Some(source) => source,
-            None => debian.as_ref().map_err(clone_error)?.standard_library(&version)?,
+            None => debian
+                .as_ref()
+                .map_err(clone_error)?
+                .standard_library(&version)?,
         };
         let libc = debian.as_ref().map_err(clone_error)?.wasi_libc()?;
         let rlibs = build_std(&work, &source, &libc, sysroot)?;
@@ -82,7 +85,8 @@ fn rustc_release() -> Result<String> {
 
 fn rustup_source(sysroot: &Path) -> Option<PathBuf> {
     let source = sysroot.join("lib/rustlib/src/rust");
-    (source.join("library/std").is_dir() && source.join("library/vendor").is_dir()).then_some(source)
+    (source.join("library/std").is_dir() && source.join("library/vendor").is_dir())
+        .then_some(source)
 }
 
 /// A private view on Debian's archive: the machine's own mirror, suites that it does not have.
@@ -188,7 +192,11 @@ fn machine_mirror() -> Result<String> {
         .flat_map(|text| {
             text.lines()
                 .filter(|line| !line.trim_start().starts_with('#'))
-                .flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+                .flat_map(|line| {
+                    line.split_whitespace()
+                        .map(str::to_owned)
+                        .collect::<Vec<_>>()
+                })
                 .collect::<Vec<_>>()
         });
     words
@@ -200,7 +208,11 @@ fn machine_mirror() -> Result<String> {
 fn find_file(root: &Path, suffix: &Path) -> Option<PathBuf> {
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()) {
+        for path in fs::read_dir(folder)
+            .ok()?
+            .flatten()
+            .map(|entry| entry.path())
+        {
             if path.is_dir() {
                 folders.push(path);
             } else if path.ends_with(suffix) {
@@ -231,7 +243,14 @@ fn build_std(work: &Path, source: &Path, libc: &Path, sysroot: &Path) -> Result<
          [profile.release]\ncodegen-units = 1\n[workspace]\n",
     )?;
     let built = run(Command::new("cargo")
-        .args(["build", "--quiet", "--release", "-Zbuild-std=std,panic_abort", "--target", TARGET])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "-Zbuild-std=std,panic_abort",
+            "--target",
+            TARGET,
+        ])
         .current_dir(&package)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", format!("-L {}", libc.display()))

@@ -12,9 +12,7 @@ pub mod multipart;
 pub mod peers;
 pub mod routes;
 
-use spinreel_service::{
-    Access, KeySource, Kind, LogSink, Route, Service, Variable, handler,
-};
+use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
 
 /// The service.
 pub static SERVICE: Service = Service {
@@ -34,14 +32,23 @@ pub static SERVICE: Service = Service {
     ],
     routes: &[
         Route::post("/upload", Access::User, handler!(routes::upload::upload)).seed(),
-        Route::delete("/delete-file", Access::User, handler!(routes::delete_file::delete_file)).seed(),
+        Route::delete(
+            "/delete-file",
+            Access::User,
+            handler!(routes::delete_file::delete_file),
+        )
+        .seed(),
         Route::get(
             "/storage-status",
             Access::User,
             handler!(routes::storage_status::storage_status),
         )
         .seed(),
-        Route::get("/v1/storage/health", Access::Open, handler!(routes::health::health)),
+        Route::get(
+            "/v1/storage/health",
+            Access::Open,
+            handler!(routes::health::health),
+        ),
         Route::get(
             "/internal/storage/files/:location/content",
             Access::Service,

@@ -116,9 +116,10 @@ impl<B: ReadBody> Form<B> {
         if name.is_empty() {
             return Err(FormError::NoSelectedFile);
         }
-        let content_type = field
-            .content_type()
-            .map_or_else(|| "application/octet-stream".to_owned(), ToString::to_string);
+        let content_type = field.content_type().map_or_else(
+            || "application/octet-stream".to_owned(),
+            ToString::to_string,
+        );
         self.field = Some(field);
         Ok(FileHead {
             name,
@@ -191,7 +192,11 @@ impl<B: ReadBody> Pump<B> {
                 }
             }
             let length = match feed {
-                Feed::Lines => self.rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1),
+                Feed::Lines => self
+                    .rest
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .map(|at| at + 1),
                 Feed::Pieces => None,
             };
             let piece = self.rest.split_to(length.unwrap_or(self.rest.len()));
@@ -260,7 +265,9 @@ mod tests {
     fn body(parts: &[(&str, &[u8])]) -> Vec<u8> {
         let mut body = Vec::new();
         for (head, content) in parts {
-            body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n").bytes());
+            body.extend(
+                format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n").bytes(),
+            );
             body.extend(*content);
             body.extend(b"\r\n");
         }
@@ -303,7 +310,11 @@ mod tests {
 
     #[test]
     fn a_form_without_a_file_has_no_file_part() {
-        for parts in [&[][..], &[("name=\"title\"", &b"x"[..])], &[("name=\"file\"", b"x")]] {
+        for parts in [
+            &[][..],
+            &[("name=\"title\"", &b"x"[..])],
+            &[("name=\"file\"", b"x")],
+        ] {
             let found = block_on(form(&body(parts), 7).find_file());
             assert_eq!(found, Err(FormError::NoFilePart));
         }
@@ -312,13 +323,19 @@ mod tests {
     #[test]
     fn an_empty_file_name_is_no_selected_file() {
         let body = body(&[("name=\"file\"; filename=\"\"", b"x")]);
-        assert_eq!(block_on(form(&body, 9).find_file()), Err(FormError::NoSelectedFile));
+        assert_eq!(
+            block_on(form(&body, 9).find_file()),
+            Err(FormError::NoSelectedFile)
+        );
     }
 
     #[test]
     fn a_body_with_another_boundary_has_no_file_part() {
         let body = b"--OTHER\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--OTHER--\r\n";
-        assert_eq!(block_on(form(body, 9).find_file()), Err(FormError::NoFilePart));
+        assert_eq!(
+            block_on(form(body, 9).find_file()),
+            Err(FormError::NoFilePart)
+        );
     }
 
     #[test]

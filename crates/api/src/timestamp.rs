@@ -99,7 +99,13 @@ impl Day {
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let t = self.start().date_time();
-        write!(f, "{:04}-{:02}-{:02}", t.year(), u8::from(t.month()), t.day())
+        write!(
+            f,
+            "{:04}-{:02}-{:02}",
+            t.year(),
+            u8::from(t.month()),
+            t.day()
+        )
     }
 }
 
@@ -152,7 +158,10 @@ mod tests {
     #[test]
     fn a_day_ends_at_midnight_utc() {
         let last = Timestamp::parse("2024-02-29T23:59:59.999Z").map(Timestamp::day);
-        assert_eq!(last.map(|day| day.to_string()).as_deref(), Some("2024-02-29"));
+        assert_eq!(
+            last.map(|day| day.to_string()).as_deref(),
+            Some("2024-02-29")
+        );
         assert_eq!(
             last.map(|day| day.next().start().to_string()).as_deref(),
             Some("2024-03-01T00:00:00.000Z")

@@ -19,7 +19,11 @@ pub struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads `a=1&b=2`, without the question mark.
     pub fn parse(text: &str) -> Self {
-        Self(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+        Self(
+            url::form_urlencoded::parse(text.as_bytes())
+                .into_owned()
+                .collect(),
+        )
     }
 
     /// The first value of `name`, where it is not empty.
@@ -85,9 +89,15 @@ mod tests {
     fn a_cursor_of_another_list_and_a_broken_one_are_refused() {
         let cursor = encode_cursor("logs", 17_u64);
         let query = Query::parse(&format!("cursor={cursor}"));
-        assert_eq!(query.cursor::<u64>("actions").unwrap_err().code, "invalid_cursor");
+        assert_eq!(
+            query.cursor::<u64>("actions").unwrap_err().code,
+            "invalid_cursor"
+        );
         let query = Query::parse("cursor=abc");
-        assert_eq!(query.cursor::<u64>("logs").unwrap_err().code, "invalid_cursor");
+        assert_eq!(
+            query.cursor::<u64>("logs").unwrap_err().code,
+            "invalid_cursor"
+        );
     }
 
     #[test]

@@ -86,10 +86,28 @@ mod tests {
     fn the_forms_of_rfc_9110() {
         for (value, expected) in [
             ("bytes=0-499", Part { start: 0, end: 499 }),
-            ("bytes=500-", Part { start: 500, end: 999 }),
-            ("bytes=-200", Part { start: 800, end: 999 }),
+            (
+                "bytes=500-",
+                Part {
+                    start: 500,
+                    end: 999,
+                },
+            ),
+            (
+                "bytes=-200",
+                Part {
+                    start: 800,
+                    end: 999,
+                },
+            ),
             ("bytes=-2000", Part { start: 0, end: 999 }),
-            ("bytes=900-5000", Part { start: 900, end: 999 }),
+            (
+                "bytes=900-5000",
+                Part {
+                    start: 900,
+                    end: 999,
+                },
+            ),
             ("Bytes=0-0", Part { start: 0, end: 0 }),
             ("bytes=1000-", Unsatisfiable),
             ("bytes=99999999999999999999999-", Unsatisfiable),

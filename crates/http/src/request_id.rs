@@ -18,7 +18,11 @@ mod tests {
 
     #[test]
     fn ids_of_usual_makes_are_sane() {
-        for id in ["0190c0de-7000-8000-8000-000000000000", "Root=1-67891233-abcdef", "a"] {
+        for id in [
+            "0190c0de-7000-8000-8000-000000000000",
+            "Root=1-67891233-abcdef",
+            "a",
+        ] {
             assert!(is_sane(id), "{id}");
         }
     }

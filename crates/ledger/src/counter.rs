@@ -87,10 +87,19 @@ mod tests {
         let store = MemoryStore::default();
         let counter = Counter::new("c");
         block_on(async {
-            assert_eq!(counter.reserve(&store, 60, 100).await.unwrap(), Reserved::Yes(60));
-            assert_eq!(counter.reserve(&store, 41, 100).await.unwrap(), Reserved::No);
+            assert_eq!(
+                counter.reserve(&store, 60, 100).await.unwrap(),
+                Reserved::Yes(60)
+            );
+            assert_eq!(
+                counter.reserve(&store, 41, 100).await.unwrap(),
+                Reserved::No
+            );
             assert_eq!(counter.get(&store).await.unwrap(), 60);
-            assert_eq!(counter.reserve(&store, 40, 100).await.unwrap(), Reserved::Yes(100));
+            assert_eq!(
+                counter.reserve(&store, 40, 100).await.unwrap(),
+                Reserved::Yes(100)
+            );
         });
     }
 
@@ -100,7 +109,10 @@ mod tests {
         let counter = Counter::new("c");
         block_on(async {
             counter.add(&store, 10).await.unwrap();
-            assert_eq!(counter.reserve(&store, i64::MAX, 100).await.unwrap(), Reserved::No);
+            assert_eq!(
+                counter.reserve(&store, i64::MAX, 100).await.unwrap(),
+                Reserved::No
+            );
             assert_eq!(counter.get(&store).await.unwrap(), 10);
         });
     }

@@ -1,5 +1,8 @@
 #![forbid(unsafe_code)]
-#![expect(async_fn_in_trait, reason = "the traits are used by generic code on one thread")]
+#![expect(
+    async_fn_in_trait,
+    reason = "the traits are used by generic code on one thread"
+)]
 //! What Spinreel's domain logic needs of the world, as small traits.
 //!
 //! A component implements them with WASI, a native test with [`memory`]. Nothing here knows how a
@@ -11,8 +14,8 @@
 //! - [`Clock`], [`Random`]: time and unpredictability.
 //! - [`memory`]: all of them in memory, for tests.
 
-pub mod memory;
 mod http_client;
+pub mod memory;
 mod store;
 
 pub use http_client::{HttpClient, ReadBody, Timeouts, TransportError, collect};

@@ -43,7 +43,9 @@ impl Store for MemoryStore {
     }
 
     async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
-        self.values.borrow_mut().retain(|key, _| !keys.contains(key));
+        self.values
+            .borrow_mut()
+            .retain(|key, _| !keys.contains(key));
         Ok(())
     }
 
@@ -130,7 +132,12 @@ pub struct Pieces(VecDeque<Bytes>);
 impl Pieces {
     /// A body of these pieces; empty ones are left out.
     pub fn new(pieces: impl IntoIterator<Item = Bytes>) -> Self {
-        Self(pieces.into_iter().filter(|piece| !piece.is_empty()).collect())
+        Self(
+            pieces
+                .into_iter()
+                .filter(|piece| !piece.is_empty())
+                .collect(),
+        )
     }
 }
 

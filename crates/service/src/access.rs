@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use spinreel_api::accounts::Role;
 use spinreel_http::Problem;
 use spinreel_http::problem::Unauthenticated;
-use spinreel_identity::{Jwks, ServiceSecret, TokenError, User, key_id, verify_access, verify_service};
+use spinreel_identity::{
+    Jwks, ServiceSecret, TokenError, User, key_id, verify_access, verify_service,
+};
 use spinreel_ledger::Cell;
 use spinreel_platform::{Clock, collect};
 
@@ -93,7 +95,9 @@ pub(crate) async fn authenticate(
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); another scheme is as good as none.
 fn bearer_token(request: &Request) -> Option<&str> {
     let (scheme, token) = request.header(AUTHORIZATION)?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim())
 }
 
 fn verify_peer(context: &Context, token: &str) -> Result<Caller, Problem> {
@@ -134,7 +138,10 @@ async fn keys(context: &Context, kid: Option<&str>) -> Result<Jwks, Problem> {
         return keys(context).await;
     }
     let cell = Cell::<CachedKeys>::new(format!("{}jwks", context.service.prefix));
-    let cached = cell.get(&context.store).await.map_err(Problem::unavailable)?;
+    let cached = cell
+        .get(&context.store)
+        .await
+        .map_err(Problem::unavailable)?;
     let now_ms = context.clock.now_ms();
     let usable = cached.as_ref().is_some_and(|cached| {
         let age = now_ms.saturating_sub(cached.fetched_ms);
@@ -173,7 +180,9 @@ async fn fetch_keys(context: &Context) -> Result<Jwks, Problem> {
         .await?;
     if !response.status().is_success() {
         let status = response.status();
-        return Err(Problem::unavailable(format!("the key set answers {status}")));
+        return Err(Problem::unavailable(format!(
+            "the key set answers {status}"
+        )));
     }
     let body = collect(response.body_mut(), KEYS_LIMIT)
         .await

@@ -3,6 +3,7 @@ use std::fmt;
 use std::future::Future;
 
 use futures::future::LocalBoxFuture;
+use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_platform::Random;
 use uuid::Uuid;
@@ -104,9 +105,11 @@ impl Context {
         });
         let reason = problem.internal.as_deref().unwrap_or(&problem.detail);
         if problem.status.is_server_error() {
-            self.log.error("request.failed", reason, fields);
+            self.log
+                .internal(Level::Error, "request.failed", reason, fields);
         } else if problem.internal.is_some() {
-            self.log.info("request.refused", reason, fields);
+            self.log
+                .internal(Level::Info, "request.refused", reason, fields);
         }
     }
 }

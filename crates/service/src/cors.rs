@@ -8,7 +8,8 @@ use crate::inbound::Request;
 use crate::respond::{Response, empty};
 use crate::settings::Settings;
 
-const REQUEST_HEADERS: &str = "authorization, content-type, if-match, if-range, range, x-request-id";
+const REQUEST_HEADERS: &str =
+    "authorization, content-type, if-match, if-range, range, x-request-id";
 const RESPONSE_HEADERS: &str =
     "accept-ranges, content-range, etag, location, retry-after, x-request-id";
 

@@ -76,7 +76,11 @@ impl Request {
     /// The address of the client, as the host saw it; `None` in a call from another service.
     pub fn client_address(&self) -> Option<&str> {
         // A client can send this header too; the host adds its own after the client's.
-        let last = self.headers.get_all("spin-client-addr").iter().next_back()?;
+        let last = self
+            .headers
+            .get_all("spin-client-addr")
+            .iter()
+            .next_back()?;
         let (address, _port) = last.to_str().ok()?.rsplit_once(':')?;
         (address != "0.0.0.0").then_some(address)
     }
@@ -90,7 +94,10 @@ impl Request {
 
     /// The whole body as bytes, at most `limit` of them.
     pub async fn bytes(&mut self, limit: usize) -> Result<Vec<u8>, Problem> {
-        if self.content_length().is_some_and(|length| length > limit as u64) {
+        if self
+            .content_length()
+            .is_some_and(|length| length > limit as u64)
+        {
             return Err(Problem::body_too_large(limit));
         }
         match collect(&mut self.take_body()?, limit).await {
@@ -199,7 +206,10 @@ mod tests {
     #[test]
     fn text_that_is_no_json_is_400() {
         let problem = parse_json::<Shape>(b"{\"name\"").unwrap_err();
-        assert_eq!((problem.status.as_u16(), problem.code), (400, "malformed_json"));
+        assert_eq!(
+            (problem.status.as_u16(), problem.code),
+            (400, "malformed_json")
+        );
     }
 
     #[test]
@@ -214,6 +224,9 @@ mod tests {
     #[test]
     fn nesting_without_end_is_refused() {
         let body = "[".repeat(100_000);
-        assert_eq!(parse_json::<Shape>(body.as_bytes()).unwrap_err().code, "malformed_json");
+        assert_eq!(
+            parse_json::<Shape>(body.as_bytes()).unwrap_err().code,
+            "malformed_json"
+        );
     }
 }

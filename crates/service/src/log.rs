@@ -34,6 +34,18 @@ impl Log {
     /// Adds a line: `action` is a dotted name, `message` a sentence that can be read alone, `fields` a JSON object.
     /// Never pass a token, a password or a signed URL.
     pub fn line(&self, level: Level, action: &str, message: impl Into<String>, fields: Value) {
+        let user_id = self.user_id.borrow().clone();
+        self.push(user_id, level, action, message.into(), fields);
+    }
+
+    fn push(
+        &self,
+        user_id: Option<String>,
+        level: Level,
+        action: &str,
+        message: String,
+        fields: Value,
+    ) {
         let fields = match fields {
             Value::Object(fields) => fields,
             _ => Map::new(),
@@ -43,8 +55,8 @@ impl Log {
             level,
             service: self.service.to_owned(),
             action: action.to_owned(),
-            message: message.into(),
-            user_id: self.user_id.borrow().clone(),
+            message,
+            user_id,
             request_id: Some(self.request_id.clone()),
             fields,
         });
@@ -60,11 +72,14 @@ impl Log {
         self.line(Level::Warn, action, message, fields);
     }
 
-    /// What somebody must mend; it also goes to the component's standard error, in case no log can be reached.
-    pub fn error(&self, action: &str, message: impl Into<String>, fields: Value) {
+    /// A reason that only operators may read: the line names no user, so that no user is shown it. Errors also go to
+    /// the component's standard error, in case no log can be reached.
+    pub fn internal(&self, level: Level, action: &str, message: impl Into<String>, fields: Value) {
         let message = message.into();
-        eprintln!("{} {action}: {message}", self.request_id);
-        self.line(Level::Error, action, message, fields);
+        if level == Level::Error {
+            eprintln!("{} {action}: {message}", self.request_id);
+        }
+        self.push(None, level, action, message, fields);
     }
 
     pub(crate) fn take(&self) -> Vec<LogEntry> {

@@ -70,7 +70,10 @@ fn outgoing_request(
         _ => Scheme::Http,
     };
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
-    let path = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+    let path = parts
+        .uri
+        .path_and_query()
+        .map(http::uri::PathAndQuery::as_str);
     outgoing
         .set_method(&method(&parts.method))
         .and_then(|()| outgoing.set_scheme(Some(&scheme)))
@@ -198,8 +201,7 @@ pub(crate) async fn read_stream(stream: &InputStream) -> Result<Option<Bytes>, T
 
 fn transport_error(code: &ErrorCode) -> TransportError {
     match code {
-        ErrorCode::HttpRequestDenied
-        | ErrorCode::DestinationIpProhibited => TransportError::Denied,
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => TransportError::Denied,
         ErrorCode::ConnectionTimeout
         | ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout

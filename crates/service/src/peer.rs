@@ -3,9 +3,9 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use spinreel_api::health::ServiceHealth;
 use spinreel_http::Problem;
 use spinreel_identity::{ServiceSecret, sign_service};
-use spinreel_api::health::ServiceHealth;
 use spinreel_platform::{Clock, HttpClient, Timeouts, TransportError, collect};
 use thiserror::Error;
 
@@ -65,7 +65,11 @@ impl From<PeerError> for Problem {
 }
 
 impl<'a> Peer<'a> {
-    pub(crate) fn new(context: &'a Context, id: &'static str, origin_variable: &'static str) -> Self {
+    pub(crate) fn new(
+        context: &'a Context,
+        id: &'static str,
+        origin_variable: &'static str,
+    ) -> Self {
         Self {
             context,
             id,
@@ -74,7 +78,7 @@ impl<'a> Peer<'a> {
     }
 
     /// Asks for the service's own health; `None` where it does not answer in time.
-    pub(crate) async fn health(&self, path: &str) -> Option<ServiceHealth> {
+    pub async fn health(&self, path: &str) -> Option<ServiceHealth> {
         let mut request = self.request(Method::GET, path).ok()?;
         request.extensions_mut().insert(Timeouts {
             connect_ms: HEALTH_TIMEOUT_MS,
@@ -106,7 +110,11 @@ impl<'a> Peer<'a> {
         if !response.status().is_success() {
             return Err(self.refused(response.status(), &answer));
         }
-        let json = if answer.is_empty() { b"null" } else { answer.as_slice() };
+        let json = if answer.is_empty() {
+            b"null"
+        } else {
+            answer.as_slice()
+        };
         serde_json::from_slice(json).map_err(|error| self.malformed(&error))
     }
 

@@ -187,6 +187,9 @@ mod tests {
 
     #[test]
     fn an_unknown_path_is_nothing() {
-        assert!(matches!(find(TABLE, &Method::GET, "/v1/user"), Found::Nothing));
+        assert!(matches!(
+            find(TABLE, &Method::GET, "/v1/user"),
+            Found::Nothing
+        ));
     }
 }

@@ -121,7 +121,11 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
             "http.response_bytes": sent,
             "latency_ms": latency_ms,
         });
-        let level = if status.is_server_error() { Level::Warn } else { Level::Info };
+        let level = if status.is_server_error() {
+            Level::Warn
+        } else {
+            Level::Info
+        };
         let message = format!("{method} {pattern} answered {}", status.as_u16());
         context.log.line(level, "request", message, fields);
     }
@@ -136,13 +140,19 @@ async fn answer(
 ) -> (Option<&'static str>, Response) {
     let routes = context.service.routes;
     match find(routes, &request.method, &request.path) {
-        Found::Nothing => (Some("(none)"), render(context, Style::Problem, Problem::not_found())),
+        Found::Nothing => (
+            Some("(none)"),
+            render(context, Style::Problem, Problem::not_found()),
+        ),
         Found::WrongMethod(methods, style) => {
             let allow = methods.join(", ");
             if request.method == Method::OPTIONS && cross_origin {
                 return (None, cors::preflight(&allow));
             }
-            (None, render(context, style, Problem::method_not_allowed(&allow)))
+            (
+                None,
+                render(context, style, Problem::method_not_allowed(&allow)),
+            )
         }
         Found::Route(route, parameters) => {
             let outcome = run(context, route, request, parameters).await;
@@ -168,7 +178,9 @@ async fn run(
     // Health says which variables are wrong, so it must get that far.
     if !wrong.is_empty() && !route.pattern.ends_with("/health") {
         let names = wrong.join(", ");
-        return Err(Problem::internal(format!("variables with wrong values: {names}")));
+        return Err(Problem::internal(format!(
+            "variables with wrong values: {names}"
+        )));
     }
     let caller = authenticate(context, route.access, &request).await?;
     let call = Call {
@@ -193,7 +205,10 @@ fn problem_response(style: Style, problem: Problem, request_id: &str) -> Respons
                 StatusCode::UNAUTHORIZED => "Unauthorized",
                 _ => &problem.detail,
             };
-            (json!({ "error": error }).to_string().into_bytes(), "application/json")
+            (
+                json!({ "error": error }).to_string().into_bytes(),
+                "application/json",
+            )
         }
     };
     let mut response = Response::new(Body::Bytes(body));
@@ -214,7 +229,12 @@ async fn refuse_without_store(
 ) {
     eprintln!("{request_id} {}: {error}", service.id);
     let problem = Problem::unavailable(error);
-    send(problem_response(Style::Problem, problem, request_id), method, out).await;
+    send(
+        problem_response(Style::Problem, problem, request_id),
+        method,
+        out,
+    )
+    .await;
 }
 
 /// Hands the request's lines over in one batch. Where that fails, their number is kept and told with the next batch
@@ -236,7 +256,9 @@ async fn ship_logs(context: &Context) {
     }
     let undelivered = lost_before + lines.len() as i64;
     let shipped = match context.service.logs {
-        LogSink::Own(append) => append(context, lines).await.map_err(|problem| problem.detail),
+        LogSink::Own(append) => append(context, lines)
+            .await
+            .map_err(|problem| problem.detail),
         LogSink::LoggingService => context
             .logging()
             .call::<serde_json::Value>(Method::POST, "/v1/logs", &lines)

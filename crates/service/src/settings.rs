@@ -95,14 +95,37 @@ mod tests {
     #[test]
     fn values_are_held_to_their_kinds() {
         for (kind, good, bad) in [
-            (Kind::Number, &["0", "52428800"][..], &["", "-1", "5 MB", "9223372036854775808"][..]),
-            (Kind::Secret, &["0123456789abcdef0123456789abcdef"], &["", "short"]),
+            (
+                Kind::Number,
+                &["0", "52428800"][..],
+                &["", "-1", "5 MB", "9223372036854775808"][..],
+            ),
+            (
+                Kind::Secret,
+                &["0123456789abcdef0123456789abcdef"],
+                &["", "short"],
+            ),
             (
                 Kind::Origin,
-                &["http://a.spin.internal", "https://storage.googleapis.com", "http://127.0.0.1:9000"],
-                &["", "a.b", "ftp://a", "http://a/path", "http://a/", "http://a?b"],
+                &[
+                    "http://a.spin.internal",
+                    "https://storage.googleapis.com",
+                    "http://127.0.0.1:9000",
+                ],
+                &[
+                    "",
+                    "a.b",
+                    "ftp://a",
+                    "http://a/path",
+                    "http://a/",
+                    "http://a?b",
+                ],
             ),
-            (Kind::OneOf(&["proxy", "redirect"]), &["proxy"], &["", "Proxy"]),
+            (
+                Kind::OneOf(&["proxy", "redirect"]),
+                &["proxy"],
+                &["", "Proxy"],
+            ),
         ] {
             for value in good {
                 assert!(fits(kind, value), "{kind:?} {value}");

@@ -16,7 +16,10 @@ impl Clock for WasiClock {
     }
 
     async fn sleep_ms(&self, ms: u64) {
-        ready(wasi::clocks::monotonic_clock::subscribe_duration(ms * 1_000_000)).await;
+        ready(wasi::clocks::monotonic_clock::subscribe_duration(
+            ms * 1_000_000,
+        ))
+        .await;
     }
 }
 

@@ -23,20 +23,28 @@ pub enum Reader {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Filter {
     /// `?service=`: the component's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// `?level=`: this level and those above it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// `?action=`: the whole name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// `?user_id=`: entries about this user.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// `?request_id=`: entries of this request, from every service that it touched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// `?since=`: entries of this moment and later.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// `?until=`: entries before this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// `?q=`: text in the message, whatever its case.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
 }
 

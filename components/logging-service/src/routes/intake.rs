@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use http::StatusCode;
 use serde_json::json;
+use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_platform::Clock;
 use spinreel_service::{Call, Caller, Outcome};
@@ -27,7 +28,7 @@ pub(crate) async fn intake(mut call: Call) -> Outcome {
             if let Err(error) = book(&after).tidy().await {
                 after
                     .log
-                    .error("logs.tidy_failed", error.to_string(), json!({}));
+                    .internal(Level::Warn, "logs.tidy_failed", error.to_string(), json!({}));
             }
         });
     }

@@ -43,7 +43,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
         range: Option<ByteRange>,
     ) -> Result<Download<H::Body>, ContentError> {
         let (user_id, number) = parse(location).ok_or(ContentError::NotFound)?;
-        let record = UserFiles::new(user_id).record(number).get(&self.store).await?;
+        let record = UserFiles::new(user_id)
+            .record(number)
+            .get(&self.store)
+            .await?;
         let record = record.ok_or(ContentError::NotFound)?;
         let object = record.stored().ok_or(ContentError::NotFound)?;
         match self

@@ -85,14 +85,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
         record: &FileRecord,
         object: &StoredObject,
     ) -> Result<bool, SettleError> {
-        let _ = self.bucket.delete(&record.object, object.generation).await?;
+        let _ = self
+            .bucket
+            .delete(&record.object, object.generation)
+            .await?;
         let name = files.name(&record.name);
         if name.get(&self.store).await? == Some(number) {
             name.delete(&self.store).await?;
         }
-        let refunded = files
-            .refund_once(&self.store, number, object.size)
-            .await?;
+        let refunded = files.refund_once(&self.store, number, object.size).await?;
         if self.forget(files, number, record).await.is_err() {
             let deleted = FileRecord {
                 state: State::Deleted,

@@ -22,7 +22,15 @@ mod tests {
 
     #[test]
     fn names_that_people_give_are_valid() {
-        for name in ["video.mp4", "été 2024.mov", "影片.mp4", "...", ".hidden", "a", &"x".repeat(255)] {
+        for name in [
+            "video.mp4",
+            "été 2024.mov",
+            "影片.mp4",
+            "...",
+            ".hidden",
+            "a",
+            &"x".repeat(255),
+        ] {
             assert!(is_valid(name), "{name}");
         }
     }
@@ -30,7 +38,17 @@ mod tests {
     #[test]
     fn names_that_could_leave_their_place_are_not() {
         for name in [
-            "", ".", "..", "a/b", "/", "a\\b", "a\0b", "a\nb", "a\u{7f}", "a\u{85}b", &"x".repeat(256),
+            "",
+            ".",
+            "..",
+            "a/b",
+            "/",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            "a\u{7f}",
+            "a\u{85}b",
+            &"x".repeat(256),
             &"ü".repeat(128),
         ] {
             assert!(!is_valid(name), "{name:?}");

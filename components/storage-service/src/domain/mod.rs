@@ -11,6 +11,7 @@
 //! of them creates it, and its deletion frees the name. The key `name/…` is an index, to refuse early and to find the
 //! record; where it is missing or wrong, the object's metadata says which record it belongs to.
 
+mod chunks;
 pub mod content;
 pub mod delete;
 pub mod file_name;
@@ -20,7 +21,6 @@ pub mod settle;
 pub mod status;
 pub mod storage;
 pub mod upload;
-mod chunks;
 
 #[cfg(test)]
 mod testing;

@@ -13,8 +13,12 @@ pub struct PeerFailure(pub String);
 #[expect(async_fn_in_trait, reason = "used by generic code on one thread")]
 pub trait Peers {
     /// Takes `bytes` of the user's bandwidth of the day for the transfer `id`; `false` where that is too much.
-    async fn reserve_bandwidth(&self, id: &str, user_id: &str, bytes: u64)
-    -> Result<bool, PeerFailure>;
+    async fn reserve_bandwidth(
+        &self,
+        id: &str,
+        user_id: &str,
+        bytes: u64,
+    ) -> Result<bool, PeerFailure>;
 
     /// Ends the transfer `id`: `action` with the bytes that were truly moved, or nothing.
     async fn settle_bandwidth(

@@ -136,7 +136,10 @@ impl UserFiles {
     /// The number of the file called `name`: an index that may be missing or out of date.
     pub fn name(&self, name: &str) -> Cell<u64> {
         let digest = Sha256::digest(name.as_bytes());
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = digest[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Cell::new(format!("{}/name/{hex}", self.prefix))
     }
 

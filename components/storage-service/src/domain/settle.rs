@@ -93,7 +93,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
                 files.announced(number).set(&self.store, &true).await?;
             }
             State::Deleting(object) => {
-                self.finish_deletion(&files, number, &record, &object).await?;
+                self.finish_deletion(&files, number, &record, &object)
+                    .await?;
             }
             State::Deleted => self.forget(&files, number, &record).await?,
         }
@@ -107,8 +108,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
         name: &str,
     ) -> Result<Option<(u64, FileRecord)>, SettleError> {
         let object = self.bucket.metadata(&owner.object_name(name)).await?;
-        let Some(number) = object
-            .and_then(|object| object.metadata.get(FILE_NUMBER)?.parse::<u64>().ok())
+        let Some(number) =
+            object.and_then(|object| object.metadata.get(FILE_NUMBER)?.parse::<u64>().ok())
         else {
             return Ok(None);
         };

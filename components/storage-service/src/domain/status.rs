@@ -74,7 +74,10 @@ mod tests {
             (5, 0, 100.0),
             (15, 10, 150.0),
         ] {
-            assert!((percentage(part, whole) - expected).abs() < 1e-9, "{part}/{whole}");
+            assert!(
+                (percentage(part, whole) - expected).abs() < 1e-9,
+                "{part}/{whole}"
+            );
         }
     }
 }

@@ -149,7 +149,8 @@ impl World {
     pub(crate) async fn upload(&self, name: &str, bytes: &[u8]) -> Result<Uploaded, UploadError> {
         let expected = bytes.len() as u64;
         let pieces = bytes.chunks(300_000).map(<[u8]>::to_vec);
-        self.upload_from(name, expected, PieceSource::new(pieces)).await
+        self.upload_from(name, expected, PieceSource::new(pieces))
+            .await
     }
 
     pub(crate) async fn upload_from(

@@ -11,7 +11,11 @@ use super::upload::{CHUNK, LEASE_MS, UploadError};
 const MIB: usize = 1024 * 1024;
 
 async fn used(world: &World) -> i64 {
-    super::record::UserFiles::new("u-1").used.get(&world.store).await.unwrap()
+    super::record::UserFiles::new("u-1")
+        .used
+        .get(&world.store)
+        .await
+        .unwrap()
 }
 
 async fn listed(world: &World) -> Vec<(String, u64)> {
@@ -81,7 +85,11 @@ fn of_two_uploads_of_one_name_at_once_one_wins_and_the_other_takes_nothing() {
         block_on(async {
             let (one, other) =
                 join(world.upload("a.mp4", &bytes), world.upload("a.mp4", &bytes)).await;
-            let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
+            let (won, lost) = if one.is_ok() {
+                (one, other)
+            } else {
+                (other, one)
+            };
             won.unwrap();
             assert!(matches!(lost, Err(UploadError::NameTaken)), "{lost:?}");
             assert_eq!(listed(&world).await.len(), 1);
@@ -96,7 +104,9 @@ fn a_client_that_goes_away_leaves_nothing() {
         let world = World::with_limit(100 * MIB as i64);
         block_on(async {
             let expected = 10 * MIB as u64;
-            let cut = world.upload_from("a.mp4", expected, PieceSource::cut_off(pieces)).await;
+            let cut = world
+                .upload_from("a.mp4", expected, PieceSource::cut_off(pieces))
+                .await;
             assert!(matches!(cut, Err(UploadError::Source(_))));
             assert_eq!((used(&world).await, world.bucket.sessions()), (0, 0));
             assert!(listed(&world).await.is_empty());
@@ -127,7 +137,11 @@ fn an_upload_that_stopped_anywhere_is_settled_when_its_lease_is_over() {
             world.clock.advance_ms(LEASE_MS + 1);
             world.storage().settle_user(&owner()).await.unwrap();
             let sizes: u64 = listed(&world).await.iter().map(|(_, size)| size).sum();
-            assert_eq!(used(&world).await, sizes as i64, "stopped after {stops} polls");
+            assert_eq!(
+                used(&world).await,
+                sizes as i64,
+                "stopped after {stops} polls"
+            );
             assert_eq!(world.bucket.names().len(), listed(&world).await.len());
             // A session that was opened and not yet written down ends by itself: nobody knows its address.
             assert!(world.bucket.sessions() <= 1);

@@ -5,7 +5,9 @@
 
 use bytes::Bytes;
 use futures::future::join;
-use spinreel_gcs::{Error as BucketError, NewObject, Object, Part, Progress, ResumableSession, WRITE_ID};
+use spinreel_gcs::{
+    Error as BucketError, NewObject, Object, Part, Progress, ResumableSession, WRITE_ID,
+};
 use spinreel_ledger::{LedgerError, Reserved};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
@@ -256,7 +258,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
         let last = Part::Last {
             crc32c: chunks.crc32c(),
         };
-        match self.bucket.put_chunk(session, offset, &chunk.pieces, last).await? {
+        match self
+            .bucket
+            .put_chunk(session, offset, &chunk.pieces, last)
+            .await?
+        {
             Progress::Complete(object) => Ok(object),
             Progress::Incomplete { stored } => Err(BucketError::Stalled { stored }.into()),
         }
@@ -337,7 +343,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
             return Err(UploadError::Expired);
         }
         let committed = self
-            .make_stored(owner, running.number, &mut running.record, &object, running.reserved)
+            .make_stored(
+                owner,
+                running.number,
+                &mut running.record,
+                &object,
+                running.reserved,
+            )
             .await?;
         Ok(committed)
     }
@@ -381,7 +393,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
                 },
                 ..running.record
             };
-            if self.settle(owner, running.number, record.clone()).await.is_err() {
+            if self
+                .settle(owner, running.number, record.clone())
+                .await
+                .is_err()
+            {
                 // Others need not wait for the lease to end.
                 let cell = running.files.record(running.number);
                 let _ = cell.set(&self.store, &record).await;

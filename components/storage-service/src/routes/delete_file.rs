@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 use spinreel_api::Timestamp;
+use spinreel_api::logs::Level;
 use spinreel_api::storage::{DeleteFile, Message};
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_http::Problem;
@@ -53,7 +54,12 @@ pub async fn delete_file(mut call: Call) -> Outcome {
             .settle_bandwidth(&id, &owner.user_id, Some(action))
             .await;
         if let Err(error) = settled {
-            after.log.warn("usage.unsettled", error.to_string(), json!({ "transfer.id": id }));
+            after.log.internal(
+                Level::Warn,
+                "usage.unsettled",
+                error.to_string(),
+                json!({ "transfer.id": id }),
+            );
         }
     });
     let message = "File deleted successfully".to_owned();
@@ -70,9 +76,7 @@ fn no_filename() -> Problem {
 
 fn delete_problem(error: DeleteError) -> Problem {
     match error {
-        DeleteError::NotFound => {
-            Problem::new(StatusCode::NOT_FOUND, "not_found", "File not found")
-        }
+        DeleteError::NotFound => Problem::new(StatusCode::NOT_FOUND, "not_found", "File not found"),
         DeleteError::Bucket(error) => match bucket_problem(&error) {
             problem if problem.status == StatusCode::SERVICE_UNAVAILABLE => problem,
             problem => Problem {

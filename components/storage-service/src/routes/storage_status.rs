@@ -23,7 +23,9 @@ pub async fn storage_status(call: Call) -> Outcome {
                 && settled > 0
             {
                 let message = format!("Settled {settled} files that were left half-done");
-                after.log.info("storage.settled", message, json!({ "count": settled }));
+                after
+                    .log
+                    .info("storage.settled", message, json!({ "count": settled }));
             }
         });
     }

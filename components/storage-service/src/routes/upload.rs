@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde_json::json;
 use spinreel_api::Timestamp;
+use spinreel_api::logs::Level;
 use spinreel_api::storage::Message;
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_http::Problem;
@@ -66,10 +67,12 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
     };
     for id in transfers {
         if let Err(error) = peers.settle_bandwidth(&id, user_id, action.take()).await {
-            peers
-                .0
-                .log
-                .warn("usage.unsettled", error.to_string(), json!({ "transfer.id": id }));
+            peers.0.log.internal(
+                Level::Warn,
+                "usage.unsettled",
+                error.to_string(),
+                json!({ "transfer.id": id }),
+            );
         }
     }
 }

@@ -298,6 +298,29 @@ mod tests {
         assert_eq!(bytes_of(&store, NOON), 0);
     }
 
+    #[test]
+    fn bytes_that_were_perhaps_never_taken_are_not_given_back() {
+        for swept in [false, true] {
+            for calls in 0..=7 {
+                let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
+                let usage = Usage::new(&store, &clock, 100);
+                block_on(usage.reserve(&reserve("other", 50))).unwrap();
+                block_on(usage.settle(&settle("other", Some(upload(&clock, 50))))).unwrap();
+                let dying = Stepping::dying_after(&store, calls);
+                let dead = Usage::new(&dying, &clock, 100);
+                assert!(dead.reserve(&reserve("a", 40)).now_or_never().is_none());
+                if swept {
+                    clock.advance_ms(EXPIRES_AFTER_MS);
+                    block_on(usage.sweep("u")).unwrap();
+                } else {
+                    block_on(usage.settle(&settle("a", None))).unwrap();
+                }
+                let counted = bytes_of(&store, NOON);
+                assert!(counted >= 50, "call {calls}: {counted}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn interleaved_reservations_never_pass_the_limit(

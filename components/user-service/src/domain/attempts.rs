@@ -70,3 +70,61 @@ impl Attempts {
         format!("{}/{window}", self.prefix)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures::executor::block_on;
+    use spinreel_platform::memory::{ManualClock, MemoryStore};
+
+    use super::*;
+
+    async fn fail(store: &MemoryStore, clock: &ManualClock, address: &str, times: i64) {
+        for _ in 0..times {
+            let email = Email::parse(address).unwrap();
+            Attempts::of(&email, clock)
+                .count_failure(store)
+                .await
+                .unwrap();
+        }
+    }
+
+    async fn wait(store: &MemoryStore, clock: &ManualClock, address: &str) -> Option<u64> {
+        let email = Email::parse(address).unwrap();
+        Attempts::of(&email, clock)
+            .wait_seconds(store)
+            .await
+            .unwrap()
+    }
+
+    #[test]
+    fn the_wait_lasts_to_the_end_of_the_window() {
+        let (store, clock) = (
+            MemoryStore::default(),
+            ManualClock::at(7 * WINDOW_MS + 1_500),
+        );
+        block_on(async {
+            fail(&store, &clock, "ada@example.org", MAX_FAILURES - 1).await;
+            assert_eq!(wait(&store, &clock, "ada@example.org").await, None);
+            fail(&store, &clock, "ada@example.org", 1).await;
+            assert_eq!(wait(&store, &clock, "ADA@example.org").await, Some(299));
+            assert_eq!(wait(&store, &clock, "eve@example.org").await, None);
+            clock.advance_ms(WINDOW_MS - 1_501);
+            assert_eq!(wait(&store, &clock, "ada@example.org").await, Some(1));
+            clock.advance_ms(1);
+            assert_eq!(wait(&store, &clock, "ada@example.org").await, None);
+        });
+    }
+
+    #[test]
+    fn a_bucket_keeps_two_keys_however_many_windows_pass() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(0));
+        block_on(async {
+            for _ in 0..20 {
+                fail(&store, &clock, "ada@example.org", 3).await;
+                clock.advance_ms(2 * WINDOW_MS);
+            }
+            assert_eq!(store.keys().len(), 2);
+        });
+    }
+}

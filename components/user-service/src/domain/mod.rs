@@ -7,7 +7,7 @@
 //! - [`passwords`], [`common_passwords`]: Argon2id.
 //! - [`attempts`]: how often a password may be guessed.
 //! - [`login`]: from an address and a password to an account; the first admin.
-//! - [`sessions`]: refresh tokens and their rotation.
+//! - [`sessions`], [`refresh_token`]: refresh tokens and their rotation.
 //! - [`keys`]: the keys that sign access tokens.
 
 pub(crate) mod accounts;
@@ -17,6 +17,7 @@ pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod names;
 pub(crate) mod passwords;
+pub(crate) mod refresh_token;
 pub(crate) mod sessions;
 pub(crate) mod validation;
 

@@ -10,22 +10,17 @@
 //! a refresh that overtakes the end cannot bring it back. Sessions are numbered per user, and only the newest
 //! [`MAX_SESSIONS`] are good, so that a user's keys are bounded.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use spinreel_api::Timestamp;
 use spinreel_ledger::{Cell, Counter, LedgerError, Slots};
 use spinreel_platform::{Clock, Random, Store};
-use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 use super::accounts::is_id;
+use super::refresh_token::{RefreshToken, digest, fresh, same};
 
 /// How many sessions a user has at most; a further one ends the oldest.
 pub(crate) const MAX_SESSIONS: u64 = 32;
-/// Bytes of each half of a token's secrets.
-const SECRET: usize = 32;
 /// The longest `User-Agent` that is kept, in characters.
 const MAX_USER_AGENT: usize = 200;
 
@@ -124,38 +119,6 @@ pub(crate) enum RefreshError {
     Ledger(#[from] LedgerError),
 }
 
-/// What a token says: the session, the turn, and both halves of the secrets.
-struct Shown {
-    id: SessionId,
-    turn: u64,
-    family: [u8; SECRET],
-    secret: [u8; SECRET],
-}
-
-impl Shown {
-    fn parse(token: &str) -> Option<Self> {
-        let mut parts = token.split('.');
-        let (user_id, number, turn, secrets) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let secrets = URL_SAFE_NO_PAD.decode(secrets).ok()?;
-        if parts.next().is_some() || secrets.len() != 2 * SECRET {
-            return None;
-        }
-        let (family, secret) = secrets.split_at(SECRET);
-        Some(Self {
-            id: SessionId::parse(&format!("{user_id}.{number}"))?,
-            turn: turn.parse().ok()?,
-            family: family.try_into().ok()?,
-            secret: secret.try_into().ok()?,
-        })
-    }
-
-    fn token(&self) -> String {
-        let secrets = URL_SAFE_NO_PAD.encode([self.family, self.secret].concat());
-        format!("{}.{}.{secrets}", self.id, self.turn)
-    }
-}
-
 /// Begins a session that lasts `lifetime_s` seconds after its last use.
 pub(crate) async fn begin(
     store: &impl Store,
@@ -169,7 +132,7 @@ pub(crate) async fn begin(
         number: slots(user_id).allocate(store, 1).await?,
         user_id: user_id.to_owned(),
     };
-    let shown = Shown {
+    let shown = RefreshToken {
         id,
         turn: 1,
         family: fresh(random),
@@ -202,7 +165,7 @@ pub(crate) async fn begin(
         .await?;
     }
     Ok(Granted {
-        refresh_token: shown.token(),
+        refresh_token: shown.to_string(),
         id: shown.id,
     })
 }
@@ -215,7 +178,7 @@ pub(crate) async fn refresh(
     token: &str,
     lifetime_s: u64,
 ) -> Result<Granted, RefreshError> {
-    let shown = Shown::parse(token).ok_or(RefreshError::Invalid)?;
+    let shown = RefreshToken::parse(token).ok_or(RefreshError::Invalid)?;
     let id = &shown.id;
     let now = Timestamp::from_ms(clock.now_ms());
     let session = live(store, id, now).await?.ok_or(RefreshError::Invalid)?;
@@ -232,7 +195,7 @@ pub(crate) async fn refresh(
     if u64::try_from(counted) != Ok(shown.turn) {
         return reused(store, clock, id).await;
     }
-    let next = Shown {
+    let next = RefreshToken {
         id: id.clone(),
         turn: shown.turn + 1,
         family: shown.family,
@@ -251,7 +214,7 @@ pub(crate) async fn refresh(
         return Err(RefreshError::Invalid);
     }
     Ok(Granted {
-        refresh_token: next.token(),
+        refresh_token: next.to_string(),
         id: next.id,
     })
 }
@@ -350,21 +313,6 @@ fn slots(user_id: &str) -> Slots {
 
 fn prefix(user_id: &str) -> String {
     format!("users/sessions/{user_id}")
-}
-
-fn fresh(random: &impl Random) -> [u8; SECRET] {
-    let mut bytes = [0; SECRET];
-    random.fill(&mut bytes);
-    bytes
-}
-
-/// The secrets are random and long, so a plain digest cannot be guessed back.
-fn digest(secret: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(secret))
-}
-
-fn same(a: &str, b: &str) -> bool {
-    a.as_bytes().ct_eq(b.as_bytes()).into()
 }
 
 fn after(now: Timestamp, seconds: u64) -> Timestamp {

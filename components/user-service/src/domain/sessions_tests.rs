@@ -2,6 +2,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::executor::block_on;
 use proptest::prelude::*;
 use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};

@@ -5,6 +5,7 @@ use http::{HeaderName, Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_api::Timestamp;
 use spinreel_api::internal::{Direction, Reserve, Settle};
+use spinreel_api::logs::Level;
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_http::Problem;
 use spinreel_platform::Clock;
@@ -181,8 +182,9 @@ impl Billing {
             .call::<Value>(Method::POST, "/internal/usage/settlements", &settle)
             .await
         {
-            context.log.error(
-                "usage.settlement_failed",
+            context.log.internal(
+                Level::Warn,
+                "usage.unsettled",
                 error.to_string(),
                 json!({ "video.id": self.video_id, "transfer.bytes": transfer.bytes }),
             );

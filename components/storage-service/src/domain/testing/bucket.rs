@@ -88,8 +88,12 @@ impl MemoryBucket {
         let query = request.uri().query().unwrap_or_default();
         let body: Vec<u8> = request.body().concat();
         let range = request.headers().get("content-range");
-        let range = range.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let session = query.split('&').find_map(|pair| pair.strip_prefix("upload_id="));
+        let range = range
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let session = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("upload_id="));
         match (request.method(), session) {
             (&Method::PUT, Some(id)) => return self.put(id, range, &body),
             (&Method::DELETE, Some(id)) => {
@@ -106,9 +110,12 @@ impl MemoryBucket {
                 bytes: Vec::new(),
             };
             self.sessions.borrow_mut().insert(id.clone(), session);
-            let location = format!("http://bucket.test/upload/storage/v1/b/spinreel/o?upload_id={id}");
+            let location =
+                format!("http://bucket.test/upload/storage/v1/b/spinreel/o?upload_id={id}");
             let mut answer = status(StatusCode::OK);
-            answer.headers_mut().insert("location", location.parse().expect("a header"));
+            answer
+                .headers_mut()
+                .insert("location", location.parse().expect("a header"));
             return answer;
         }
         if query.contains("uploadType=multipart") {
@@ -116,7 +123,11 @@ impl MemoryBucket {
             return self.create(metadata, bytes);
         }
         let path = request.uri().path();
-        let name = path.rsplit("/o/").next().unwrap_or_default().replace("%2F", "/");
+        let name = path
+            .rsplit("/o/")
+            .next()
+            .unwrap_or_default()
+            .replace("%2F", "/");
         self.existing(request.method(), &name, query)
     }
 
@@ -158,7 +169,9 @@ fn related(request: &Request<Vec<Bytes>>, body: &[u8]) -> (Value, Vec<u8>) {
     let boundary = content_type.split("boundary=").nth(1).expect("a boundary");
     let find = |needle: &str, from: usize| {
         let needle = needle.as_bytes();
-        let found = body[from..].windows(needle.len()).position(|window| window == needle);
+        let found = body[from..]
+            .windows(needle.len())
+            .position(|window| window == needle);
         from + found.expect("a part")
     };
     let json_at = find("\r\n\r\n", 0) + 4;
