@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::run::{replace, run, step};
+use crate::run::{is_quiet, replace, run, step};
 use crate::wasm_target;
 
 const COMPONENTS: [&str; 5] = [
@@ -69,6 +69,9 @@ pub(crate) fn lint() -> Result<()> {
 fn cargo(subcommand: &str) -> Command {
     let mut command = cargo_plain(subcommand);
     command.arg("--target-dir").arg(target_dir());
+    if is_quiet() {
+        command.arg("--quiet");
+    }
     command
 }
 

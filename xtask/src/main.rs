@@ -46,6 +46,13 @@ struct PassedOn {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Task::Up(passed) => {
+            if passed
+                .arguments
+                .iter()
+                .any(|argument| argument == "--quiet")
+            {
+                run::be_quiet();
+            }
             build::components()?;
             build::local("up", &passed.arguments)
         }

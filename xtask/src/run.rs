@@ -1,12 +1,27 @@
 //! Running other programs, with output that tells a person what is going on.
 
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on, only errors are printed.
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether only errors are printed.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// Prints one line of progress.
 pub(crate) fn step(what: &str) {
-    eprintln!("==> {what}");
+    if !is_quiet() {
+        eprintln!("==> {what}");
+    }
 }
 
 /// Runs a program to its end, its output going to the terminal.
