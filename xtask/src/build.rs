@@ -17,6 +17,10 @@ const COMPONENTS: [&str; 5] = [
     "logging-service",
 ];
 
+/// What every native build selects. Cargo unites the features of what is selected, so a smaller selection would compile
+/// wasmtime once more with other ones.
+const NATIVE: [&str; 1] = ["--workspace"];
+
 /// Builds the components of `spin.toml`, and the target that they need where it is missing.
 pub(crate) fn components() -> Result<()> {
     wasm_target::ensure_installed()?;
@@ -29,7 +33,9 @@ pub(crate) fn components() -> Result<()> {
 /// Builds the embedded host and bucket and becomes that program.
 pub(crate) fn local(command: &str, arguments: &[String]) -> Result<()> {
     step("Building the embedded host (several minutes the first time)");
-    run(cargo("build").args(["--package", "spinreel-local"]))?;
+    run(cargo("build")
+        .args(NATIVE)
+        .args(["--bin", "spinreel-local"]))?;
     replace(
         Command::new(target_dir().join("debug/spinreel-local"))
             .arg(command)
@@ -40,7 +46,7 @@ pub(crate) fn local(command: &str, arguments: &[String]) -> Result<()> {
 /// Runs every test of the workspace.
 pub(crate) fn tests(arguments: &[String]) -> Result<()> {
     step("Building and running the tests (several minutes the first time)");
-    run(cargo("test").arg("--workspace").args(arguments))
+    run(cargo("test").args(NATIVE).args(arguments))
 }
 
 /// Runs the benchmarks.
@@ -53,7 +59,9 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
         "--package",
         "bench-hello",
     ]))?;
-    run(cargo("build").args(["--package", "spinreel-bench"]))?;
+    // The embedded host's program with it: then both need its dependencies with the same features, and share one
+    // build of them.
+    run(cargo("build").args(["--package", "spinreel-local", "--package", "spinreel-bench"]))?;
     replace(Command::new(target_dir().join("debug/spinreel-bench")).args(arguments))
 }
 
