@@ -72,19 +72,4 @@ pub static SERVICE: Service = Service {
     logs: LogSink::LoggingService,
 };
 
-#[cfg(target_arch = "wasm32")]
-mod entry {
-    //! Where the host calls in.
-    #![allow(
-        unsafe_code,
-        reason = "the SDK's macro exports the component's function"
-    )]
-
-    use spin_sdk::http::{IncomingRequest, ResponseOutparam};
-    use spin_sdk::http_component;
-
-    #[http_component]
-    async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        spinreel_service::serve(&super::SERVICE, request, out).await;
-    }
-}
+spinreel_service::component!(crate::SERVICE);

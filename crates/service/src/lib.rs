@@ -51,3 +51,24 @@ macro_rules! handler {
         |call| ::std::boxed::Box::pin($function(call))
     };
 }
+
+/// Makes the crate a component that runs `$service`.
+#[macro_export]
+macro_rules! component {
+    ($service:path) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(
+            unsafe_code,
+            reason = "the SDK's macro exports the component's function"
+        )]
+        mod entry {
+            use ::spin_sdk::http::{IncomingRequest, ResponseOutparam};
+            use ::spin_sdk::http_component;
+
+            #[http_component]
+            async fn handle(request: IncomingRequest, response: ResponseOutparam) {
+                $crate::serve(&$service, request, response).await;
+            }
+        }
+    };
+}

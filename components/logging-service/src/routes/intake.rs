@@ -26,9 +26,12 @@ pub(crate) async fn intake(mut call: Call) -> Outcome {
         let after = Rc::clone(context);
         context.after_answer(async move {
             if let Err(error) = book(&after).tidy().await {
-                after
-                    .log
-                    .internal(Level::Warn, "logs.tidy_failed", error.to_string(), json!({}));
+                after.log.internal(
+                    Level::Warn,
+                    "logs.tidy_failed",
+                    error.to_string(),
+                    json!({}),
+                );
             }
         });
     }

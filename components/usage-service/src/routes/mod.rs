@@ -10,6 +10,7 @@ pub(crate) mod today;
 use std::rc::Rc;
 
 use serde_json::json;
+use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_ledger::LedgerError;
 use spinreel_service::{Call, Context, WasiClock, WasiStore};
@@ -57,9 +58,12 @@ fn sweep_later(context: &Rc<Context>, user: String) {
                 );
             }
             Ok(_) => {}
-            Err(error) => after
-                .log
-                .error("usage.sweep_failed", error.to_string(), json!({})),
+            Err(error) => after.log.internal(
+                Level::Error,
+                "usage.sweep_failed",
+                error.to_string(),
+                json!({}),
+            ),
         }
     });
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use http::StatusCode;
 use serde_json::json;
 use spinreel_api::internal::Settle;
+use spinreel_api::logs::Level;
 use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, empty};
 
@@ -21,9 +22,12 @@ pub(crate) async fn settle(mut call: Call) -> Outcome {
         let after = Rc::clone(context);
         context.after_answer(async move {
             if let Err(error) = usage(&after).seal_actions(&request.user_id).await {
-                after
-                    .log
-                    .error("usage.seal_failed", error.to_string(), json!({}));
+                after.log.internal(
+                    Level::Error,
+                    "usage.seal_failed",
+                    error.to_string(),
+                    json!({}),
+                );
             }
         });
     }
