@@ -18,6 +18,9 @@ use crate::domain::upload::{NewFile, UploadError, Uploaded};
 use crate::multipart::{Form, FormError, boundary};
 use crate::peers::HttpPeers;
 
+/// What clients declare that know nothing of a file.
+const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
+
 /// Stores the form's file under its name.
 pub async fn upload(mut call: Call) -> Outcome {
     let context = call.context.clone();
@@ -32,8 +35,8 @@ pub async fn upload(mut call: Call) -> Outcome {
     let file = NewFile {
         id: context.new_id(),
         expected: head.expected_size(call.request.content_length(), &boundary),
+        content_type: media_type(head.content_type, &head.name),
         name: head.name,
-        content_type: head.content_type,
     };
     let uploaded = storage(&context)?
         .upload(&owner, file, &mut form)
@@ -77,6 +80,24 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
     }
 }
 
+/// The declared media type; where a client declares none of its own, what the name's ending says.
+fn media_type(declared: String, name: &str) -> String {
+    if declared != UNKNOWN_MEDIA_TYPE {
+        return declared;
+    }
+    let ending = name
+        .rsplit_once('.')
+        .map(|(_, ending)| ending.to_ascii_lowercase());
+    let known = match ending.as_deref() {
+        Some("mp4" | "m4v") => "video/mp4",
+        Some("mov") => "video/quicktime",
+        Some("webm") => "video/webm",
+        Some("mkv") => "video/x-matroska",
+        _ => return declared,
+    };
+    known.to_owned()
+}
+
 fn bad_request(code: &'static str, error: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code, error)
 }
@@ -112,5 +133,27 @@ fn upload_problem(error: UploadError) -> Problem {
         ),
         UploadError::Bucket(error) => bucket_problem(&error),
         UploadError::Ledger(_) | UploadError::Peer(_) => Problem::unavailable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_the_media_type_where_the_client_does_not() {
+        for (declared, name, expected) in [
+            (UNKNOWN_MEDIA_TYPE, "a.MP4", "video/mp4"),
+            (UNKNOWN_MEDIA_TYPE, "a.webm", "video/webm"),
+            (UNKNOWN_MEDIA_TYPE, "a.txt", UNKNOWN_MEDIA_TYPE),
+            (UNKNOWN_MEDIA_TYPE, "mp4", UNKNOWN_MEDIA_TYPE),
+            ("video/webm", "a.mp4", "video/webm"),
+        ] {
+            assert_eq!(
+                media_type(declared.to_owned(), name),
+                expected,
+                "{declared} {name}"
+            );
+        }
     }
 }
