@@ -2,6 +2,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use spinreel_platform::{Clock, Random};
 
+use wasi::clocks::monotonic_clock;
+
 use crate::wait::ready;
 
 /// The host's clocks.
@@ -16,10 +18,10 @@ impl Clock for WasiClock {
     }
 
     async fn sleep_ms(&self, ms: u64) {
-        ready(wasi::clocks::monotonic_clock::subscribe_duration(
-            ms * 1_000_000,
-        ))
-        .await;
+        let until = monotonic_clock::now() + ms * 1_000_000;
+        while monotonic_clock::now() < until {
+            ready(monotonic_clock::subscribe_instant(until)).await;
+        }
     }
 }
 
