@@ -137,15 +137,21 @@ pub(crate) fn find<'a>(routes: &'a [Route], method: &Method, path: &str) -> Foun
             if route.method.takes(method) {
                 return Found::Route(route, parameters);
             }
-            if !methods.contains(&route.method.as_str()) {
-                methods.push(route.method.as_str());
-            }
+            methods.push(route.method.as_str());
             if route.method == Verb::Get {
                 methods.push("HEAD");
             }
             style = route.style;
         }
     }
+    // A path can fit several patterns, so a method can come up twice.
+    let mut seen = Vec::new();
+    methods.retain(|method| {
+        !seen.contains(method) && {
+            seen.push(*method);
+            true
+        }
+    });
     if methods.is_empty() {
         Found::Nothing
     } else {
@@ -183,6 +189,14 @@ mod tests {
             panic!("found");
         };
         assert_eq!(methods, ["GET", "HEAD"]);
+    }
+
+    #[test]
+    fn a_path_of_several_patterns_names_each_method_once() {
+        let Found::WrongMethod(methods, _) = find(TABLE, &Method::PUT, "/v1/users/me") else {
+            panic!("found");
+        };
+        assert_eq!(methods, ["GET", "HEAD", "DELETE"]);
     }
 
     #[test]

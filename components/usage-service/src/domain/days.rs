@@ -35,10 +35,11 @@ impl DayCounters {
             ActionKind::Stream | ActionKind::Download => ("downloads", Some("download_bytes")),
             ActionKind::Delete => ("deletions", None),
         };
-        self.counter(number).add(store, 1).await?;
+        // The bytes first, and readers the other way round: who sees the action sees its bytes.
         if let Some(sum) = sum.filter(|_| bytes > 0) {
             self.counter(sum).add(store, bytes).await?;
         }
+        self.counter(number).add(store, 1).await?;
         Ok(())
     }
 
@@ -71,6 +72,9 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
 
     async fn day(&self, user: &str, date: Day) -> Result<DayUsage, UsageError> {
         let counters = DayCounters::new(user, date);
+        let uploads = counters.read(self.store, "uploads").await?;
+        let downloads = counters.read(self.store, "downloads").await?;
+        let deletions = counters.read(self.store, "deletions").await?;
         let upload_bytes = counters.read(self.store, "upload_bytes").await?;
         let download_bytes = counters.read(self.store, "download_bytes").await?;
         let total_bytes = upload_bytes.saturating_add(download_bytes);
@@ -82,9 +86,9 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
             total_bytes,
             limit_bytes,
             percentage: percentage(total_bytes, limit_bytes),
-            uploads: counters.read(self.store, "uploads").await?,
-            downloads: counters.read(self.store, "downloads").await?,
-            deletions: counters.read(self.store, "deletions").await?,
+            uploads,
+            downloads,
+            deletions,
         })
     }
 
