@@ -59,9 +59,9 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
         "--package",
         "bench-hello",
     ]))?;
-    // The embedded host's program with it: then both need its dependencies with the same features, and share one
-    // build of them.
-    run(cargo("build").args(["--package", "spinreel-local", "--package", "spinreel-bench"]))?;
+    run(cargo("build")
+        .args(NATIVE)
+        .args(["--bin", "spinreel-bench"]))?;
     replace(Command::new(target_dir().join("debug/spinreel-bench")).args(arguments))
 }
 

@@ -28,7 +28,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         buckets: arguments.buckets.clone(),
     })
     .await?;
-    println!("Buckets {} at http://{}", arguments.buckets.join(", "), bucket.address());
+    println!(
+        "Buckets {} at http://{}",
+        arguments.buckets.join(", "),
+        bucket.address()
+    );
     stopped().await?;
     bucket.shutdown().await;
     Ok(())

@@ -35,7 +35,12 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let mut variables: BTreeMap<String, String> = arguments.variables.into_iter().collect();
-    let bucket = embedded_bucket(&mut variables, &arguments.state_dir, arguments.bucket_listen).await?;
+    let bucket = embedded_bucket(
+        &mut variables,
+        &arguments.state_dir,
+        arguments.bucket_listen,
+    )
+    .await?;
     // Tokens between services live for a minute: a secret that is new with every start is as good as a kept one.
     if !is_set(&variables, "service_secret") {
         let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());

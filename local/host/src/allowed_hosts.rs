@@ -57,7 +57,9 @@ impl Rule {
         let Some((scheme, rest)) = text.trim().split_once("://") else {
             return wrong("it lacks a scheme, such as `https://` or `*://`");
         };
-        if scheme.is_empty() || (scheme != "*" && !scheme.bytes().all(|byte| byte.is_ascii_alphabetic())) {
+        if scheme.is_empty()
+            || (scheme != "*" && !scheme.bytes().all(|byte| byte.is_ascii_alphabetic()))
+        {
             return wrong("the scheme is one word of letters, or `*`");
         }
         let (host, port) = split_port(rest);
@@ -89,7 +91,9 @@ impl Rule {
     }
 
     fn allows(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
-        self.scheme.as_deref().is_none_or(|allowed| allowed == scheme)
+        self.scheme
+            .as_deref()
+            .is_none_or(|allowed| allowed == scheme)
             && self.host.allows(host)
             && self.ports.as_ref().is_none_or(|allowed| {
                 port.or_else(|| default_port(scheme))
@@ -148,7 +152,9 @@ fn parse_host(text: &str) -> Result<Host, &'static str> {
         _ => {}
     }
     match text.strip_prefix("*.") {
-        Some(domain) if !domain.is_empty() && !domain.contains('*') => Ok(Host::Below(format!(".{domain}"))),
+        Some(domain) if !domain.is_empty() && !domain.contains('*') => {
+            Ok(Host::Below(format!(".{domain}")))
+        }
         None if !text.contains('*') => Ok(Host::Exactly(text)),
         _ => Err("`*` stands for the whole host or its first part, `*.domain`"),
     }
@@ -200,39 +206,121 @@ mod tests {
     fn each_part_of_a_rule_is_held_to() {
         let table = [
             ("https://example.com", "https", "example.com", None, true),
-            ("https://example.com", "https", "Example.COM", Some(443), true),
+            (
+                "https://example.com",
+                "https",
+                "Example.COM",
+                Some(443),
+                true,
+            ),
             ("https://example.com/", "https", "example.com", None, true),
             ("https://example.com", "http", "example.com", None, false),
-            ("https://example.com", "https", "example.com", Some(444), false),
-            ("https://example.com", "https", "www.example.com", None, false),
-            ("https://example.com", "https", "example.com.evil.org", None, false),
-            ("http://127.0.0.1:9000", "http", "127.0.0.1", Some(9000), true),
+            (
+                "https://example.com",
+                "https",
+                "example.com",
+                Some(444),
+                false,
+            ),
+            (
+                "https://example.com",
+                "https",
+                "www.example.com",
+                None,
+                false,
+            ),
+            (
+                "https://example.com",
+                "https",
+                "example.com.evil.org",
+                None,
+                false,
+            ),
+            (
+                "http://127.0.0.1:9000",
+                "http",
+                "127.0.0.1",
+                Some(9000),
+                true,
+            ),
             ("http://127.0.0.1:9000", "http", "127.0.0.1", None, false),
-            ("http://127.0.0.1:9000/", "http", "127.0.0.1", Some(9000), true),
+            (
+                "http://127.0.0.1:9000/",
+                "http",
+                "127.0.0.1",
+                Some(9000),
+                true,
+            ),
             ("http://*:8080", "http", "anything", Some(8080), true),
             ("http://*:8080", "http", "anything", None, false),
             ("*://*:*", "https", "anything", Some(1), true),
             ("*://a.org:80", "http", "a.org", None, true),
-            ("https://*.example.com", "https", "a.b.example.com", None, true),
+            (
+                "https://*.example.com",
+                "https",
+                "a.b.example.com",
+                None,
+                true,
+            ),
             ("https://*.example.com", "https", "example.com", None, false),
-            ("https://*.example.com", "https", "badexample.com", None, false),
+            (
+                "https://*.example.com",
+                "https",
+                "badexample.com",
+                None,
+                false,
+            ),
             ("http://a.org:8000..8010", "http", "a.org", Some(8000), true),
-            ("http://a.org:8000..8010", "http", "a.org", Some(8010), false),
+            (
+                "http://a.org:8000..8010",
+                "http",
+                "a.org",
+                Some(8010),
+                false,
+            ),
             ("http://10.0.0.0/8", "http", "10.200.3.4", None, true),
             ("http://10.0.0.0/8", "http", "11.0.0.1", None, false),
-            ("http://10.0.0.0/8:8080", "http", "10.0.0.1", Some(8080), true),
+            (
+                "http://10.0.0.0/8:8080",
+                "http",
+                "10.0.0.1",
+                Some(8080),
+                true,
+            ),
             ("http://0.0.0.0/0:*", "http", "203.0.113.9", Some(5), true),
             ("http://10.0.0.0/8", "http", "ten.example.com", None, false),
             ("http://[::1]:9000", "http", "::1", Some(9000), true),
             ("http://[fd00::/8]:*", "http", "fd12::1", Some(1), true),
             ("http://[::1]:9000", "http", "::1", Some(9001), false),
-            ("http://users.spin.internal", "http", "users.spin.internal", None, true),
-            ("http://*.spin.internal", "http", "users.spin.internal", None, true),
-            ("http://*.spin.internal", "https", "users.spin.internal", None, false),
+            (
+                "http://users.spin.internal",
+                "http",
+                "users.spin.internal",
+                None,
+                true,
+            ),
+            (
+                "http://*.spin.internal",
+                "http",
+                "users.spin.internal",
+                None,
+                true,
+            ),
+            (
+                "http://*.spin.internal",
+                "https",
+                "users.spin.internal",
+                None,
+                false,
+            ),
             ("http://self", "http", "self", None, false),
         ];
         for (rule, scheme, host, port, expected) in table {
-            assert_eq!(allows(rule, scheme, host, port), expected, "{rule} for {scheme}://{host} {port:?}");
+            assert_eq!(
+                allows(rule, scheme, host, port),
+                expected,
+                "{rule} for {scheme}://{host} {port:?}"
+            );
         }
     }
 

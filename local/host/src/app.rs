@@ -122,7 +122,12 @@ impl Entry {
 
     async fn reached(&self, phase: Phase) {
         // An error means that the sender is gone, and with it the host.
-        let _ = self.shared.phase.subscribe().wait_for(|now| *now >= phase).await;
+        let _ = self
+            .shared
+            .phase
+            .subscribe()
+            .wait_for(|now| *now >= phase)
+            .await;
     }
 }
 
@@ -131,5 +136,40 @@ impl Drop for Entry {
         if self.shared.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.shared.idle.notify_waiters();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn finishing_waits_for_what_is_under_way() {
+        let running = Running::new();
+        let entry = running.enter();
+        let work = tokio::spawn(async move {
+            entry.closing().await;
+            drop(entry);
+        });
+        running.finish(LONG).await;
+        assert!(work.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_finish_is_ended() {
+        let running = Running::new();
+        let entry = running.enter();
+        let work = tokio::spawn(async move { entry.killed().await });
+        running.finish(Duration::ZERO).await;
+        assert!(work.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn finishing_is_immediate_when_nothing_is_under_way() {
+        let running = Running::new();
+        drop(running.enter());
+        running.finish(LONG).await;
     }
 }

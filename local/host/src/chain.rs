@@ -29,7 +29,10 @@ pub(crate) async fn call(
     mut request: Request<WasiBody>,
 ) -> Result<Response<WasiBody>, Error> {
     if request.uri().scheme() == Some(&Scheme::HTTPS) {
-        tracing::warn!(component = caller.id, "https://{id}{DOMAIN_SUFFIX}: service chaining is http only");
+        tracing::warn!(
+            component = caller.id,
+            "https://{id}{DOMAIN_SUFFIX}: service chaining is http only"
+        );
         return Err(Error::HttpRequestDenied);
     }
     // Hosts are compared without case, so ids are too.
@@ -39,7 +42,10 @@ pub(crate) async fn call(
         .find(|(name, _)| name.eq_ignore_ascii_case(id))
         .map(|(_, component)| component);
     let Some(callee) = callee else {
-        tracing::error!(component = caller.id, "there is no component `{id}` to call");
+        tracing::error!(
+            component = caller.id,
+            "there is no component `{id}` to call"
+        );
         return Err(Error::InternalError(Some(format!(
             "there is no component `{id}`"
         ))));

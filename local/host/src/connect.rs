@@ -41,7 +41,9 @@ impl Connector {
         let tls = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
             .map_err(|error| StartError::Engine(error.to_string()))?;
-        Ok(Connector(tls.https_or_http().enable_http1().wrap_connector(tcp)))
+        Ok(Connector(
+            tls.https_or_http().enable_http1().wrap_connector(tcp),
+        ))
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use wasmtime::component::Linker;
 use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy,
+    PoolingAllocationConfig,
 };
 
 use crate::error::StartError;
@@ -30,8 +31,9 @@ const MEMORY_KEPT: usize = 4 * 1024 * 1024;
 /// The same for tables, in bytes.
 const TABLE_KEPT: usize = 64 * 1024;
 
-/// The longest that a guest computes before other requests on its thread have a turn.
-pub(crate) const TIME_SLICE: Duration = Duration::from_millis(10);
+/// How long a guest computes before other requests on its thread have a turn. The runtime looks for new input
+/// only every few dozen turns, so a longer slice would make others wait long behind guests that only compute.
+const TIME_SLICE: Duration = Duration::from_millis(2);
 
 /// Makes the engine; compiled components are kept in `cache_dir`.
 pub(crate) fn new_engine(allocator: Allocator, cache_dir: &Path) -> Result<Engine, StartError> {
@@ -91,6 +93,9 @@ pub(crate) fn new_linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     bindings::wasi::keyvalue::batch::add_to_linker::<_, HasKeyValue>(l, Guest::key_value)?;
     bindings::wasi::keyvalue::atomics::add_to_linker::<_, HasKeyValue>(l, Guest::key_value)?;
     bindings::fermyon::spin::key_value::add_to_linker::<_, HasKeyValue>(l, Guest::key_value)?;
-    bindings::fermyon::spin::variables::add_to_linker::<_, ComponentVariables>(l, Guest::variables)?;
+    bindings::fermyon::spin::variables::add_to_linker::<_, ComponentVariables>(
+        l,
+        Guest::variables,
+    )?;
     Ok(linker)
 }

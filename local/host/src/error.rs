@@ -46,7 +46,9 @@ pub enum StartError {
         name: String,
     },
     /// A variable was given that the manifest does not define.
-    #[error("`--variable {name}=…`: the manifest does not define a variable of this name; it has: {known}")]
+    #[error(
+        "`--variable {name}=…`: the manifest does not define a variable of this name; it has: {known}"
+    )]
     VariableUnknown {
         /// The name that was given.
         name: String,

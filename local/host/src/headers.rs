@@ -66,7 +66,11 @@ pub(crate) fn add(
     let full_url = HeaderValue::from_bytes(&[b"http://", host, path.as_bytes()].concat());
 
     headers.reserve(8);
-    append(headers, PATH_INFO, HeaderValue::from_str(&captures.path_info));
+    append(
+        headers,
+        PATH_INFO,
+        HeaderValue::from_str(&captures.path_info),
+    );
     append(headers, FULL_URL, full_url);
     headers.append(MATCHED_ROUTE, route.matched.clone());
     headers.append(BASE_PATH, HeaderValue::from_static("/"));

@@ -20,15 +20,16 @@ use crate::engine;
 use crate::error::StartError;
 use crate::headers::RouteHeaders;
 use crate::instance::Guest;
-use crate::key_value::{Database, Granted, Store};
+use crate::key_value::Database;
 use crate::logs::LogFile;
 use crate::manifest::{ComponentManifest, Manifest};
 use crate::options::Options;
 use crate::outbound::Client;
 use crate::routes::Router;
-use crate::runtime_config::{RuntimeConfig, StorePlace};
+use crate::runtime_config::RuntimeConfig;
 use crate::server;
 use crate::state::StateDir;
+use crate::stores::Stores;
 use crate::variables;
 
 /// How long requests that are under way may take to finish when the host is shut down.
@@ -71,22 +72,25 @@ impl Host {
 
         let state = StateDir::open(&options.state_dir)?;
         let listener = listen(options.listen).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| StartError::Listen { address: options.listen, error })?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen {
+            address: options.listen,
+            error,
+        })?;
         let compiled = compile_all(&options, &state, &served).await?;
         let mut stores = Stores::default();
         let logs = state.folder("logs")?;
 
         let mut components = HashMap::new();
-        for ((id, manifest), (pre, allowed_hosts)) in served.iter().zip(compiled.into_iter().zip(allowed_hosts)) {
+        for ((id, manifest), (pre, allowed_hosts)) in
+            served.iter().zip(compiled.into_iter().zip(allowed_hosts))
+        {
             let log = |stream, echo| LogFile::open(&logs, id, stream, echo).map(Arc::new);
             let component = Component {
                 id: (*id).to_owned(),
                 pre,
                 environment: manifest.environment.clone().into_iter().collect(),
                 variables: Arc::new(render_all(manifest, &values)),
-                stores: stores.grant(&config, &state, manifest)?,
+                stores: stores.grant(&config, &state, &manifest.key_value_stores)?,
                 allowed_hosts,
                 stdout: log("stdout", false)?,
                 stderr: log("stderr", options.log_to_stderr)?,
@@ -114,7 +118,7 @@ impl Host {
                     component: trigger.component.clone(),
                 })
                 .collect(),
-            databases: stores.databases.into_values().collect(),
+            databases: stores.into_databases(),
             app,
         })
     }
@@ -170,7 +174,12 @@ fn served_components(manifest: &Manifest) -> Served<'_> {
     manifest
         .components
         .iter()
-        .filter(|(id, _)| manifest.triggers.iter().any(|trigger| trigger.component == **id))
+        .filter(|(id, _)| {
+            manifest
+                .triggers
+                .iter()
+                .any(|trigger| trigger.component == **id)
+        })
         .map(|(id, component)| (id.as_str(), component))
         .collect()
 }
@@ -181,7 +190,9 @@ fn check_limits(options: &Options, served: &Served<'_>) -> Result<(), StartError
         .keys()
         .find(|id| !served.contains_key(id.as_str()))
     {
-        Some(id) => Err(StartError::LimitUnknown { component: id.clone() }),
+        Some(id) => Err(StartError::LimitUnknown {
+            component: id.clone(),
+        }),
         None => Ok(()),
     }
 }
@@ -254,7 +265,8 @@ async fn compile_all(
         .collect();
     let work = move || -> Result<(Engine, Vec<_>), StartError> {
         let engine = engine::new_engine(allocator, &cache)?;
-        let linker = engine::new_linker(&engine).map_err(|error| StartError::Engine(format!("{error:#}")))?;
+        let linker = engine::new_linker(&engine)
+            .map_err(|error| StartError::Engine(format!("{error:#}")))?;
         let compiled = sources
             .iter()
             .map(|(id, file)| compile(&engine, &linker, id, file))
@@ -268,67 +280,15 @@ async fn compile_all(
     Ok(compiled)
 }
 
-fn render_all(component: &ComponentManifest, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn render_all(
+    component: &ComponentManifest,
+    values: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
     component
         .variables
         .iter()
         .map(|(name, template)| (name.clone(), template.render(values)))
         .collect()
-}
-
-/// The databases by place, and the stores by label: components that use the same label share the store.
-#[derive(Default)]
-struct Stores {
-    databases: BTreeMap<String, Arc<Database>>,
-    stores: BTreeMap<String, Store>,
-}
-
-impl Stores {
-    fn grant(
-        &mut self,
-        config: &RuntimeConfig,
-        state: &StateDir,
-        component: &ComponentManifest,
-    ) -> Result<Granted, StartError> {
-        let mut granted = BTreeMap::new();
-        for label in &component.key_value_stores {
-            let store = match (self.stores.get(label), config.store(label)) {
-                (Some(store), _) => store.clone(),
-                (None, place) => self.open(label, place.unwrap_or(StorePlace::Memory), state)?,
-            };
-            granted.insert(label.clone(), store);
-        }
-        Ok(Arc::new(granted))
-    }
-
-    fn open(&mut self, label: &str, place: StorePlace, state: &StateDir) -> Result<Store, StartError> {
-        // A label in memory has a database of its own; its key cannot be the name of a file.
-        let (key, path) = match place {
-            StorePlace::Memory => (format!("memory/{label}"), None),
-            StorePlace::File(name) => {
-                let path = state.file(&name);
-                (name, Some(path))
-            }
-        };
-        let database = match self.databases.get(&key) {
-            Some(database) => database.clone(),
-            None => {
-                let opened = match &path {
-                    Some(path) => Database::open(path),
-                    None => Database::in_memory(),
-                };
-                let database = Arc::new(opened.map_err(|error| StartError::Store {
-                    path: path.unwrap_or_else(|| PathBuf::from(&key)),
-                    message: error.to_string(),
-                })?);
-                self.databases.insert(key, database.clone());
-                database
-            }
-        };
-        let store = Store::new(label, database);
-        self.stores.insert(label.to_owned(), store.clone());
-        Ok(store)
-    }
 }
 
 fn router(
@@ -337,11 +297,13 @@ fn router(
 ) -> Result<Router<Target>, StartError> {
     let mut routes = Vec::new();
     for trigger in &manifest.triggers {
-        let (Some(route), Some(component)) = (&trigger.route, components.get(&trigger.component)) else {
+        let (Some(route), Some(component)) = (&trigger.route, components.get(&trigger.component))
+        else {
             continue;
         };
-        let headers = RouteHeaders::new(route)
-            .map_err(|_| manifest.error(1, format!("route `{}` has control characters", route.raw())))?;
+        let headers = RouteHeaders::new(route).map_err(|_| {
+            manifest.error(1, format!("route `{}` has control characters", route.raw()))
+        })?;
         let target = Target {
             component: component.clone(),
             headers,

@@ -90,7 +90,12 @@ impl WasiHttpView for Guest {
 struct MemoryGauge(Arc<Component>);
 
 impl ResourceLimiter for MemoryGauge {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if self.0.memory_limit.is_some_and(|limit| desired > limit) {
             return Ok(false);
         }
@@ -137,7 +142,10 @@ where
     B::Error: Into<wasmtime_wasi_http::Error>,
 {
     let outcome = answer(app, component, request).await;
-    if let Err(error @ (InvokeError::Refused(_) | InvokeError::NoResponse | InvokeError::Request(_))) = &outcome {
+    if let Err(
+        error @ (InvokeError::Refused(_) | InvokeError::NoResponse | InvokeError::Request(_)),
+    ) = &outcome
+    {
         tracing::error!(component = component.id, "{error}");
     }
     outcome

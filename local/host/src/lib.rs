@@ -19,7 +19,8 @@
 //! # Layout
 //!
 //! - what the caller sees: `options`, `error`, `host` (starting, stopping)
-//! - configuration: `manifest`, `runtime_config`, `variables`, `source` (TOML with line numbers), `state` (the folder)
+//! - configuration: `manifest`, `runtime_config`, `variables`, `source` (TOML with line numbers), `state` (the
+//!   folder), `stores` (opening them)
 //! - the way of a request: `server` → `routes`, `headers` → `instance` (one guest) on `engine`, `component`, `app`
 //! - what guests reach: `outbound` (`allowed_hosts`, `chain`, `connect`, `response_body`), `key_value`, `logs`,
 //!   `bindings` (the interfaces besides WASI's own)
@@ -47,6 +48,7 @@ mod runtime_config;
 mod server;
 mod source;
 mod state;
+mod stores;
 mod variables;
 
 pub use error::StartError;

@@ -148,7 +148,11 @@ impl OutputStream for InstanceLog {
 }
 
 impl AsyncWrite for InstanceLog {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.append(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -190,7 +194,9 @@ mod tests {
             assert!(log.0.line.lock().unwrap().len() <= MAX_PENDING);
         }
         drop(log);
-        let written = std::fs::metadata(folder.path().join("web_stdout.txt")).unwrap().len();
+        let written = std::fs::metadata(folder.path().join("web_stdout.txt"))
+            .unwrap()
+            .len();
         assert_eq!(written, 100 * 1000 + 1);
     }
 }

@@ -25,10 +25,10 @@ use wasmtime_wasi_http::{
 use crate::app::App;
 use crate::chain;
 use crate::component::Component;
-use crate::connect::{self, Connector, ConnectTimedOut};
+use crate::connect::{self, ConnectTimedOut, Connector};
 use crate::error::StartError;
 use crate::instance::Guest;
-use crate::response_body::TimedBody;
+use crate::response_body::{TimedBody, is_cut_off};
 use crate::runtime_config;
 
 /// How long each step of a request may take if the guest does not say, as in Spin.
@@ -53,17 +53,20 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     );
     linker
         .instance("wasi:http/outgoing-handler@0.2.12")?
-        .func_wrap("handle", |mut store: StoreContextMut<'_, Guest>, (request, options): Arguments| {
-            let mut http = store.data_mut().http();
-            let parts = http.table.get_mut(&request)?;
-            if parts.authority.as_deref().unwrap_or_default().is_empty() {
-                parts.authority = Some(SELF_HOST.to_owned());
-            }
-            match http.handle(request, options) {
-                Ok(response) => Ok((Ok(response),)),
-                Err(error) => Ok((Err(error.downcast()?),)),
-            }
-        })
+        .func_wrap(
+            "handle",
+            |mut store: StoreContextMut<'_, Guest>, (request, options): Arguments| {
+                let mut http = store.data_mut().http();
+                let parts = http.table.get_mut(&request)?;
+                if parts.authority.as_deref().unwrap_or_default().is_empty() {
+                    parts.authority = Some(SELF_HOST.to_owned());
+                }
+                match http.handle(request, options) {
+                    Ok(response) => Ok((Ok(response),)),
+                    Err(error) => Ok((Err(error.downcast()?),)),
+                }
+            },
+        )
 }
 
 type Sending = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -89,7 +92,7 @@ impl WasiHttpHooks for Outgoing {
 
     fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode {
         tracing::debug!(component = self.component.id, %error, "a connection failed");
-        if error.is_incomplete_message() {
+        if is_cut_off(error) {
             ErrorCode::ConnectionTerminated
         } else {
             ErrorCode::HttpProtocolError
@@ -225,7 +228,10 @@ fn reason(error: &legacy::Error) -> Error {
             }
         }
         if let Some(io) = inner.downcast_ref::<io::Error>() {
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            if let Some(tls) = io
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            {
                 return match tls {
                     rustls::Error::InvalidCertificate(_) => Error::TlsCertificateError,
                     _ => Error::TlsProtocolError,
@@ -252,3 +258,6 @@ fn reason(error: &legacy::Error) -> Error {
         Error::HttpProtocolError
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The body of another server's response, which must not stall.
 
+use std::error::Error as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -70,11 +71,23 @@ impl Body for TimedBody {
 }
 
 fn broken(error: hyper::Error) -> Error {
-    if error.is_incomplete_message() || error.is_body_write_aborted() {
+    if is_cut_off(&error) {
         Error::HttpResponseIncomplete
     } else if error.is_timeout() {
         Error::HttpResponseTimeout
     } else {
         Error::Hyper(error)
     }
+}
+
+/// Whether a connection ended before the message did.
+pub(crate) fn is_cut_off(error: &hyper::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if inner.is::<std::io::Error>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    error.is_incomplete_message() || error.is_body_write_aborted()
 }

@@ -48,9 +48,13 @@ impl Pattern {
             segments.push(match part.strip_prefix(':') {
                 _ if part == "..." => Segment::Wildcard,
                 Some(name) if is_parameter_name(name) => Segment::Parameter(name.to_owned()),
-                Some(_) => return Err(format!("`{part}` needs a name of letters, digits, - and _")),
+                Some(_) => {
+                    return Err(format!("`{part}` needs a name of letters, digits, - and _"));
+                }
                 None if part.contains('*') || part.contains("...") => {
-                    return Err(format!("`{part}`: a wildcard is written `/...`, at the end"));
+                    return Err(format!(
+                        "`{part}`: a wildcard is written `/...`, at the end"
+                    ));
                 }
                 None if part.is_empty() => return Err("it has an empty segment".to_owned()),
                 None => Segment::Literal(part.to_owned()),
@@ -182,7 +186,16 @@ mod tests {
     #[test]
     fn the_most_specific_route_wins_whatever_the_order() {
         let routes = [
-            "/...", "/", "/a", "/a/...", "/a/b", "/a/:id", "/a/:id/...", "/a/:id/c", "/a/b/...", "/:x/b/c",
+            "/...",
+            "/",
+            "/a",
+            "/a/...",
+            "/a/b",
+            "/a/:id",
+            "/a/:id/...",
+            "/a/:id/c",
+            "/a/b/...",
+            "/:x/b/c",
         ];
         let expected = [
             ("/", "/"),
@@ -205,7 +218,11 @@ mod tests {
         for order in [routes, reversed] {
             let router = router(&order);
             for (path, route) in expected {
-                assert_eq!(router.find(path).map(|found| *found.0), Some(route), "{path}");
+                assert_eq!(
+                    router.find(path).map(|found| *found.0),
+                    Some(route),
+                    "{path}"
+                );
             }
         }
     }
@@ -230,7 +247,12 @@ mod tests {
     #[test]
     fn the_path_info_of_a_wildcard_keeps_its_slashes() {
         let router = router(&["/base/..."]);
-        for (path, info) in [("/base", ""), ("/base/", "/"), ("/base/x", "/x"), ("/base/x/", "/x/")] {
+        for (path, info) in [
+            ("/base", ""),
+            ("/base/", "/"),
+            ("/base/x", "/x"),
+            ("/base/x/", "/x/"),
+        ] {
             assert_eq!(router.find(path).unwrap().1.path_info, info, "{path}");
         }
     }
@@ -249,7 +271,11 @@ mod tests {
 
     #[test]
     fn routes_that_differ_in_parameter_names_only_are_the_same() {
-        let same = |left, right| Pattern::parse(left).unwrap().same_paths(&Pattern::parse(right).unwrap());
+        let same = |left, right| {
+            Pattern::parse(left)
+                .unwrap()
+                .same_paths(&Pattern::parse(right).unwrap())
+        };
         assert!(same("/a/:x", "/a/:y"));
         assert!(same("/a", "/a/"));
         assert!(!same("/a/:x", "/a/x"));
@@ -258,7 +284,16 @@ mod tests {
 
     #[test]
     fn wrong_routes_are_refused() {
-        for route in ["", "a", "/a/.../b", "/:", "/:a.json", "/a//b", "/a/*", "/.well-known/spin/x"] {
+        for route in [
+            "",
+            "a",
+            "/a/.../b",
+            "/:",
+            "/:a.json",
+            "/a//b",
+            "/a/*",
+            "/.well-known/spin/x",
+        ] {
             assert!(Pattern::parse(route).is_err(), "{route}");
         }
     }

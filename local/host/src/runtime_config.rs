@@ -105,7 +105,10 @@ impl RuntimeConfig {
             if store.kind.as_ref() != "spin" {
                 return Err(source.error(
                     store.kind.span(),
-                    format!("key-value stores of type `{}` are not supported, only `spin`", store.kind.as_ref()),
+                    format!(
+                        "key-value stores of type `{}` are not supported, only `spin`",
+                        store.kind.as_ref()
+                    ),
                 ));
             }
             stores.insert(label, place(source, store.path)?);
@@ -143,7 +146,10 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<RuntimeConfig, LineError> {
-        RuntimeConfig::from_source(&SourceFile::from_text(Path::new("rc.toml"), text.to_owned()))
+        RuntimeConfig::from_source(&SourceFile::from_text(
+            Path::new("rc.toml"),
+            text.to_owned(),
+        ))
     }
 
     #[test]
@@ -153,27 +159,52 @@ mod tests {
              [key_value_store.scratch]\ntype = \"spin\"\n",
         )
         .unwrap();
-        assert_eq!(config.store("users"), Some(StorePlace::File("users.db".to_owned())));
+        assert_eq!(
+            config.store("users"),
+            Some(StorePlace::File("users.db".to_owned()))
+        );
         assert_eq!(config.store("scratch"), Some(StorePlace::Memory));
-        assert_eq!(config.store("default"), Some(StorePlace::File("sqlite_key_value.db".to_owned())));
+        assert_eq!(
+            config.store("default"),
+            Some(StorePlace::File("sqlite_key_value.db".to_owned()))
+        );
         assert_eq!(config.store("other"), None);
     }
 
     #[test]
     fn an_outbound_table_without_pooling_turns_it_off() {
         assert!(parse("").unwrap().outbound.pooling);
-        assert!(parse("[outbound_http]\nconnection_pooling = true").unwrap().outbound.pooling);
+        assert!(
+            parse("[outbound_http]\nconnection_pooling = true")
+                .unwrap()
+                .outbound
+                .pooling
+        );
         let config = parse("[outbound_http]\nmax_concurrent_requests = 4").unwrap();
-        assert_eq!(config.outbound, Outbound { pooling: false, max_concurrent: Some(4) });
+        assert_eq!(
+            config.outbound,
+            Outbound {
+                pooling: false,
+                max_concurrent: Some(4)
+            }
+        );
     }
 
     #[test]
     fn what_is_not_supported_is_an_error_with_its_line() {
         for (text, line, word) in [
-            ("[key_value_store.a]\ntype = \"redis\"\nurl = \"redis://x\"", 3, "url"),
+            (
+                "[key_value_store.a]\ntype = \"redis\"\nurl = \"redis://x\"",
+                3,
+                "url",
+            ),
             ("[key_value_store.a]\ntype = \"azure\"", 2, "azure"),
             ("\n[llm_compute]\ntype = \"x\"", 2, "llm_compute"),
-            ("[key_value_store.a]\ntype = \"spin\"\npath = \"..\"", 3, "file name"),
+            (
+                "[key_value_store.a]\ntype = \"spin\"\npath = \"..\"",
+                3,
+                "file name",
+            ),
         ] {
             let error = parse(text).unwrap_err();
             assert_eq!(error.line, line, "{text}: {}", error.message);

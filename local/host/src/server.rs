@@ -82,7 +82,11 @@ async fn serve_connection(app: Arc<App>, entry: Entry, stream: TcpStream, client
     }
 }
 
-async fn respond(app: &Arc<App>, client: &HeaderValue, mut request: Request<Incoming>) -> Response<HostBody> {
+async fn respond(
+    app: &Arc<App>,
+    client: &HeaderValue,
+    mut request: Request<Incoming>,
+) -> Response<HostBody> {
     if let Err(refusal) = check(&request) {
         return status(refusal);
     }
@@ -97,7 +101,13 @@ async fn respond(app: &Arc<App>, client: &HeaderValue, mut request: Request<Inco
     let Some((target, captures)) = app.router.find(uri.path()) else {
         return status(StatusCode::NOT_FOUND);
     };
-    headers::add(request.headers_mut(), &uri, &target.headers, &captures, client);
+    headers::add(
+        request.headers_mut(),
+        &uri,
+        &target.headers,
+        &captures,
+        client,
+    );
     match invoke(app, &target.component, request).await {
         Ok(response) => response.map(HostBody::Guest),
         // The reason is in the host's log, not for the client.
@@ -112,7 +122,11 @@ fn check<B>(request: &Request<B>) -> Result<(), StatusCode> {
         return Err(StatusCode::NOT_IMPLEMENTED);
     }
     let authority = authority(request.headers(), request.uri()).ok_or(StatusCode::BAD_REQUEST)?;
-    if authority.host().to_ascii_lowercase().ends_with(DOMAIN_SUFFIX) {
+    if authority
+        .host()
+        .to_ascii_lowercase()
+        .ends_with(DOMAIN_SUFFIX)
+    {
         return Err(StatusCode::BAD_REQUEST);
     }
     Ok(())
@@ -183,8 +197,68 @@ impl Body for HostBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            HostBody::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            HostBody::Own(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             HostBody::Guest(body) => body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn checked(method: &str, uri: &str, hosts: &[&str]) -> Result<(), StatusCode> {
+        let mut request = Request::builder().method(method).uri(uri);
+        for host in hosts {
+            request = request.header(HOST, *host);
+        }
+        check(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn a_request_must_say_once_which_host_it_is_for() {
+        assert_eq!(checked("GET", "/", &["example.com"]), Ok(()));
+        assert_eq!(checked("GET", "/", &["[::1]:3000"]), Ok(()));
+        assert_eq!(checked("GET", "http://a.org/", &[]), Ok(()));
+        assert_eq!(checked("GET", "http://a.org/", &["a.org"]), Ok(()));
+        let wrong = [
+            ("/", &[][..]),
+            ("/", &["a.org", "b.org"]),
+            ("/", &["a b"]),
+            ("/", &[""]),
+            ("http://a.org/", &["b.org"]),
+        ];
+        for (uri, hosts) in wrong {
+            assert_eq!(
+                checked("GET", uri, hosts),
+                Err(StatusCode::BAD_REQUEST),
+                "{uri} {hosts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_client_cannot_pretend_to_be_a_component() {
+        for host in [
+            "users.spin.internal",
+            "Users.SPIN.Internal:80",
+            "x@users.spin.internal",
+        ] {
+            assert_eq!(
+                checked("GET", "/", &[host]),
+                Err(StatusCode::BAD_REQUEST),
+                "{host}"
+            );
+        }
+        assert_eq!(checked("GET", "/", &["spin.internal.example.com"]), Ok(()));
+    }
+
+    #[test]
+    fn there_are_no_tunnels() {
+        let refused = checked("CONNECT", "a.org:443", &["a.org:443"]);
+        assert_eq!(refused, Err(StatusCode::NOT_IMPLEMENTED));
     }
 }

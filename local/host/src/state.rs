@@ -84,15 +84,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("VERSION"), "2\n").unwrap();
         let error = StateDir::open(folder.path()).unwrap_err();
-        assert!(matches!(&error, StartError::StateVersion { found, expected: 1, .. } if found == "2"));
+        assert!(
+            matches!(&error, StartError::StateVersion { found, expected: 1, .. } if found == "2")
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert_eq!(fs::read_to_string(folder.path().join("VERSION")).unwrap(), "2\n");
+        assert_eq!(
+            fs::read_to_string(folder.path().join("VERSION")).unwrap(),
+            "2\n"
+        );
     }
 
     #[test]
     fn a_path_that_cannot_be_a_folder_is_named_in_the_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = StateDir::open(&file.path().join("state")).unwrap_err().to_string();
+        let error = StateDir::open(&file.path().join("state"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("state"), "{error}");
     }
 }

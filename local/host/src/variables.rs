@@ -84,18 +84,24 @@ mod tests {
     fn a_given_value_beats_the_environment_which_beats_the_default() {
         let environment = |name: &str| (name == "SPIN_VARIABLE_BUCKET").then(|| "env".to_owned());
         let secret = ("service_secret", "s");
-        let value = |given: &BTreeMap<String, String>, environment: &dyn Fn(&str) -> Option<String>| {
+        let value = |given: &BTreeMap<String, String>,
+                     environment: &dyn Fn(&str) -> Option<String>| {
             resolve(&defined(), given, environment).unwrap()["bucket"].clone()
         };
         assert_eq!(value(&given(&[secret]), &|_| None), "spinreel");
         assert_eq!(value(&given(&[secret]), &environment), "env");
-        assert_eq!(value(&given(&[secret, ("bucket", "cli")]), &environment), "cli");
+        assert_eq!(
+            value(&given(&[secret, ("bucket", "cli")]), &environment),
+            "cli"
+        );
         assert_eq!(value(&given(&[secret, ("bucket", "")]), &environment), "");
     }
 
     #[test]
     fn a_required_variable_without_value_is_named_with_both_ways_to_give_it() {
-        let error = resolve(&defined(), &given(&[]), |_| None).unwrap_err().to_string();
+        let error = resolve(&defined(), &given(&[]), |_| None)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("--variable service_secret="), "{error}");
         assert!(error.contains("SPIN_VARIABLE_SERVICE_SECRET"), "{error}");
     }
@@ -105,7 +111,10 @@ mod tests {
         let error = resolve(&defined(), &given(&[("bukket", "x")]), |_| None)
             .unwrap_err()
             .to_string();
-        assert!(error.contains("bukket") && error.contains("bucket, service_secret"), "{error}");
+        assert!(
+            error.contains("bukket") && error.contains("bucket, service_secret"),
+            "{error}"
+        );
     }
 
     #[test]

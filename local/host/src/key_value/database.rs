@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::writer::{Outcome, Write, Writer, apply};
-use super::{MAX_RESULT_BYTES, StoreError};
+use super::{MAX_RESULT_BYTES, Pairs, StoreError};
 
 /// Read connections that are kept open while nobody uses them.
 const MAX_IDLE_READERS: usize = 16;
@@ -84,7 +84,8 @@ impl Database {
 
     pub(super) fn keys(&self, label: &str) -> Result<Vec<String>, StoreError> {
         self.read(|connection| {
-            let mut query = connection.prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?;
+            let mut query =
+                connection.prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?;
             let mut rows = query.query([label])?;
             let mut keys = Vec::new();
             let mut size = ResultSize::default();
@@ -97,12 +98,9 @@ impl Database {
         })
     }
 
-    pub(super) fn get_many(
-        &self,
-        label: &str,
-        keys: &[String],
-    ) -> Result<Vec<(String, Option<Vec<u8>>)>, StoreError> {
-        let keys = serde_json::to_string(keys).map_err(|error| StoreError::Sqlite(error.to_string()))?;
+    pub(super) fn get_many(&self, label: &str, keys: &[String]) -> Result<Pairs, StoreError> {
+        let keys =
+            serde_json::to_string(keys).map_err(|error| StoreError::Sqlite(error.to_string()))?;
         self.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT key, value FROM spin_key_value
@@ -135,13 +133,19 @@ impl Database {
 
     /// Commits what is under way and closes the file; later operations fail. Blocks the thread.
     pub(crate) fn close(&self) {
-        if let Kind::File { readers, writer, .. } = &self.0 {
+        if let Kind::File {
+            readers, writer, ..
+        } = &self.0
+        {
             lock(readers).clear();
             writer.close();
         }
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         match &self.0 {
             Kind::Memory(connection) => read(&lock(connection)),
             Kind::File { path, readers, .. } => {

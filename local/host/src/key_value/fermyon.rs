@@ -44,20 +44,34 @@ impl HostStore for KeyValueView<'_> {
         key: String,
         value: Vec<u8>,
     ) -> Result<Result<(), Error>> {
-        let outcome = self.labelled(&store)?.write(Write::Set { key, value }).await;
+        let outcome = self
+            .labelled(&store)?
+            .write(Write::Set { key, value })
+            .await;
         Ok(outcome.map(|_| ()).map_err(Error::from))
     }
 
-    async fn delete(&mut self, store: Resource<LabelledStore>, key: String) -> Result<Result<(), Error>> {
+    async fn delete(
+        &mut self,
+        store: Resource<LabelledStore>,
+        key: String,
+    ) -> Result<Result<(), Error>> {
         let outcome = self.labelled(&store)?.write(Write::Delete { key }).await;
         Ok(outcome.map(|_| ()).map_err(Error::from))
     }
 
-    async fn exists(&mut self, store: Resource<LabelledStore>, key: String) -> Result<Result<bool, Error>> {
+    async fn exists(
+        &mut self,
+        store: Resource<LabelledStore>,
+        key: String,
+    ) -> Result<Result<bool, Error>> {
         Ok(self.labelled(&store)?.exists(&key).map_err(Error::from))
     }
 
-    async fn get_keys(&mut self, store: Resource<LabelledStore>) -> Result<Result<Vec<String>, Error>> {
+    async fn get_keys(
+        &mut self,
+        store: Resource<LabelledStore>,
+    ) -> Result<Result<Vec<String>, Error>> {
         Ok(self.labelled(&store)?.keys().map_err(Error::from))
     }
 

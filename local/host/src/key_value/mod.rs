@@ -27,6 +27,9 @@ const MAX_RESULT_BYTES: usize = 128 * 1024 * 1024;
 /// The most stores that one instance may have open, as in Spin.
 const MAX_OPEN: usize = 256;
 
+/// What `get-many` answers.
+type Pairs = Vec<(String, Option<Vec<u8>>)>;
+
 /// Why an operation on a store failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum StoreError {
@@ -84,7 +87,7 @@ impl Store {
         self.database.keys(&self.label)
     }
 
-    fn get_many(&self, keys: &[String]) -> Result<Vec<(String, Option<Vec<u8>>)>, StoreError> {
+    fn get_many(&self, keys: &[String]) -> Result<Pairs, StoreError> {
         self.database.get_many(&self.label, keys)
     }
 

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 //! The stores as guests see them: through the interfaces' traits.
 
+mod commits;
+
 use std::path::Path;
 
 use wasmtime::component::Resource;
@@ -37,7 +39,12 @@ impl Instance {
     }
 
     async fn bucket(&mut self) -> u32 {
-        let bucket = self.view().open("default".to_owned()).await.unwrap().unwrap();
+        let bucket = self
+            .view()
+            .open("default".to_owned())
+            .await
+            .unwrap()
+            .unwrap();
         bucket.rep()
     }
 }
@@ -59,7 +66,9 @@ async fn on_both<F: AsyncFn(Arc<Database>)>(test: F) {
     let folder = tempfile::tempdir().unwrap();
     let file = file_database(folder.path());
     test(file.clone()).await;
-    tokio::task::spawn_blocking(move || file.close()).await.unwrap();
+    tokio::task::spawn_blocking(move || file.close())
+        .await
+        .unwrap();
     test(Arc::new(Database::in_memory().unwrap())).await;
 }
 
@@ -69,10 +78,22 @@ async fn values_are_set_read_found_and_deleted() {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
-        assert_eq!(view.get(on(bucket), text("k")).await.unwrap().unwrap(), None);
-        view.set(on(bucket), text("k"), b"one".to_vec()).await.unwrap().unwrap();
-        view.set(on(bucket), text("k"), b"two".to_vec()).await.unwrap().unwrap();
-        assert_eq!(view.get(on(bucket), text("k")).await.unwrap().unwrap(), Some(b"two".to_vec()));
+        assert_eq!(
+            view.get(on(bucket), text("k")).await.unwrap().unwrap(),
+            None
+        );
+        view.set(on(bucket), text("k"), b"one".to_vec())
+            .await
+            .unwrap()
+            .unwrap();
+        view.set(on(bucket), text("k"), b"two".to_vec())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            view.get(on(bucket), text("k")).await.unwrap().unwrap(),
+            Some(b"two".to_vec())
+        );
         assert!(view.exists(on(bucket), text("k")).await.unwrap().unwrap());
         view.delete(on(bucket), text("k")).await.unwrap().unwrap();
         view.delete(on(bucket), text("k")).await.unwrap().unwrap();
@@ -87,7 +108,9 @@ async fn a_store_that_was_not_granted_is_denied_by_both_interfaces() {
     let mut instance = Instance::new(&database);
     let denied = instance.view().open("users".to_owned()).await.unwrap();
     assert!(matches!(denied, Err(Error::AccessDenied)));
-    let denied = labelled::HostStore::open(&mut instance.view(), "users".to_owned()).await.unwrap();
+    let denied = labelled::HostStore::open(&mut instance.view(), "users".to_owned())
+        .await
+        .unwrap();
     assert!(matches!(denied, Err(labelled::Error::AccessDenied)));
 }
 
@@ -100,10 +123,19 @@ async fn an_instance_has_a_limited_number_of_stores_open() {
         last = instance.bucket().await;
     }
     let mut view = instance.view();
-    let full = labelled::HostStore::open(&mut view, text("default")).await.unwrap();
+    let full = labelled::HostStore::open(&mut view, text("default"))
+        .await
+        .unwrap();
     assert!(matches!(full, Err(labelled::Error::StoreTableFull)));
-    HostBucket::drop(&mut view, Resource::new_own(last)).await.unwrap();
-    assert!(labelled::HostStore::open(&mut view, text("default")).await.unwrap().is_ok());
+    HostBucket::drop(&mut view, Resource::new_own(last))
+        .await
+        .unwrap();
+    assert!(
+        labelled::HostStore::open(&mut view, text("default"))
+            .await
+            .unwrap()
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -112,14 +144,46 @@ async fn both_interfaces_see_the_same_values() {
     let mut instance = Instance::new(&database);
     let bucket = instance.bucket().await;
     let mut view = instance.view();
-    let store = labelled::HostStore::open(&mut view, text("default")).await.unwrap().unwrap();
+    let store = labelled::HostStore::open(&mut view, text("default"))
+        .await
+        .unwrap()
+        .unwrap();
     let store = || Resource::<LabelledStore>::new_borrow(store.rep());
-    labelled::HostStore::set(&mut view, store(), text("k"), b"v".to_vec()).await.unwrap().unwrap();
-    assert_eq!(HostBucket::get(&mut view, on(bucket), text("k")).await.unwrap().unwrap(), Some(b"v".to_vec()));
-    assert_eq!(labelled::HostStore::get_keys(&mut view, store()).await.unwrap().unwrap(), ["k"]);
-    assert!(labelled::HostStore::exists(&mut view, store(), text("k")).await.unwrap().unwrap());
-    labelled::HostStore::delete(&mut view, store(), text("k")).await.unwrap().unwrap();
-    assert_eq!(labelled::HostStore::get(&mut view, store(), text("k")).await.unwrap().unwrap(), None);
+    labelled::HostStore::set(&mut view, store(), text("k"), b"v".to_vec())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        HostBucket::get(&mut view, on(bucket), text("k"))
+            .await
+            .unwrap()
+            .unwrap(),
+        Some(b"v".to_vec())
+    );
+    assert_eq!(
+        labelled::HostStore::get_keys(&mut view, store())
+            .await
+            .unwrap()
+            .unwrap(),
+        ["k"]
+    );
+    assert!(
+        labelled::HostStore::exists(&mut view, store(), text("k"))
+            .await
+            .unwrap()
+            .unwrap()
+    );
+    labelled::HostStore::delete(&mut view, store(), text("k"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        labelled::HostStore::get(&mut view, store(), text("k"))
+            .await
+            .unwrap()
+            .unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
@@ -128,13 +192,31 @@ async fn increment_counts_from_zero_in_little_endian() {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
-        assert_eq!(view.increment(on(bucket), text("n"), 0).await.unwrap().unwrap(), 0);
-        assert_eq!(view.increment(on(bucket), text("n"), 258).await.unwrap().unwrap(), 258);
+        assert_eq!(
+            view.increment(on(bucket), text("n"), 0)
+                .await
+                .unwrap()
+                .unwrap(),
+            0
+        );
+        assert_eq!(
+            view.increment(on(bucket), text("n"), 258)
+                .await
+                .unwrap()
+                .unwrap(),
+            258
+        );
         assert_eq!(
             view.get(on(bucket), text("n")).await.unwrap().unwrap(),
             Some(vec![2, 1, 0, 0, 0, 0, 0, 0])
         );
-        assert_eq!(view.increment(on(bucket), text("n"), -300).await.unwrap().unwrap(), -42);
+        assert_eq!(
+            view.increment(on(bucket), text("n"), -300)
+                .await
+                .unwrap()
+                .unwrap(),
+            -42
+        );
     })
     .await;
 }
@@ -145,13 +227,37 @@ async fn incrementing_what_is_no_number_is_an_error_and_the_store_lives_on() {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
-        view.set(on(bucket), text("k"), b"text".to_vec()).await.unwrap().unwrap();
-        let error = view.increment(on(bucket), text("k"), 1).await.unwrap().unwrap_err();
+        view.set(on(bucket), text("k"), b"text".to_vec())
+            .await
+            .unwrap()
+            .unwrap();
+        let error = view
+            .increment(on(bucket), text("k"), 1)
+            .await
+            .unwrap()
+            .unwrap_err();
         assert!(matches!(error, Error::Other(message) if message.contains("4 bytes")));
-        view.increment(on(bucket), text("big"), i64::MAX).await.unwrap().unwrap();
-        assert!(view.increment(on(bucket), text("big"), 1).await.unwrap().is_err());
-        assert_eq!(view.increment(on(bucket), text("big"), 0).await.unwrap().unwrap(), i64::MAX);
-        assert_eq!(view.get(on(bucket), text("k")).await.unwrap().unwrap(), Some(b"text".to_vec()));
+        view.increment(on(bucket), text("big"), i64::MAX)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(
+            view.increment(on(bucket), text("big"), 1)
+                .await
+                .unwrap()
+                .is_err()
+        );
+        assert_eq!(
+            view.increment(on(bucket), text("big"), 0)
+                .await
+                .unwrap()
+                .unwrap(),
+            i64::MAX
+        );
+        assert_eq!(
+            view.get(on(bucket), text("k")).await.unwrap().unwrap(),
+            Some(b"text".to_vec())
+        );
     })
     .await;
 }
@@ -162,11 +268,24 @@ async fn swap_compares_what_current_saw() {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
-        view.set(on(bucket), text("k"), b"1".to_vec()).await.unwrap().unwrap();
-        let winner = HostCas::new(&mut view, on(bucket), text("k")).await.unwrap().unwrap();
-        let loser = HostCas::new(&mut view, on(bucket), text("k")).await.unwrap().unwrap();
+        view.set(on(bucket), text("k"), b"1".to_vec())
+            .await
+            .unwrap()
+            .unwrap();
+        let winner = HostCas::new(&mut view, on(bucket), text("k"))
+            .await
+            .unwrap()
+            .unwrap();
+        let loser = HostCas::new(&mut view, on(bucket), text("k"))
+            .await
+            .unwrap()
+            .unwrap();
         for cas in [&winner, &loser] {
-            let seen = view.current(Resource::new_borrow(cas.rep())).await.unwrap().unwrap();
+            let seen = view
+                .current(Resource::new_borrow(cas.rep()))
+                .await
+                .unwrap()
+                .unwrap();
             assert_eq!(seen, Some(b"1".to_vec()));
         }
         assert!(view.swap(winner, b"2".to_vec()).await.unwrap().is_ok());
@@ -175,7 +294,10 @@ async fn swap_compares_what_current_saw() {
         };
         // The handle that comes back has seen the new value, so the next try succeeds.
         assert!(view.swap(again, b"3".to_vec()).await.unwrap().is_ok());
-        assert_eq!(view.get(on(bucket), text("k")).await.unwrap().unwrap(), Some(b"3".to_vec()));
+        assert_eq!(
+            view.get(on(bucket), text("k")).await.unwrap().unwrap(),
+            Some(b"3".to_vec())
+        );
     })
     .await;
 }
@@ -186,14 +308,29 @@ async fn two_swaps_of_an_absent_key_both_win_as_in_spin() {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
-        let first = HostCas::new(&mut view, on(bucket), text("k")).await.unwrap().unwrap();
-        let second = HostCas::new(&mut view, on(bucket), text("k")).await.unwrap().unwrap();
+        let first = HostCas::new(&mut view, on(bucket), text("k"))
+            .await
+            .unwrap()
+            .unwrap();
+        let second = HostCas::new(&mut view, on(bucket), text("k"))
+            .await
+            .unwrap()
+            .unwrap();
         for cas in [&first, &second] {
-            assert_eq!(view.current(Resource::new_borrow(cas.rep())).await.unwrap().unwrap(), None);
+            assert_eq!(
+                view.current(Resource::new_borrow(cas.rep()))
+                    .await
+                    .unwrap()
+                    .unwrap(),
+                None
+            );
         }
         assert!(view.swap(first, b"1".to_vec()).await.unwrap().is_ok());
         assert!(view.swap(second, b"2".to_vec()).await.unwrap().is_ok());
-        assert_eq!(view.get(on(bucket), text("k")).await.unwrap().unwrap(), Some(b"2".to_vec()));
+        assert_eq!(
+            view.get(on(bucket), text("k")).await.unwrap().unwrap(),
+            Some(b"2".to_vec())
+        );
     })
     .await;
 }
@@ -220,113 +357,35 @@ async fn batches_set_read_and_delete_many_keys() {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
-        let pairs = vec![(text("a"), vec![1]), (text("quote\"'"), vec![2]), (text("c"), vec![3])];
+        let pairs = vec![
+            (text("a"), vec![1]),
+            (text("quote\"'"), vec![2]),
+            (text("c"), vec![3]),
+        ];
         view.set_many(on(bucket), pairs).await.unwrap().unwrap();
         let keys = ["a", "absent", "quote\"'"].map(text).to_vec();
         let mut found = view.get_many(on(bucket), keys).await.unwrap().unwrap();
         found.sort();
         // Spin's provider leaves absent keys out.
-        assert_eq!(found, [(text("a"), Some(vec![1])), (text("quote\"'"), Some(vec![2]))]);
-        view.delete_many(on(bucket), vec![text("a"), text("c"), text("absent")]).await.unwrap().unwrap();
-        assert_eq!(view.list_keys(on(bucket), None).await.unwrap().unwrap().keys, ["quote\"'"]);
+        assert_eq!(
+            found,
+            [
+                (text("a"), Some(vec![1])),
+                (text("quote\"'"), Some(vec![2]))
+            ]
+        );
+        view.delete_many(on(bucket), vec![text("a"), text("c"), text("absent")])
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            view.list_keys(on(bucket), None)
+                .await
+                .unwrap()
+                .unwrap()
+                .keys,
+            ["quote\"'"]
+        );
     })
     .await;
-}
-
-#[tokio::test]
-async fn labels_in_one_database_are_separate() {
-    let database = Arc::new(Database::in_memory().unwrap());
-    let (users, videos) = (Store::new("users", database.clone()), Store::new("videos", database));
-    users.write(Write::Set { key: text("k"), value: vec![1] }).await.unwrap();
-    assert_eq!(videos.get("k").unwrap(), None);
-    assert!(videos.keys().unwrap().is_empty());
-    videos.write(Write::Delete { key: text("k") }).await.unwrap();
-    assert_eq!(users.get("k").unwrap(), Some(vec![1]));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn concurrent_increments_add_up_and_no_two_see_the_same_sum() {
-    const TASKS: i64 = 64;
-    const EACH: i64 = 20;
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::new("default", file_database(folder.path()));
-    let tasks: Vec<_> = (0..TASKS)
-        .map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                let mut sums = Vec::new();
-                for _ in 0..EACH {
-                    match store.write(Write::Increment { key: text("n"), delta: 1 }).await {
-                        Ok(Outcome::Sum(sum)) => sums.push(sum),
-                        other => panic!("{other:?}"),
-                    }
-                }
-                sums
-            })
-        })
-        .collect();
-    let mut sums = Vec::new();
-    for task in tasks {
-        sums.extend(task.await.unwrap());
-    }
-    sums.sort_unstable();
-    assert_eq!(sums, (1..=TASKS * EACH).collect::<Vec<_>>());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_change_that_fails_does_not_harm_those_that_share_its_commit() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::new("default", file_database(folder.path()));
-    store.write(Write::Set { key: text("text"), value: b"x".to_vec() }).await.unwrap();
-    let writes: Vec<_> = (0..100)
-        .map(|n| {
-            let key = if n % 3 == 0 { text("text") } else { text("n") };
-            let store = store.clone();
-            tokio::spawn(async move { store.write(Write::Increment { key, delta: 1 }).await.is_ok() })
-        })
-        .collect();
-    let mut succeeded = 0;
-    for write in writes {
-        succeeded += i64::from(write.await.unwrap());
-    }
-    assert_eq!(succeeded, 66);
-    assert_eq!(store.get("n").unwrap(), Some(66_i64.to_le_bytes().to_vec()));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_was_acknowledged_is_in_the_file_without_a_clean_close() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::new("default", file_database(folder.path()));
-    let writes: Vec<_> = (0..50)
-        .map(|n| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                store.write(Write::Set { key: format!("k{n}"), value: vec![n] }).await.unwrap();
-            })
-        })
-        .collect();
-    for write in writes {
-        write.await.unwrap();
-    }
-    // A copy of the files, as a crash would leave them: the first database is still open.
-    let copy = tempfile::tempdir().unwrap();
-    for name in ["kv.db", "kv.db-wal"] {
-        std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
-    }
-    let reopened = Store::new("default", file_database(copy.path()));
-    assert_eq!(reopened.keys().unwrap().len(), 50);
-    assert_eq!(reopened.get("k7").unwrap(), Some(vec![7]));
-}
-
-#[tokio::test]
-async fn a_closed_database_refuses_writes_and_keeps_what_it_had() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = file_database(folder.path());
-    let store = Store::new("default", database.clone());
-    store.write(Write::Set { key: text("k"), value: vec![1] }).await.unwrap();
-    tokio::task::spawn_blocking(move || database.close()).await.unwrap();
-    let refused = store.write(Write::Set { key: text("k"), value: vec![2] }).await;
-    assert!(matches!(refused, Err(StoreError::Closed)));
-    let reopened = Store::new("default", file_database(folder.path()));
-    assert_eq!(reopened.get("k").unwrap(), Some(vec![1]));
 }

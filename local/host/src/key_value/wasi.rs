@@ -45,11 +45,20 @@ impl store::Host for KeyValueView<'_> {
 }
 
 impl store::HostBucket for KeyValueView<'_> {
-    async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Result<Option<Vec<u8>>, Error>> {
+    async fn get(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> Result<Result<Option<Vec<u8>>, Error>> {
         Ok(self.bucket(&bucket)?.get(&key).map_err(Error::from))
     }
 
-    async fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> Result<Result<(), Error>> {
+    async fn set(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<Result<(), Error>> {
         write(self.bucket(&bucket)?, Write::Set { key, value }).await
     }
 
@@ -57,7 +66,11 @@ impl store::HostBucket for KeyValueView<'_> {
         write(self.bucket(&bucket)?, Write::Delete { key }).await
     }
 
-    async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Result<bool, Error>> {
+    async fn exists(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> Result<Result<bool, Error>> {
         Ok(self.bucket(&bucket)?.exists(&key).map_err(Error::from))
     }
 
@@ -99,15 +112,27 @@ impl batch::Host for KeyValueView<'_> {
         write(self.bucket(&bucket)?, Write::SetMany(pairs)).await
     }
 
-    async fn delete_many(&mut self, bucket: Resource<Bucket>, keys: Vec<String>) -> Result<Result<(), Error>> {
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> Result<Result<(), Error>> {
         write(self.bucket(&bucket)?, Write::DeleteMany(keys)).await
     }
 }
 
 impl atomics::HostCas for KeyValueView<'_> {
-    async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Result<Resource<Cas>, Error>> {
+    async fn new(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> Result<Result<Resource<Cas>, Error>> {
         let store = self.bucket(&bucket)?;
-        Ok(Ok(self.table.push(Cas { store, key, seen: None })?))
+        Ok(Ok(self.table.push(Cas {
+            store,
+            key,
+            seen: None,
+        })?))
     }
 
     async fn current(&mut self, cas: Resource<Cas>) -> Result<Result<Option<Vec<u8>>, Error>> {
@@ -134,7 +159,11 @@ impl atomics::Host for KeyValueView<'_> {
         key: String,
         delta: i64,
     ) -> Result<Result<i64, Error>> {
-        match self.bucket(&bucket)?.write(Write::Increment { key, delta }).await {
+        match self
+            .bucket(&bucket)?
+            .write(Write::Increment { key, delta })
+            .await
+        {
             Ok(Outcome::Sum(sum)) => Ok(Ok(sum)),
             Ok(other) => Err(wasmtime::format_err!("an increment came out as {other:?}")),
             Err(error) => Ok(Err(error.into())),
@@ -143,12 +172,20 @@ impl atomics::Host for KeyValueView<'_> {
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<Result<(), CasError>> {
         let Cas { store, key, seen } = self.table.delete(cas)?;
-        let swap = Write::Swap { key: key.clone(), expected: seen, value };
+        let swap = Write::Swap {
+            key: key.clone(),
+            expected: seen,
+            value,
+        };
         match store.write(swap).await {
             Ok(Outcome::Swapped(true)) => Ok(Ok(())),
             Ok(_) => match store.get(&key) {
                 // The new handle has seen the value that won, so that the guest can try again at once.
-                Ok(seen) => Ok(Err(CasError::CasFailed(self.table.push(Cas { store, key, seen })?))),
+                Ok(seen) => Ok(Err(CasError::CasFailed(self.table.push(Cas {
+                    store,
+                    key,
+                    seen,
+                })?))),
                 Err(error) => Ok(Err(CasError::StoreError(error.into()))),
             },
             Err(error) => Ok(Err(CasError::StoreError(error.into()))),

@@ -20,14 +20,26 @@ const MAX_BATCH: usize = 256;
 /// A change.
 #[derive(Debug)]
 pub(super) enum Write {
-    Set { key: String, value: Vec<u8> },
-    Delete { key: String },
+    Set {
+        key: String,
+        value: Vec<u8>,
+    },
+    Delete {
+        key: String,
+    },
     SetMany(Vec<(String, Vec<u8>)>),
     DeleteMany(Vec<String>),
-    Increment { key: String, delta: i64 },
+    Increment {
+        key: String,
+        delta: i64,
+    },
     /// Replaces the value if it is the expected one. Without an expected one it writes whatever is there, as
     /// Spin's provider does.
-    Swap { key: String, expected: Option<Vec<u8>>, value: Vec<u8> },
+    Swap {
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    },
 }
 
 /// What came of a change.
@@ -69,7 +81,11 @@ impl Writer {
             running.as_ref().ok_or(StoreError::Closed)?.jobs.clone()
         };
         let (answer, outcome) = oneshot::channel();
-        let job = Job { label, write, answer };
+        let job = Job {
+            label,
+            write,
+            answer,
+        };
         jobs.send(job).await.map_err(|_| StoreError::Closed)?;
         outcome.await.map_err(|_| StoreError::Closed)?
     }
@@ -104,7 +120,8 @@ fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
 /// Applies a batch in one transaction. A change that fails fails alone; a commit that fails fails all.
 fn commit(connection: &mut Connection, batch: &[Job]) -> Vec<Result<Outcome, StoreError>> {
     let attempt = |connection: &mut Connection| -> Result<_, StoreError> {
-        let mut transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let mut transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for job in batch {
             let part = transaction.savepoint()?;
@@ -124,7 +141,11 @@ fn apply_part(part: Savepoint<'_>, label: &str, write: &Write) -> Result<Outcome
 }
 
 /// Applies one change. The caller has a transaction open.
-pub(super) fn apply(connection: &Connection, label: &str, write: &Write) -> Result<Outcome, StoreError> {
+pub(super) fn apply(
+    connection: &Connection,
+    label: &str,
+    write: &Write,
+) -> Result<Outcome, StoreError> {
     match write {
         Write::Set { key, value } => set(connection, label, key, value)?,
         Write::Delete { key } => delete(connection, label, key)?,
@@ -141,11 +162,19 @@ pub(super) fn apply(connection: &Connection, label: &str, write: &Write) -> Resu
         Write::Increment { key, delta } => {
             return increment(connection, label, key, *delta).map(Outcome::Sum);
         }
-        Write::Swap { key, expected: None, value } => {
+        Write::Swap {
+            key,
+            expected: None,
+            value,
+        } => {
             set(connection, label, key, value)?;
             return Ok(Outcome::Swapped(true));
         }
-        Write::Swap { key, expected: Some(expected), value } => {
+        Write::Swap {
+            key,
+            expected: Some(expected),
+            value,
+        } => {
             let changed = connection
                 .prepare_cached(
                     "UPDATE spin_key_value SET value = ?4 WHERE store = ?1 AND key = ?2 AND value = ?3",
@@ -175,7 +204,12 @@ fn delete(connection: &Connection, label: &str, key: &str) -> Result<(), StoreEr
 }
 
 /// Numbers are stored as 8 bytes, little-endian.
-fn increment(connection: &Connection, label: &str, key: &str, delta: i64) -> Result<i64, StoreError> {
+fn increment(
+    connection: &Connection,
+    label: &str,
+    key: &str,
+    delta: i64,
+) -> Result<i64, StoreError> {
     let stored: Option<Vec<u8>> = connection
         .prepare_cached("SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2")?
         .query_row(params![label, key], |row| row.get(0))

@@ -79,13 +79,14 @@ impl Manifest {
     }
 
     fn from_source(source: &SourceFile) -> Result<Manifest, LineError> {
-        let version = source
-            .parse::<raw::VersionOnly>()?
-            .spin_manifest_version;
+        let version = source.parse::<raw::VersionOnly>()?.spin_manifest_version;
         if version.as_ref().as_integer() != Some(2) {
             return Err(source.error(
                 version.span(),
-                format!("manifest version {} is not supported, only 2", version.as_ref()),
+                format!(
+                    "manifest version {} is not supported, only 2",
+                    version.as_ref()
+                ),
             ));
         }
         let raw = source.parse::<raw::Manifest>()?;
@@ -122,7 +123,10 @@ fn check_variables(
     let mut variables = BTreeMap::new();
     for (name, variable) in raw {
         let error = |message: &str| {
-            Err(source.error(name.span(), format!("variable `{}`: {message}", name.as_ref())))
+            Err(source.error(
+                name.span(),
+                format!("variable `{}`: {message}", name.as_ref()),
+            ))
         };
         if !is_variable_name(name.as_ref()) {
             return error("a name is lower-case letters, digits and single underscores");
@@ -147,7 +151,10 @@ fn check_component(
         let span = text.span();
         let template = Template::parse(text.as_ref())
             .map_err(|message| source.error(span.clone(), message))?;
-        if let Some(unknown) = template.variables().find(|name| !variables.contains_key(*name)) {
+        if let Some(unknown) = template
+            .variables()
+            .find(|name| !variables.contains_key(*name))
+        {
             return Err(source.error(
                 span,
                 format!("`{{{{ {unknown} }}}}`: the manifest has no variable of this name"),
@@ -213,15 +220,22 @@ fn check_triggers(
         let route = match trigger.route.into_inner() {
             raw::Route::Private => None,
             raw::Route::Pattern(text) => {
-                let pattern = Pattern::parse(&text)
-                    .map_err(|message| source.error(span.clone(), format!("route `{text}`: {message}")))?;
-                let twin = triggers
-                    .iter()
-                    .find(|other| other.route.as_ref().is_some_and(|route| route.same_paths(&pattern)));
+                let pattern = Pattern::parse(&text).map_err(|message| {
+                    source.error(span.clone(), format!("route `{text}`: {message}"))
+                })?;
+                let twin = triggers.iter().find(|other| {
+                    other
+                        .route
+                        .as_ref()
+                        .is_some_and(|route| route.same_paths(&pattern))
+                });
                 if let Some(twin) = twin {
                     return Err(source.error(
                         span,
-                        format!("route `{text}`: component `{}` has the same route", twin.component),
+                        format!(
+                            "route `{text}`: component `{}` has the same route",
+                            twin.component
+                        ),
                     ));
                 }
                 Some(pattern)

@@ -100,8 +100,16 @@ mod tests {
 
     #[test]
     fn an_open_brace_pair_and_a_wrong_name_are_errors() {
-        assert!(Template::parse("{{ host").unwrap_err().contains("not closed"));
-        assert!(Template::parse("{{ Host }}").unwrap_err().contains("`Host`"));
+        assert!(
+            Template::parse("{{ host")
+                .unwrap_err()
+                .contains("not closed")
+        );
+        assert!(
+            Template::parse("{{ Host }}")
+                .unwrap_err()
+                .contains("`Host`")
+        );
         assert!(Template::parse("{{}}").is_err());
     }
 

@@ -1,0 +1,248 @@
+//! `host`: what the embedded host costs a request. A component that does nothing, with instances from the pool and
+//! with instances made anew, and nginx answering the same bytes.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use crate::hello_server::{Allocator, BODY, HelloServer};
+use crate::nginx::Nginx;
+use crate::report::{Report, Table, thousands};
+use crate::wrk::{CONNECTIONS, Round, THREADS, Wrk};
+use crate::{http, step};
+
+/// How long each server is loaded before the first round, so that memory is mapped and caches are warm.
+const WARM_UP: Duration = Duration::from_secs(3);
+
+/// One round of one server.
+const ROUND: Duration = Duration::from_secs(3);
+
+/// Rounds of each server. They alternate, so that what else the machine does meets all of them.
+const ROUNDS: usize = 7;
+
+/// What the pool shall at least do better than the on-demand allocator.
+const AIM: f64 = 2.0;
+
+const POOLING: usize = 0;
+const ON_DEMAND: usize = 1;
+const NGINX: usize = 2;
+
+/// The servers, in the table's order: the name in JSON, the name in the table.
+const SERVERS: [(&str, &str); 3] = [
+    ("pooling", "embedded host, pooling allocator"),
+    ("on_demand", "embedded host, on-demand allocator"),
+    ("nginx", "nginx"),
+];
+
+/// Measures all three in one run.
+pub(crate) async fn run() -> Result<Report> {
+    step("Starting the servers");
+    // Declared first, so that it is removed last.
+    let folder = tempfile::tempdir()?;
+    let wrk = Wrk::new(folder.path()).await?;
+    let pooling = HelloServer::start(Allocator::Pooling, folder.path()).await?;
+    let on_demand = HelloServer::start(Allocator::OnDemand, folder.path()).await?;
+    let nginx = Nginx::start(BODY, folder.path()).await?;
+    let urls = [pooling.url(), on_demand.url(), nginx.url()];
+
+    for (url, (_, name)) in urls.iter().zip(SERVERS) {
+        let body = http::get(url).await?;
+        ensure!(
+            body == BODY.as_bytes(),
+            "{name} answers {body:?} instead of {BODY:?}"
+        );
+    }
+    step("Warming up");
+    for url in urls {
+        wrk.run(url, WARM_UP).await?;
+    }
+    let mut rounds = [const { Vec::<Round>::new() }; SERVERS.len()];
+    for round in 0..ROUNDS {
+        step(&format!("Round {} of {ROUNDS}", round + 1));
+        for turn in 0..SERVERS.len() {
+            // Each round begins with another server, so that none always follows the same one.
+            let server = (round + turn) % SERVERS.len();
+            rounds[server].push(wrk.run(urls[server], ROUND).await?);
+        }
+    }
+    Ok(report(&rounds.map(|rounds| Summary::of(&rounds))))
+}
+
+/// All rounds of one server.
+#[derive(Debug, Clone, PartialEq)]
+struct Summary {
+    /// Requests a second in each round, the lowest first.
+    rates: Vec<f64>,
+    /// The medians of the rounds' latencies, in microseconds.
+    latency_p50: f64,
+    latency_p99: f64,
+}
+
+impl Summary {
+    fn of(rounds: &[Round]) -> Self {
+        let sorted = |value: fn(&Round) -> f64| {
+            let mut values: Vec<f64> = rounds.iter().map(value).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        Self {
+            rates: sorted(Round::requests_per_second),
+            latency_p50: median(&sorted(|round| round.latency_p50 as f64)),
+            latency_p99: median(&sorted(|round| round.latency_p99 as f64)),
+        }
+    }
+
+    fn rate(&self) -> f64 {
+        median(&self.rates)
+    }
+}
+
+/// The middle of sorted values; 0 if there are none.
+fn median(sorted: &[f64]) -> f64 {
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => 0.0,
+        odd if odd % 2 == 1 => sorted[middle],
+        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    }
+}
+
+fn report(summaries: &[Summary; SERVERS.len()]) -> Report {
+    Report {
+        name: "host",
+        table: table(summaries),
+        data: data(summaries),
+    }
+}
+
+fn table(summaries: &[Summary; SERVERS.len()]) -> Table {
+    let on_demand = summaries[ON_DEMAND].rate();
+    let nginx = summaries[NGINX].rate();
+    let rows = summaries
+        .iter()
+        .zip(SERVERS)
+        .map(|(summary, (_, name))| {
+            let lowest = summary.rates.first().copied().unwrap_or_default();
+            let highest = summary.rates.last().copied().unwrap_or_default();
+            vec![
+                name.to_owned(),
+                thousands(summary.rate()),
+                format!("{}–{}", thousands(lowest), thousands(highest)),
+                format!("{:.2}", summary.rate() / on_demand),
+                format!("{:.3}", summary.rate() / nginx),
+                format!("{:.2} ms", summary.latency_p50 / 1e3),
+                format!("{:.2} ms", summary.latency_p99 / 1e3),
+            ]
+        })
+        .collect();
+    let pooling = summaries[POOLING].rate() / on_demand;
+    let verdict = if pooling >= AIM { "reached" } else { "missed" };
+    Table {
+        title: format!("host: a hello-world component, {} bytes a body", BODY.len()),
+        heads: vec![
+            "",
+            "requests/s",
+            "lowest–highest",
+            "× on-demand",
+            "× nginx",
+            "p50",
+            "p99",
+        ],
+        rows,
+        notes: vec![
+            format!("Aim: pooling at least {AIM} × on-demand: {verdict} ({pooling:.2})."),
+            format!(
+                "wrk on the same machine: {CONNECTIONS} connections, {THREADS} threads; medians of {ROUNDS} \
+                 alternating rounds of {} s.",
+                ROUND.as_secs()
+            ),
+        ],
+    }
+}
+
+fn data(summaries: &[Summary; SERVERS.len()]) -> Value {
+    let servers: serde_json::Map<String, Value> = summaries
+        .iter()
+        .zip(SERVERS)
+        .map(|(summary, (name, _))| {
+            let server = json!({
+                "requests_per_second": summary.rate(),
+                "requests_per_second_of_rounds": summary.rates,
+                "latency_p50_microseconds": summary.latency_p50,
+                "latency_p99_microseconds": summary.latency_p99,
+            });
+            (name.to_owned(), server)
+        })
+        .collect();
+    let pooling = summaries[POOLING].rate();
+    json!({
+        "wrk": {
+            "connections": CONNECTIONS,
+            "threads": THREADS,
+            "rounds": ROUNDS,
+            "seconds_per_round": ROUND.as_secs(),
+        },
+        "servers": servers,
+        "pooling_to_on_demand": pooling / summaries[ON_DEMAND].rate(),
+        "pooling_to_nginx": pooling / summaries[NGINX].rate(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(rates: &[f64]) -> Summary {
+        Summary {
+            rates: rates.to_vec(),
+            latency_p50: 1_000.0,
+            latency_p99: 2_500.0,
+        }
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one_or_lies_between_the_middle_two() {
+        assert_eq!(median(&[1.0, 2.0, 9.0]), 2.0);
+        assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), 3.0);
+        assert_eq!(median(&[]), 0.0);
+    }
+
+    #[test]
+    fn ratios_compare_the_medians() {
+        let summaries = [
+            summary(&[15_000.0, 16_000.0, 16_100.0]),
+            summary(&[1_000.0, 8_000.0, 8_100.0]),
+            summary(&[64_000.0]),
+        ];
+        let report = report(&summaries);
+        assert_eq!(
+            report.table.rows[POOLING],
+            [
+                SERVERS[POOLING].1,
+                "16,000",
+                "15,000–16,100",
+                "2.00",
+                "0.250",
+                "1.00 ms",
+                "2.50 ms"
+            ]
+        );
+        assert!(report.table.notes[0].contains("reached"));
+        assert_eq!(report.data["pooling_to_on_demand"], 2.0);
+        assert_eq!(
+            report.data["servers"]["nginx"]["requests_per_second"],
+            64_000.0
+        );
+    }
+
+    #[test]
+    fn a_missed_aim_is_told() {
+        let summaries = [
+            summary(&[15_000.0]),
+            summary(&[8_000.0]),
+            summary(&[64_000.0]),
+        ];
+        assert!(report(&summaries).table.notes[0].contains("missed"));
+    }
+}

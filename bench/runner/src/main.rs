@@ -1,0 +1,128 @@
+#![forbid(unsafe_code)]
+//! The benchmarks: `cargo xtask bench [NAME …] [--json]`.
+//!
+//! # Layout
+//! - one file a benchmark: `host`
+//! - what they use: `wrk` (load), `http` (one request), `hello_server` and `nginx` (what is measured, each in
+//!   processes of its own), `tools` (programs of the system), `machine`
+//! - `report`: the table and the JSON
+
+mod hello_server;
+mod host;
+mod http;
+mod machine;
+mod nginx;
+mod report;
+mod tools;
+mod wrk;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::machine::Machine;
+use crate::report::Report;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask bench",
+    about = "Measures Spinreel on this machine"
+)]
+struct Cli {
+    /// The benchmarks to run; all of them when there is no name.
+    names: Vec<Benchmark>,
+    /// Print JSON to standard output; the tables go to standard error then.
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    server: Option<Server>,
+}
+
+/// Servers under load run in processes of their own, made from this program.
+#[derive(Subcommand)]
+enum Server {
+    /// Serves the hello component until standard input ends.
+    #[command(hide = true)]
+    ServeHello(hello_server::Arguments),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Benchmark {
+    /// Small requests: the embedded host with both allocators, and nginx.
+    Host,
+}
+
+impl Benchmark {
+    async fn run(self) -> Result<Report> {
+        match self {
+            Self::Host => host::run().await,
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<()> {
+    if let Some(Server::ServeHello(arguments)) = cli.server {
+        return hello_server::serve(arguments).await;
+    }
+    // What was started ends when the future is dropped, so a signal must not end the process at once.
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        outcome = measure(&cli) => outcome,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        _ = terminate.recv() => bail!("terminated"),
+    }
+}
+
+async fn measure(cli: &Cli) -> Result<()> {
+    let names = match cli.names.as_slice() {
+        [] => Benchmark::value_variants(),
+        names => names,
+    };
+    let machine = Machine::look()?;
+    let mut reports = Vec::with_capacity(names.len());
+    for name in names {
+        let report = name.run().await?;
+        let text = report.to_text(&machine);
+        if cli.json {
+            write!(std::io::stderr(), "\n{text}")?;
+        } else {
+            write!(std::io::stdout(), "\n{text}")?;
+        }
+        reports.push(report);
+    }
+    if cli.json {
+        let json = report::to_json(&machine, &reports);
+        writeln!(std::io::stdout(), "{json:#}")?;
+    }
+    Ok(())
+}
+
+/// A folder or file of the repository, which this program never leaves.
+fn repository(path: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
+}
+
+/// Prints one line of progress.
+fn step(what: &str) {
+    eprintln!("==> {what}");
+}

@@ -1,0 +1,127 @@
+//! The load: wrk, with a fixed number of connections that each send the next request when the last is answered.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+use tokio::process::Command;
+
+use crate::tools;
+
+/// Connections that are kept open.
+pub(crate) const CONNECTIONS: u32 = 16;
+
+/// Threads of the load generator.
+pub(crate) const THREADS: u32 = 2;
+
+/// The load generator.
+pub(crate) struct Wrk {
+    program: PathBuf,
+    script: PathBuf,
+}
+
+/// What one run of wrk measured.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub(crate) struct Round {
+    /// Requests that were answered.
+    requests: u64,
+    /// How long the run took.
+    microseconds: u64,
+    /// Connections that could not be made, or were lost, or said nothing for two seconds.
+    connection_errors: u64,
+    /// Answers with a status of 400 or above.
+    status_errors: u64,
+    /// The median time from request to answer, in microseconds.
+    pub(crate) latency_p50: u64,
+    /// The time that 99 of 100 answers took at most, in microseconds.
+    pub(crate) latency_p99: u64,
+}
+
+impl Wrk {
+    /// Finds or installs wrk; `folder` gets the script that makes it print what [`Round`] reads.
+    pub(crate) async fn new(folder: &Path) -> Result<Self> {
+        let script = folder.join("wrk.lua");
+        std::fs::write(&script, include_str!("wrk.lua"))
+            .with_context(|| format!("{} cannot be written", script.display()))?;
+        Ok(Self {
+            program: tools::find_or_install("wrk").await?,
+            script,
+        })
+    }
+
+    /// Loads `url` for this many whole seconds. A request that failed is an error.
+    pub(crate) async fn run(&self, url: &str, duration: Duration) -> Result<Round> {
+        let output = Command::new(&self.program)
+            .arg(format!("-c{CONNECTIONS}"))
+            .arg(format!("-t{THREADS}"))
+            .arg(format!("-d{}s", duration.as_secs()))
+            .arg("-s")
+            .arg(&self.script)
+            .arg(url)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("wrk could not be started")?;
+        ensure!(
+            output.status.success(),
+            "wrk failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Round::parse(&String::from_utf8_lossy(&output.stdout))
+            .with_context(|| format!("measuring {url}"))
+    }
+}
+
+impl Round {
+    fn parse(output: &str) -> Result<Self> {
+        let line = output.lines().next_back().unwrap_or_default();
+        let round: Self = serde_json::from_str(line)
+            .with_context(|| format!("wrk's output ends in an unexpected line: {line}"))?;
+        ensure!(round.requests > 0, "nothing was answered");
+        ensure!(
+            round.connection_errors == 0 && round.status_errors == 0,
+            "of {} requests, {} were answered with an error and {} connections failed",
+            round.requests,
+            round.status_errors,
+            round.connection_errors
+        );
+        Ok(round)
+    }
+
+    /// Answers in a second.
+    pub(crate) fn requests_per_second(&self) -> f64 {
+        self.requests as f64 / (self.microseconds as f64 / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn output(connection_errors: u64, status_errors: u64) -> String {
+        format!(
+            "Running 3s test @ http://127.0.0.1:1/\nTransfer/sec:      2.72MB\n{{\"requests\":48000,\
+             \"microseconds\":3000000,\"connection_errors\":{connection_errors},\
+             \"status_errors\":{status_errors},\"latency_p50\":950,\"latency_p99\":2100}}\n"
+        )
+    }
+
+    #[test]
+    fn the_last_line_tells_what_was_measured() {
+        let round = Round::parse(&output(0, 0)).unwrap();
+        assert_eq!(round.requests_per_second(), 16_000.0);
+        assert_eq!((round.latency_p50, round.latency_p99), (950, 2100));
+    }
+
+    #[test]
+    fn failed_requests_are_not_a_measurement() {
+        assert!(Round::parse(&output(1, 0)).is_err());
+        assert!(Round::parse(&output(0, 1)).is_err());
+        assert!(Round::parse("unable to connect to 127.0.0.1:1\n").is_err());
+        assert!(Round::parse("").is_err());
+    }
+}

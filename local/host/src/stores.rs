@@ -1,0 +1,77 @@
+//! Opening the key-value stores that the manifest and the runtime configuration name.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::StartError;
+use crate::key_value::{Database, Granted, Store};
+use crate::runtime_config::{RuntimeConfig, StorePlace};
+use crate::state::StateDir;
+
+/// The databases by place, and the stores by label: components that use the same label share the store.
+#[derive(Default)]
+pub(crate) struct Stores {
+    databases: BTreeMap<String, Arc<Database>>,
+    stores: BTreeMap<String, Store>,
+}
+
+impl Stores {
+    /// The stores of these labels, which the runtime configuration was checked to have. Opens those that no
+    /// component has used before.
+    pub(crate) fn grant(
+        &mut self,
+        config: &RuntimeConfig,
+        state: &StateDir,
+        labels: &[String],
+    ) -> Result<Granted, StartError> {
+        let mut granted = BTreeMap::new();
+        for label in labels {
+            let store = match (self.stores.get(label), config.store(label)) {
+                (Some(store), _) => store.clone(),
+                (None, place) => self.open(label, place.unwrap_or(StorePlace::Memory), state)?,
+            };
+            granted.insert(label.clone(), store);
+        }
+        Ok(Arc::new(granted))
+    }
+
+    fn open(
+        &mut self,
+        label: &str,
+        place: StorePlace,
+        state: &StateDir,
+    ) -> Result<Store, StartError> {
+        // A label in memory has a database of its own; its key cannot be the name of a file.
+        let (key, path) = match place {
+            StorePlace::Memory => (format!("memory/{label}"), None),
+            StorePlace::File(name) => {
+                let path = state.file(&name);
+                (name, Some(path))
+            }
+        };
+        let database = match self.databases.get(&key) {
+            Some(database) => database.clone(),
+            None => {
+                let opened = match &path {
+                    Some(path) => Database::open(path),
+                    None => Database::in_memory(),
+                };
+                let database = Arc::new(opened.map_err(|error| StartError::Store {
+                    path: path.unwrap_or_else(|| PathBuf::from(&key)),
+                    message: error.to_string(),
+                })?);
+                self.databases.insert(key, database.clone());
+                database
+            }
+        };
+        let store = Store::new(label, database);
+        self.stores.insert(label.to_owned(), store.clone());
+        Ok(store)
+    }
+
+    /// All databases that were opened.
+    pub(crate) fn into_databases(self) -> Vec<Arc<Database>> {
+        self.databases.into_values().collect()
+    }
+}

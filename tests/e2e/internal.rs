@@ -1,0 +1,178 @@
+//! What only services may call.
+
+use http::{Method, StatusCode};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+use spinreel_tests::{App, Reply, service_token};
+
+/// Every internal route: method, path, and the service that it belongs to.
+fn routes() -> [(Method, &'static str, &'static str); 6] {
+    [
+        (
+            Method::POST,
+            "/internal/usage/reservations",
+            "usage-service",
+        ),
+        (Method::POST, "/internal/usage/settlements", "usage-service"),
+        (Method::PUT, "/internal/videos/v-1", "video-service"),
+        (Method::DELETE, "/internal/videos/v-1", "video-service"),
+        (
+            Method::GET,
+            "/internal/storage/files/f-1/content",
+            "storage-service",
+        ),
+        (Method::POST, "/v1/logs", "logging-service"),
+    ]
+}
+
+async fn assert_refused(request: RequestBuilder, code: &str, what: &str) {
+    let reply = Reply::to(request).await;
+    assert_eq!(reply.problem(), (401, code.to_owned()), "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn internal_routes_take_no_users_and_nobody_without_a_token() {
+    let app = App::start().await;
+    let (user, admin) = (app.with_user().await, app.with_admin().await);
+    for (method, path, _) in routes() {
+        let ask = || app.request(method.clone(), path).json(&json!({}));
+        assert_refused(ask(), "token_required", path).await;
+        for token in [&user.token, &admin.token] {
+            assert_refused(ask().bearer_auth(token), "token_invalid", path).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_cannot_pretend_to_be_a_service() {
+    let app = App::start().await;
+    for (method, path, service) in routes() {
+        let ask = || app.request(method.clone(), path).json(&json!({}));
+        let disguised = ask()
+            .header("spin-client-addr", "0.0.0.0:0")
+            .header("spin-component-route", "")
+            .header("x-forwarded-for", "127.0.0.1");
+        assert_refused(disguised, "token_required", path).await;
+        let as_peer = ask().header("host", format!("{service}.spin.internal"));
+        assert_eq!(Reply::to(as_peer).await.status, 400, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_token_is_good_for_one_service_and_one_secret() {
+    let app = App::start().await;
+    let strangers_secret = "0123456789abcdef0123456789abcdef0123456789abcdef";
+    for (method, path, service) in routes() {
+        let ask = || app.request(method.clone(), path).json(&json!({}));
+        let strangers = service_token(strangers_secret, "storage-service", service);
+        assert_refused(ask().bearer_auth(strangers), "token_invalid", path).await;
+        let for_another = match service {
+            "usage-service" => "video-service",
+            _ => "usage-service",
+        };
+        let for_another = app.service_token("storage-service", for_another);
+        assert_refused(ask().bearer_auth(for_another), "token_invalid", path).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_records_and_forgets_a_video_as_often_as_it_likes() {
+    let app = App::start().await;
+    let user = app.with_user().await;
+    let stored = json!({
+        "owner": user.id,
+        "filename": "clip.mp4",
+        "size": 10,
+        "content_type": "video/mp4",
+        "location": "nowhere",
+        "etag": "\"tag\"",
+        "created_at": "2024-02-29T12:00:00Z",
+    });
+    let token = app.service_token("storage-service", "video-service");
+    let put = async |stored: &Value| {
+        let request = app.request(Method::PUT, "/internal/videos/v-1");
+        Reply::to(request.bearer_auth(&token).json(stored)).await
+    };
+    for _ in 0..2 {
+        assert_eq!(put(&stored).await.seen(), (204, ""));
+        assert_eq!(user.videos().await.len(), 1);
+    }
+    // The catalogue knows a video whose bytes are not there.
+    let reply = user.get("/v1/videos/v-1/content").await;
+    assert_eq!(reply.problem(), (404, "not_found".to_owned()));
+
+    let mut of_another = stored.clone();
+    of_another["owner"] = json!("another-user");
+    assert_eq!(
+        put(&of_another).await.problem(),
+        (409, "owner_differs".to_owned())
+    );
+    let mut wrong = stored.clone();
+    wrong["etag"] = json!("no tag");
+    assert_eq!(put(&wrong).await.wrong_fields(), ["etag"]);
+    for _ in 0..2 {
+        let request = app.request(Method::DELETE, "/internal/videos/v-1");
+        let reply = Reply::to(request.bearer_auth(&token)).await;
+        assert_eq!(reply.seen(), (204, ""));
+        assert!(user.videos().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_reads_bytes_that_are_not_there_is_told() {
+    let app = App::start().await;
+    let token = app.service_token("video-service", "storage-service");
+    for location in ["nowhere", "a%2Fb", "..", "1", "%00"] {
+        let path = format!("/internal/storage/files/{location}/content");
+        let reply = Reply::to(app.request(Method::GET, &path).bearer_auth(&token)).await;
+        assert_eq!(StatusCode::NOT_FOUND, reply.status, "{location}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeated_reservation_or_settlement_counts_once() {
+    let app = App::builder()
+        .variable("bandwidth_limit_bytes", "1000")
+        .start()
+        .await;
+    let user = app.with_user().await;
+    let token = app.service_token("video-service", "usage-service");
+    let call = async |path: &str, body: &Value| {
+        let request = app
+            .request(Method::POST, path)
+            .bearer_auth(&token)
+            .json(body);
+        Reply::to(request).await
+    };
+    let reserve = |id: &str, bytes: u64| json!({"id": id, "user_id": user.id, "direction": "out", "bytes": bytes});
+    let reservations = "/internal/usage/reservations";
+    for _ in 0..3 {
+        assert_eq!(call(reservations, &reserve("t-1", 600)).await.status, 201);
+    }
+    let refused = call(reservations, &reserve("t-2", 401)).await;
+    assert_eq!(refused.problem(), (403, "bandwidth_exceeded".to_owned()));
+    assert_eq!(call(reservations, &reserve("t-3", 400)).await.status, 201);
+
+    let at = serde_json::to_value(spinreel_api::Timestamp::from_ms(now_ms())).unwrap();
+    let settle = json!({
+        "id": "t-1",
+        "user_id": user.id,
+        "action": {"at": at, "action": "stream", "video_id": null, "bytes": 100},
+    });
+    for _ in 0..3 {
+        let reply = call("/internal/usage/settlements", &settle).await;
+        assert_eq!(reply.seen(), (204, ""));
+    }
+    let today = user.today().await;
+    assert_eq!((today.downloads, today.download_bytes), (1, 100));
+    // 100 used and 400 reserved: 500 are free.
+    assert_eq!(call(reservations, &reserve("t-4", 501)).await.status, 403);
+    assert_eq!(call(reservations, &reserve("t-5", 500)).await.status, 201);
+}
+
+fn now_ms() -> u64 {
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_millis() as u64
+}

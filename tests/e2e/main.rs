@@ -1,0 +1,31 @@
+//! End to end: the components that Spin would run, in the embedded host, over HTTP.
+//!
+//! One module for each route or each thing that can go wrong. A test's name says what must hold.
+#![allow(clippy::unwrap_used)]
+
+mod accounts;
+mod bucket_gone;
+mod content;
+mod content_conditions;
+mod cors;
+mod delete_file;
+mod health;
+mod internal;
+mod logs;
+mod peers_gone;
+mod playback_bandwidth;
+mod readme;
+mod restart;
+mod routing;
+mod sessions;
+mod start;
+mod storage_status;
+mod streaming;
+mod tokens;
+mod upload;
+mod upload_cut_off;
+mod upload_form;
+mod upload_limits;
+mod upload_race;
+mod usage;
+mod videos;

@@ -1,0 +1,136 @@
+//! `GET /v1/videos/{id}/content`: what it costs the owner.
+
+use http::{Method, StatusCode};
+use spinreel_api::usage::ActionKind;
+use spinreel_tests::{App, Reply, eventually, raw};
+
+async fn with_bandwidth(limit: usize) -> App {
+    App::builder()
+        .variable("bandwidth_limit_bytes", &limit.to_string())
+        .start()
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn past_the_limit_playback_is_refused_until_midnight() {
+    let app = with_bandwidth(1_000).await;
+    let user = app.with_user().await;
+    let video = user.upload_video("clip.mp4", &[b'x'; 400]).await;
+    user.get(&video.links.content).await.expect(StatusCode::OK);
+    user.settled("the playback is settled", |today| {
+        today.download_bytes == 400
+    })
+    .await;
+
+    let reply = user.get(&video.links.content).await;
+    assert_eq!(reply.problem(), (429, "bandwidth_exceeded".to_owned()));
+    let seconds: u64 = reply.header("retry-after").parse().unwrap();
+    assert!((1..=86_400).contains(&seconds), "{seconds}");
+
+    // What still fits is played.
+    let request = user
+        .request(Method::GET, &video.links.content)
+        .header("range", "bytes=0-199");
+    let part = Reply::to(request).await.expect(StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.body.len(), 200);
+    let today = user
+        .settled("everything is settled", |today| today.download_bytes == 600)
+        .await;
+    assert_eq!((today.total_bytes, today.percentage), (1_000, 100.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_without_bytes_cost_nothing() {
+    let app = with_bandwidth(1_000).await;
+    let user = app.with_user().await;
+    let video = user.upload_video("clip.mp4", &[b'x'; 1_000]).await;
+    let tag = {
+        let head = Reply::to(user.request(Method::HEAD, &video.links.content)).await;
+        assert_eq!(head.status, 200);
+        head.header("etag").to_owned()
+    };
+    for (name, value, status) in [
+        ("if-none-match", tag.as_str(), 304),
+        ("range", "bytes=1000-", 416),
+    ] {
+        let request = user
+            .request(Method::GET, &video.links.content)
+            .header(name, value);
+        assert_eq!(Reply::to(request).await.status, status);
+    }
+    let today = user
+        .settled("the upload is settled", |today| today.uploads == 1)
+        .await;
+    assert_eq!(
+        (today.downloads, today.download_bytes, today.total_bytes),
+        (0, 0, 1_000)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_owner_pays_whoever_looks() {
+    let app = App::start().await;
+    let (owner, admin) = (app.with_user().await, app.with_admin().await);
+    let video = owner.upload_video("clip.mp4", &[b'x'; 400]).await;
+    admin.get(&video.links.content).await.expect(StatusCode::OK);
+    owner
+        .settled("the owner is billed", |today| today.download_bytes == 400)
+        .await;
+    assert_eq!(admin.today().await.total_bytes, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_did_not_receive_is_not_billed() {
+    let size = 64 * 1024 * 1024;
+    let app = App::builder()
+        .variable("storage_limit_bytes", &(2 * size).to_string())
+        .variable("bandwidth_limit_bytes", &(3 * size).to_string())
+        .start()
+        .await;
+    let user = app.with_user().await;
+    let video = user.upload_video("long.mp4", &vec![b'x'; size]).await;
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        video.links.content, user.token
+    );
+    let read = raw::read_and_hang_up(app.address(), request.as_bytes(), 1024 * 1024)
+        .await
+        .unwrap();
+    let today = user
+        .settled("the broken playback is settled", |today| {
+            today.downloads == 1
+        })
+        .await;
+    let billed = today.download_bytes as usize;
+    // Some more than the client has read was on its way.
+    assert!(
+        (read / 2..size / 2).contains(&billed),
+        "{billed} of {size}, {read} read"
+    );
+    let action = &user.actions().await[0];
+    assert_eq!(action.action, ActionKind::Stream);
+    assert_eq!(action.bytes, today.download_bytes);
+
+    // The rest of the reservation is free again: of 3 sizes, more than 1 is left.
+    let whole = user.get(&video.links.content).await.expect(StatusCode::OK);
+    assert_eq!(whole.body.len(), size);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_playback_that_cannot_begin_costs_nothing() {
+    let app = with_bandwidth(1_000).await;
+    let user = app.with_user().await;
+    let video = user.upload_video("clip.mp4", &[b'x'; 500]).await;
+    app.stop_bucket().await;
+    let reply = user.get(&video.links.content).await;
+    assert_eq!(reply.problem(), (503, "unavailable".to_owned()));
+    app.start_bucket_again().await;
+    eventually("the 500 bytes are free again", || async {
+        (user.get(&video.links.content).await.status == 200).then_some(())
+    })
+    .await;
+    let today = user
+        .settled("it is settled", |today| today.downloads == 1)
+        .await;
+    assert_eq!(today.download_bytes, 500);
+}
