@@ -54,7 +54,11 @@ async fn the_minute_of_curl_prints_what_it_says() {
     let here = format!("http://{}", app.address());
     let script = script.replace("http://127.0.0.1:3000", &here);
     let output = tokio::task::spawn_blocking(move || {
-        Command::new("bash").arg("-c").arg(script).current_dir(root).output()
+        Command::new("bash")
+            .arg("-c")
+            .arg(script)
+            .current_dir(root)
+            .output()
     });
     let output = output.await.unwrap().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
