@@ -11,13 +11,14 @@ async fn a_path_that_is_nobodys_is_not_found() {
         "/nothing",
         "/uploads",
         "/upload/more",
-        "/v1",
         "/v2/videos",
         "/internal",
     ] {
         assert_eq!(app.get(path).await.status, 404, "{path}");
     }
     for path in [
+        "/v1",
+        "/v1/nothing",
         "/v1/videos/",
         "/v1/videos/a/b/c",
         "/v1/videos/a/content/more",
