@@ -31,7 +31,7 @@ async fn accounts_files_tokens_and_numbers_survive_a_restart() {
         (status.used_storage, status.files.len()),
         (CLIP.len() as i64, 1)
     );
-    assert_eq!(user.videos().await, [video.clone()]);
+    assert_eq!(user.videos().await, std::slice::from_ref(&video));
     assert_eq!(user.today().await, today);
     let content = user.get(&video.links.content).await.expect(StatusCode::OK);
     assert!(content.body == CLIP, "the bytes differ");

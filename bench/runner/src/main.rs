@@ -17,7 +17,7 @@ mod tools;
 mod wrk;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -117,9 +117,10 @@ async fn measure(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-/// A folder or file of the repository, which this program never leaves.
+/// A folder or file of the repository that this program was built from.
 fn repository(path: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
+    let runner = Path::new(env!("CARGO_MANIFEST_DIR"));
+    runner.ancestors().nth(2).unwrap_or(runner).join(path)
 }
 
 /// Prints one line of progress.
