@@ -23,7 +23,7 @@ const NATIVE: [&str; 1] = ["--workspace"];
 
 /// Builds the components of `spin.toml`, and the target that they need where it is missing.
 pub(crate) fn components() -> Result<()> {
-    wasm_target::ensure_installed()?;
+    wasm_target::ensure_installed(&target_dir().join("wasm32-wasip2"))?;
     step("Building the components");
     run(cargo("build")
         .args(["--release", "--target", "wasm32-wasip2"])

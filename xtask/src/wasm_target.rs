@@ -17,14 +17,17 @@ const TARGET: &str = "wasm32-wasip2";
 /// Suites that may carry the packages, the most conservative first.
 const SUITES: [&str; 3] = ["trixie-backports", "forky", "sid"];
 
-/// Makes `cargo build --target wasm32-wasip2` work; returns at once where it already does.
-pub(crate) fn ensure_installed() -> Result<()> {
+/// Makes `cargo build --target wasm32-wasip2` work; returns at once where it already does. `built` is the folder with
+/// what was built for the target so far.
+pub(crate) fn ensure_installed(built: &Path) -> Result<()> {
     let sysroot = PathBuf::from(capture(Command::new("rustc").args(["--print", "sysroot"]))?);
     let target_dir = sysroot.join("lib/rustlib").join(TARGET);
     if has_std(&target_dir) {
         return Ok(());
     }
     step("Adding the wasm32-wasip2 target");
+    // Cargo does not notice that the standard library changes below what it has built.
+    let _ = fs::remove_dir_all(built);
     let by_rustup = Command::new("rustup")
         .args(["target", "add", TARGET])
         .output();
@@ -36,17 +39,27 @@ pub(crate) fn ensure_installed() -> Result<()> {
         .context("the wasm32-wasip2 target could neither be downloaded nor built")
 }
 
+/// Whether the target's standard library is there, with what link-time optimisation needs of it.
 fn has_std(target_dir: &Path) -> bool {
-    let has = |folder: &str, prefix: &str, suffix: &str| {
-        fs::read_dir(target_dir.join(folder)).is_ok_and(|entries| {
-            entries.flatten().any(|entry| {
-                let name = entry.file_name();
-                let name = name.to_string_lossy();
-                name.starts_with(prefix) && name.ends_with(suffix)
-            })
-        })
-    };
-    has("lib", "libstd-", ".rlib") && has("lib/self-contained", "crt1-command", ".o")
+    let lib = target_dir.join("lib");
+    let core = file_in(&lib, "libcore-", ".rlib");
+    core.is_some_and(|core| has_bitcode(&core))
+        && file_in(&lib, "libstd-", ".rlib").is_some()
+        && file_in(&lib.join("self-contained"), "crt1-command", ".o").is_some()
+}
+
+fn file_in(folder: &Path, prefix: &str, suffix: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    entries.map(|entry| entry.path()).find(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(prefix) && name.ends_with(suffix)
+    })
+}
+
+/// Looks for the section that LLVM's bitcode is kept in.
+fn has_bitcode(rlib: &Path) -> bool {
+    const SECTION: &[u8] = b".llvmbc";
+    fs::read(rlib).is_ok_and(|bytes| bytes.windows(SECTION.len()).any(|window| window == SECTION))
 }
 
 fn build_from_source(sysroot: &Path, target_dir: &Path) -> Result<()> {
@@ -253,7 +266,11 @@ fn build_std(work: &Path, source: &Path, libc: &Path, sysroot: &Path) -> Result<
         ])
         .current_dir(&package)
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTFLAGS", format!("-L {}", libc.display()))
+        // The bitcode is for link-time optimisation of the components.
+        .env(
+            "RUSTFLAGS",
+            format!("-L {} -C embed-bitcode=yes", libc.display()),
+        )
         .env("CARGO_TARGET_DIR", work.join("target"))
         .env_remove("CARGO_ENCODED_RUSTFLAGS"));
     if linked != source {
@@ -266,6 +283,8 @@ fn build_std(work: &Path, source: &Path, libc: &Path, sysroot: &Path) -> Result<
 fn install(rlibs: &Path, libc: &Path, target_dir: &Path) -> Result<()> {
     let lib = target_dir.join("lib");
     let self_contained = lib.join("self-contained");
+    // What is there is incomplete or of another build, and two builds of one crate do not go together.
+    let _ = fs::remove_dir_all(target_dir);
     fs::create_dir_all(&self_contained)
         .with_context(|| format!("{} cannot be written", target_dir.display()))?;
     // The C side first: `has_std` looks for both, so a run that was cut off is repeated.
