@@ -15,6 +15,9 @@ use crate::domain::delete::DeleteError;
 use crate::domain::peers::Peers;
 use crate::peers::HttpPeers;
 
+/// How a body is refused that is no JSON, or JSON of another shape.
+const NAMES_NO_FILE: [StatusCode; 2] = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY];
+
 /// Deletes a file of the caller by its name.
 pub async fn delete_file(mut call: Call) -> Outcome {
     let context = call.context.clone();
@@ -22,7 +25,7 @@ pub async fn delete_file(mut call: Call) -> Outcome {
     let request: DeleteFile = match call.request.json().await {
         Ok(request) => request,
         // The seed has one answer for a body that names no file, whatever is wrong with it.
-        Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
+        Err(problem) if NAMES_NO_FILE.contains(&problem.status) => {
             return Err(no_filename().because(problem.code));
         }
         Err(problem) => return Err(problem),
