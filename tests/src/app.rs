@@ -11,7 +11,7 @@ use spinreel_bucket::Bucket;
 use spinreel_host::{Host, StartError};
 use spinreel_identity::{ServiceSecret, sign_service};
 use tempfile::TempDir;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::reply::Reply;
 use crate::user::User;
@@ -22,6 +22,10 @@ const ADMIN_PASSWORD: &str = "a password for the admin";
 /// The bucket of every application.
 pub const BUCKET: &str = "spinreel";
 
+/// How many applications run at a time: each host reserves about 4 TiB of addresses for the memories of its instances,
+/// and a process has 128.
+static ROOM: Semaphore = Semaphore::const_new(16);
+
 /// The application, running in this process.
 pub struct App {
     host: Host,
@@ -31,6 +35,7 @@ pub struct App {
     folder: TempDir,
     client: Client,
     users: AtomicU32,
+    room: SemaphorePermit<'static>,
 }
 
 /// What an application is started with.
@@ -66,10 +71,11 @@ impl AppBuilder {
             self.variables.entry(name.to_owned()).or_insert(value);
         }
         let folder = TempDir::new().unwrap();
-        self.start_in(folder).await
+        let room = ROOM.acquire().await.unwrap();
+        self.start_in(folder, room).await
     }
 
-    async fn start_in(self, folder: TempDir) -> App {
+    async fn start_in(self, folder: TempDir, room: SemaphorePermit<'static>) -> App {
         let bucket = start_bucket(folder.path(), any_port()).await;
         let bucket_address = bucket.address();
         let mut options = self.host_options(folder.path());
@@ -92,6 +98,7 @@ impl AppBuilder {
             folder,
             client: Client::builder().no_proxy().build().unwrap(),
             users: AtomicU32::new(0),
+            room,
         }
     }
 
@@ -136,7 +143,7 @@ impl App {
         if let Some(bucket) = self.bucket.into_inner() {
             bucket.shutdown().await;
         }
-        let app = builder.start_in(self.folder).await;
+        let app = builder.start_in(self.folder, self.room).await;
         app.users.store(self.users.into_inner(), Ordering::Relaxed);
         app
     }
