@@ -98,7 +98,7 @@ async fn measure(cli: &Cli) -> Result<()> {
         [] => Benchmark::value_variants(),
         names => names,
     };
-    let machine = Machine::look()?;
+    let machine = Machine::look().await?;
     let mut reports = Vec::with_capacity(names.len());
     for name in names {
         let report = name.run().await?;
