@@ -9,7 +9,7 @@ use crate::route::Outcome;
 use crate::serve::VERSION;
 
 /// Whether the service's store answers.
-pub async fn probe_store(context: &Context) -> State {
+async fn probe_store(context: &Context) -> State {
     let key = format!("{}health", context.service.prefix);
     match context.store.get(&key).await {
         Ok(_) => State::Ok,

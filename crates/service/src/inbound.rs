@@ -73,18 +73,6 @@ impl Request {
         self.header(http::header::CONTENT_LENGTH)?.parse().ok()
     }
 
-    /// The address of the client, as the host saw it; `None` in a call from another service.
-    pub fn client_address(&self) -> Option<&str> {
-        // A client can send this header too; the host adds its own after the client's.
-        let last = self
-            .headers
-            .get_all("spin-client-addr")
-            .iter()
-            .next_back()?;
-        let (address, _port) = last.to_str().ok()?.rsplit_once(':')?;
-        (address != "0.0.0.0").then_some(address)
-    }
-
     /// The body, for reading piece by piece; once.
     pub fn take_body(&mut self) -> Result<RequestBody, Problem> {
         self.body

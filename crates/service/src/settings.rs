@@ -11,8 +11,6 @@ pub enum Kind {
     Secret,
     /// `http://host[:port]` or `https://host[:port]`, without a path.
     Origin,
-    /// Either of these words.
-    OneOf(&'static [&'static str]),
 }
 
 /// A variable that a component reads.
@@ -84,7 +82,6 @@ fn fits(kind: Kind, value: &str) -> bool {
                 && uri.query().is_none()
                 && !value.ends_with('/')
         }),
-        Kind::OneOf(words) => words.contains(&value),
     }
 }
 
@@ -120,11 +117,6 @@ mod tests {
                     "http://a/",
                     "http://a?b",
                 ],
-            ),
-            (
-                Kind::OneOf(&["proxy", "redirect"]),
-                &["proxy"],
-                &["", "Proxy"],
             ),
         ] {
             for value in good {

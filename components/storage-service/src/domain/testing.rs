@@ -60,10 +60,14 @@ pub(crate) struct NotedPeers {
     pub(crate) withdrawn: RefCell<Vec<String>>,
     pub(crate) settled: RefCell<Vec<(String, Option<Action>)>>,
     pub(crate) catalogue_is_down: RefCell<bool>,
+    pub(crate) usage_answers_are_lost: RefCell<bool>,
 }
 
 impl Peers for NotedPeers {
     async fn reserve_bandwidth(&self, _: &str, _: &str, _: u64) -> Result<bool, PeerFailure> {
+        if *self.usage_answers_are_lost.borrow() {
+            return Err(PeerFailure("lost".to_owned()));
+        }
         Ok(true)
     }
 

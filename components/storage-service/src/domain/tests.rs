@@ -243,3 +243,17 @@ fn a_name_whose_index_is_lost_is_found_by_its_object() {
         assert_eq!(used(&world).await, 0);
     });
 }
+
+#[test]
+fn bandwidth_whose_reservation_was_not_answered_is_given_back() {
+    let world = World::with_limit(100);
+    block_on(async {
+        *world.peers.usage_answers_are_lost.borrow_mut() = true;
+        let failed = world.upload("a.mp4", &[1; 60]).await;
+        assert!(matches!(failed, Err(UploadError::Peer(_))), "{failed:?}");
+        assert_eq!(used(&world).await, 0);
+        let settled = world.peers.settled.borrow();
+        assert_eq!(settled.len(), 1);
+        assert!(settled[0].1.is_none());
+    });
+}

@@ -305,10 +305,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
             n => format!("{}-{n}", running.record.id),
         };
         let user_id = running.files.user_id();
+        // Noted before it is asked for: an answer that is lost may have been a yes, and is given back all the same.
+        running.transfers.push(id.clone());
         if !self.peers.reserve_bandwidth(&id, user_id, missing).await? {
+            running.transfers.pop();
             return Err(UploadError::BandwidthExceeded);
         }
-        running.transfers.push(id);
         Ok(())
     }
 
@@ -342,7 +344,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
         if self.clock.now_ms().saturating_sub(running.renewed_ms) > LEASE_MS {
             return Err(UploadError::Expired);
         }
-        let committed = self
+        let stored = self
             .make_stored(
                 owner,
                 running.number,
@@ -351,7 +353,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
                 running.reserved,
             )
             .await?;
-        Ok(committed)
+        Ok(stored)
     }
 
     /// Turns a record whose object is there into a stored file, and makes the quota what the object's size is.
