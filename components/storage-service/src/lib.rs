@@ -54,6 +54,16 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::content::content),
         ),
+        Route::post(
+            "/internal/storage/sweep",
+            Access::Operator,
+            handler!(routes::sweep::sweep),
+        ),
+        Route::post(
+            "/internal/storage/reconcile",
+            Access::Operator,
+            handler!(routes::reconcile::reconcile),
+        ),
     ],
     keys: KeySource::UserService,
     logs: LogSink::LoggingService,

@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::Value;
+use spinreel_api::alerts::RaiseAlert;
 use spinreel_api::internal::{Direction, Reserve, Settle, StoredVideo};
 use spinreel_api::usage::Action;
 use spinreel_service::{Context, PeerError};
@@ -62,6 +63,15 @@ impl Peers for HttpPeers<'_> {
 
     async fn withdraw(&self, id: &str) -> Result<(), PeerFailure> {
         self.tell_catalogue(Method::DELETE, id, &Value::Null).await
+    }
+
+    async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure> {
+        self.0
+            .usage()
+            .call::<Value>(Method::PUT, &format!("/internal/usage/alerts/{id}"), alert)
+            .await
+            .map(drop)
+            .map_err(|error| failure(&error))
     }
 }
 

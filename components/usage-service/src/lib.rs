@@ -1,11 +1,11 @@
 #![deny(unsafe_code)]
-//! usage-service: what users did, and the bandwidth of their day.
+//! usage-service: what users did, the bandwidth of their day, and the alerts about their limits.
 //!
 //! storage-service and video-service reserve a transfer's bytes before it begins and settle them when it ended; users
-//! see the sums and the actions.
+//! see the sums and the actions. Whoever notices that a share of a limit was crossed tells of it here, once a crossing.
 //!
 //! # Layout
-//! - [`domain`]: reservations, settlements, days and actions. No WASI.
+//! - [`domain`]: reservations, settlements, days, actions and alerts. No WASI.
 //! - `routes`: one handler a file.
 
 pub mod domain;
@@ -45,6 +45,11 @@ pub static SERVICE: Service = Service {
             handler!(routes::actions::own),
         ),
         Route::get(
+            "/v1/usage/alerts",
+            Access::User,
+            handler!(routes::alerts::own),
+        ),
+        Route::get(
             "/v1/usage/health",
             Access::Open,
             handler!(routes::health::health),
@@ -73,6 +78,11 @@ pub static SERVICE: Service = Service {
             "/internal/usage/settlements",
             Access::Service,
             handler!(routes::settlements::settle),
+        ),
+        Route::put(
+            "/internal/usage/alerts/:id",
+            Access::Service,
+            handler!(routes::alerts::raise),
         ),
     ],
     keys: KeySource::UserService,

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `POST /internal/usage/reservations` [`Reserve`] → 201, 403 `bandwidth_exceeded` | storage, video → usage |
 //! | `POST /internal/usage/settlements` [`Settle`] → 204 | storage, video → usage |
+//! | `PUT /internal/usage/alerts/{id}` [`RaiseAlert`](crate::alerts::RaiseAlert) → 201 the first time, 200 when repeated | storage → usage |
 //! | `PUT /internal/videos/{id}` [`StoredVideo`] → 204 | storage → video |
 //! | `DELETE /internal/videos/{id}` → 204 | storage → video |
 //! | `GET /internal/storage/files/{location}/content` → 200, 206, 404, 416 | video → storage |

@@ -1,21 +1,17 @@
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use std::cell::RefCell;
+
+use http::{Method, StatusCode};
 use spinreel_platform::{Clock, HttpClient, Random};
 
+use crate::credentials::Credentials;
 use crate::encode::Query;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::object::{NewObject, Object, WRITE_ID};
 use crate::request;
 use crate::retry::{Retries, RetryPolicy};
-
-/// How requests prove who sends them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Credentials {
-    /// Not at all: emulators, and what is public.
-    Anonymous,
-}
+use crate::sign::{self, SignedUrl, SigningKey, UrlToSign};
+use crate::token::{AccessToken, NoTokenCache, TokenCache};
 
 /// What became of a deletion. Either way that generation is no longer the live object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,19 +25,22 @@ pub enum Deleted {
 
 /// A client of one bucket.
 ///
-/// Every call obeys the [`RetryPolicy`]. A call that is dropped may or may not have had its effect.
+/// Every call obeys the [`RetryPolicy`]. A call that is dropped may or may not have had its effect. Tokens that its
+/// [`Credentials`] need are held by the client, and kept in its [`TokenCache`] for the next one.
 #[derive(Debug)]
-pub struct Client<H, C, R> {
-    http: H,
-    clock: C,
+pub struct Client<H, C, R, T = NoTokenCache> {
+    pub(crate) http: H,
+    pub(crate) clock: C,
     pub(crate) random: R,
     pub(crate) endpoint: Endpoint,
-    credentials: Credentials,
+    pub(crate) credentials: Credentials,
     policy: RetryPolicy,
+    pub(crate) tokens: T,
+    pub(crate) held: RefCell<Option<AccessToken>>,
 }
 
 impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
-    /// A client with the default [`RetryPolicy`].
+    /// A client with the default [`RetryPolicy`] that keeps its token to itself.
     pub fn new(http: H, clock: C, random: R, endpoint: Endpoint, credentials: Credentials) -> Self {
         Self {
             http,
@@ -50,6 +49,24 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
             endpoint,
             credentials,
             policy: RetryPolicy::default(),
+            tokens: NoTokenCache,
+            held: RefCell::default(),
+        }
+    }
+}
+
+impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
+    /// The same client with another place for tokens.
+    pub fn with_token_cache<U: TokenCache>(self, tokens: U) -> Client<H, C, R, U> {
+        Client {
+            http: self.http,
+            clock: self.clock,
+            random: self.random,
+            endpoint: self.endpoint,
+            credentials: self.credentials,
+            policy: self.policy,
+            tokens,
+            held: self.held,
         }
     }
 
@@ -106,28 +123,15 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
         .await
     }
 
-    /// Adds to a request what proves who sends it: the one place where credentials come in.
-    fn authorize(&self, _request: &mut Request<Vec<Bytes>>) {
-        match self.credentials {
-            Credentials::Anonymous => {}
-        }
-    }
-
-    /// Sends one request, once.
-    pub(crate) async fn send(
-        &self,
-        mut request: Request<Vec<Bytes>>,
-    ) -> Result<Response<H::Body>, Error> {
-        self.authorize(&mut request);
-        Ok(self.http.send(request).await?)
-    }
-
-    /// Sends one request, once, whose URI is its credential.
-    pub(crate) async fn send_unauthorized(
-        &self,
-        request: Request<Vec<Bytes>>,
-    ) -> Result<Response<H::Body>, Error> {
-        Ok(self.http.send(request).await?)
+    /// A URL that permits one kind of request to the bucket, from now on and for a while, to everybody who has it. It
+    /// is signed with the client's service account; nothing is sent.
+    ///
+    /// # Errors
+    /// [`CredentialsError::CannotSign`](crate::CredentialsError::CannotSign) for other credentials; those of
+    /// [`sign_url`](crate::sign_url).
+    pub fn signed_url(&self, url: &UrlToSign) -> Result<SignedUrl, Error> {
+        let key = SigningKey::of(&self.credentials)?;
+        sign::sign_url(&self.endpoint, url, key, self.clock.now_ms(), &self.random)
     }
 
     /// The budget of failures for one call.
@@ -136,10 +140,10 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
     }
 
     /// Runs an idempotent `attempt` until it succeeds or may not be retried.
-    pub(crate) async fn with_retries<T>(
+    pub(crate) async fn with_retries<V>(
         &self,
-        attempt: impl AsyncFn() -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        attempt: impl AsyncFn() -> Result<V, Error>,
+    ) -> Result<V, Error> {
         let mut retries = self.retries();
         loop {
             match attempt().await {
@@ -149,7 +153,8 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
         }
     }
 
-    /// The object that `written` became, if an earlier attempt of ours wrote it; else `refused`.
+    /// The object that `written` became, if an earlier attempt of ours wrote it; `refused` if none did so far. Where
+    /// the bucket does not say which, the error is [in doubt](Error::InDoubt), or not certain anyhow.
     pub(crate) async fn adopt(
         &self,
         written: &NewObject,
@@ -160,7 +165,8 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
         let Some(id) = written.metadata.get(WRITE_ID) else {
             return Err(refused);
         };
-        match self.metadata(&written.name).await? {
+        let found = self.metadata(&written.name).await;
+        match found.map_err(Error::in_doubt)? {
             Some(object) if object.metadata.get(WRITE_ID) == Some(id) => {
                 self.verified(&written.name, object, size, crc32c).await
             }

@@ -14,6 +14,12 @@ pub(crate) fn component(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
+/// A path, percent-encoded but for its slashes.
+pub(crate) fn path(text: &str) -> String {
+    const IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
+    utf8_percent_encode(text, IN_PATH).to_string()
+}
+
 /// A query string under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Query(String);
@@ -55,6 +61,11 @@ mod tests {
         );
         assert_eq!(component("größe 🎬"), "gr%C3%B6%C3%9Fe%20%F0%9F%8E%AC");
         assert_eq!(component("nul\0tab\t"), "nul%00tab%09");
+    }
+
+    #[test]
+    fn the_slashes_of_a_path_stay() {
+        assert_eq!(path("/a/b c/?é~&"), "/a/b%20c/%3F%C3%A9~%26");
     }
 
     #[test]

@@ -18,23 +18,7 @@ impl Endpoint {
     /// [`Error::InvalidArgument`] if `origin` is no `http` or `https` origin (it has no user, path, query or
     /// fragment), or if `bucket` breaks <https://cloud.google.com/storage/docs/buckets#naming>.
     pub fn new(origin: &str, bucket: &str) -> Result<Self, Error> {
-        const NO_ORIGIN: Error =
-            Error::InvalidArgument("the endpoint must be an http or https origin without a path");
-        // `Uri` drops fragments silently.
-        if origin.contains('#') {
-            return Err(NO_ORIGIN);
-        }
-        let uri: Uri = origin.parse().map_err(|_| NO_ORIGIN)?;
-        let scheme = uri
-            .scheme_str()
-            .filter(|scheme| matches!(*scheme, "http" | "https"));
-        let authority = uri
-            .authority()
-            .filter(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'));
-        let bare = uri.query().is_none() && matches!(uri.path(), "" | "/");
-        let (Some(scheme), Some(authority), true) = (scheme, authority, bare) else {
-            return Err(NO_ORIGIN);
-        };
+        let origin = self::origin(origin)?;
         let named = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
         if !(3..=222).contains(&bucket.len()) || !bucket.bytes().all(named) {
             return Err(Error::InvalidArgument(
@@ -42,7 +26,7 @@ impl Endpoint {
             ));
         }
         Ok(Self {
-            origin: format!("{scheme}://{authority}"),
+            origin,
             bucket: bucket.to_owned(),
         })
     }
@@ -88,6 +72,28 @@ impl Endpoint {
             component(&self.bucket),
             query.as_str()
         )
+    }
+}
+
+/// `text` as an `http` or `https` origin without a trailing slash.
+pub(crate) fn origin(text: &str) -> Result<String, Error> {
+    const NO_ORIGIN: Error =
+        Error::InvalidArgument("the endpoint must be an http or https origin without a path");
+    // `Uri` drops fragments silently.
+    if text.contains('#') {
+        return Err(NO_ORIGIN);
+    }
+    let uri: Uri = text.parse().map_err(|_| NO_ORIGIN)?;
+    let scheme = uri
+        .scheme_str()
+        .filter(|scheme| matches!(*scheme, "http" | "https"));
+    let authority = uri
+        .authority()
+        .filter(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'));
+    let bare = uri.query().is_none() && matches!(uri.path(), "" | "/");
+    match (scheme, authority, bare) {
+        (Some(scheme), Some(authority), true) => Ok(format!("{scheme}://{authority}")),
+        _ => Err(NO_ORIGIN),
     }
 }
 

@@ -1,6 +1,8 @@
 use spinreel_platform::TransportError;
 use thiserror::Error as ThisError;
 
+use crate::credentials::CredentialsError;
+
 /// Why the bucket did not do what it was asked.
 ///
 /// No variant contains a session's URI, a token or what an object holds.
@@ -75,18 +77,95 @@ pub enum Error {
     /// The answer is not what the API documents.
     #[error("the bucket's answer makes no sense: {0}")]
     Malformed(&'static str),
+    /// The credentials are none, or there is no token to be had for them; nothing was sent to the bucket.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// A write failed, for the reason within, and an attempt of the same call was not answered, or failed on the
+    /// bucket's side: it may have had its effect, or be on its way still. Only [`insert`](crate::Client::insert) and
+    /// the last chunk of [`put_chunk`](crate::Client::put_chunk) give it.
+    #[error("{0}, and an attempt may yet have its effect")]
+    InDoubt(Box<Error>),
 }
 
 impl Error {
     /// Whether the same call may succeed later, by the list of
     /// <https://cloud.google.com/storage/docs/retry-strategy#retryable>.
     pub fn is_temporary(&self) -> bool {
+        match self.reason() {
+            Self::Credentials(error) => error.is_temporary(),
+            reason => reason.is_retriable(),
+        }
+    }
+
+    /// Whether the same request may succeed at once: what is temporary and was not retried yet where it came up.
+    pub(crate) fn is_retriable(&self) -> bool {
         matches!(
             self,
             Self::Unavailable { .. }
                 | Self::Stalled { .. }
-                | Self::Transport(TransportError::Connection(_) | TransportError::Timeout)
+                | Self::Transport(
+                    TransportError::Unreachable(_)
+                        | TransportError::Connection(_)
+                        | TransportError::Timeout
+                )
         )
+    }
+
+    /// Whether what was sent may have its effect later, since no answer says that it is over and done with. A failure
+    /// that was answered may have had its effect, but has none from now on.
+    pub fn may_land_later(&self) -> bool {
+        matches!(self, Self::InDoubt(_)) || self.is_unanswered()
+    }
+
+    /// Whether a request was sent that no answer came to.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        matches!(
+            self,
+            Self::Transport(TransportError::Connection(_) | TransportError::Timeout)
+        )
+    }
+
+    /// Whether the write that failed had no effect and will have none: the first answer that came was a refusal, or
+    /// nothing was ever sent.
+    ///
+    /// It is the answer for [`insert`](crate::Client::insert) and for the last chunk of
+    /// [`put_chunk`](crate::Client::put_chunk): where it is `false`, the object may exist or appear later. Two calls
+    /// are judged apart: an earlier call whose outcome is unknown stays so.
+    pub fn is_certain(&self) -> bool {
+        match self {
+            Self::InvalidArgument(_)
+            | Self::PreconditionFailed
+            | Self::NotFound
+            | Self::SessionLost
+            | Self::OffsetMismatch { .. }
+            | Self::RangeNotSatisfiable { .. }
+            | Self::Credentials(_)
+            | Self::Transport(TransportError::Denied | TransportError::Unreachable(_)) => true,
+            // A status that is no refusal, or that says that something went wrong on the way, promises nothing.
+            Self::Refused { status, .. } => (300..500).contains(status),
+            Self::Stalled { .. }
+            | Self::Corrupt { .. }
+            | Self::Unavailable { .. }
+            | Self::Transport(_)
+            | Self::Malformed(_)
+            | Self::InDoubt(_) => false,
+        }
+    }
+
+    /// The reason itself, whether or not it is [in doubt](Self::InDoubt) what became of the call.
+    pub fn reason(&self) -> &Self {
+        match self {
+            Self::InDoubt(reason) => reason.reason(),
+            reason => reason,
+        }
+    }
+
+    /// This error as that of a call of which an attempt may have had its effect.
+    pub(crate) fn in_doubt(self) -> Self {
+        match self {
+            Self::InDoubt(_) => self,
+            error => Self::InDoubt(Box::new(error)),
+        }
     }
 
     /// What `Retry-After` asked for, in milliseconds.

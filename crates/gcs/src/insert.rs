@@ -8,8 +8,9 @@ use crate::encode::Query;
 use crate::error::Error;
 use crate::object::{NewObject, Object, random_hex};
 use crate::request;
+use crate::token::TokenCache;
 
-impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
+impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
     /// Writes an object whose bytes are all there, in one request
     /// (<https://cloud.google.com/storage/docs/uploading-objects#uploading-an-object>, `uploadType=multipart`).
     ///
@@ -19,8 +20,9 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
     /// # Errors
     /// [`Error::PreconditionFailed`] if the object is not in the state that [`NewObject::if_generation_match`]
     /// demands, and nothing was changed; [`Error::Refused`] with status 400 if `crc32c` does not belong to the bytes
-    /// that arrived; [`Error::Corrupt`] if what was stored differs all the same. After an error that
-    /// [is temporary](Error::is_temporary) the object may exist.
+    /// that arrived; [`Error::Corrupt`] if what was stored differs all the same; either of the first two as
+    /// [`Error::InDoubt`] after an attempt that was not answered. Unless the error [is certain](Error::is_certain),
+    /// the object may exist, or appear later.
     pub async fn insert(
         &self,
         object: &NewObject,
@@ -40,7 +42,7 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
         let body = related(&boundary, &object, body, crc32c)?;
 
         let mut retries = self.retries();
-        let mut repeated = false;
+        let mut doubt = Doubt::default();
         loop {
             // Cloning the pieces copies no bytes.
             let attempt = request::build(Method::POST, &uri, &headers, body.clone())?;
@@ -48,15 +50,59 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
                 Ok(response) => request::object(response).await,
                 Err(error) => Err(error),
             };
-            match written {
+            let error = match written {
                 Ok(written) => return self.verified(&object.name, written, size, crc32c).await,
-                Err(refused @ Error::PreconditionFailed) if repeated => {
-                    return self.adopt(&object, size, crc32c, refused).await;
+                Err(refused @ Error::PreconditionFailed) if doubt.failed => {
+                    let adopted = self.adopt(&object, size, crc32c, refused).await;
+                    return adopted.map_err(|error| doubt.after_asking(error));
                 }
-                Err(error) if object.if_generation_match.is_none() => return Err(error),
-                Err(error) => retries.pause(error).await?,
+                Err(error) => error,
+            };
+            if object.if_generation_match.is_none() {
+                return Err(error);
             }
-            repeated = true;
+            // A failure that ends the call speaks for itself.
+            let before = doubt;
+            doubt.note(&error);
+            if let Err(error) = retries.pause(error).await {
+                return Err(before.applied_to(error));
+            }
+        }
+    }
+}
+
+/// What the failed attempts of a write leave open.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Doubt {
+    /// There was one. A failure on the bucket's side says nothing of what the attempt did before.
+    pub(crate) failed: bool,
+    /// One was not answered: it may be on its way still.
+    pub(crate) unanswered: bool,
+}
+
+impl Doubt {
+    /// Takes in that an attempt failed.
+    pub(crate) fn note(&mut self, error: &Error) {
+        self.failed = true;
+        self.unanswered |= error.is_unanswered();
+    }
+
+    /// The error of the whole write, if it ends with `error`.
+    pub(crate) fn applied_to(self, error: Error) -> Error {
+        if self.unanswered || (self.failed && error.is_certain()) {
+            error.in_doubt()
+        } else {
+            error
+        }
+    }
+
+    /// The same if the bucket has been asked since what became of the object: what was answered is over, and would
+    /// have been seen.
+    pub(crate) fn after_asking(self, error: Error) -> Error {
+        if self.unanswered {
+            error.in_doubt()
+        } else {
+            error
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::encode::Query;
 use crate::error::Error;
 use crate::object::{Object, Resource};
 use crate::request;
+use crate::token::TokenCache;
 
 /// The most objects that a page can have.
 pub const LARGEST_PAGE: u32 = 1_000;
@@ -34,7 +35,7 @@ struct Listing {
     next_page_token: Option<String>,
 }
 
-impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
+impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
     /// Lists up to `max` (1 to [`LARGEST_PAGE`]) live objects whose names begin with `prefix`
     /// (<https://cloud.google.com/storage/docs/json_api/v1/objects/list>). `page_token` is the one of the page before,
     /// whose prefix must have been the same.

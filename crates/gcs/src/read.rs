@@ -1,12 +1,13 @@
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, Method, StatusCode};
-use spinreel_platform::{Clock, HttpClient, Random, ReadBody, TransportError};
+use spinreel_platform::{Clock, HttpClient, Random};
 
-use crate::checksum::{self, Crc32c};
+use crate::checksum;
 use crate::client::Client;
 use crate::encode::Query;
 use crate::error::Error;
 use crate::request::{self, text};
+use crate::token::TokenCache;
 
 /// A range of an object's bytes (RFC 9110 section 14.1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +51,11 @@ pub struct Download<B> {
     pub start: u64,
     /// How many bytes the body has. One that ends before is broken off.
     pub length: u64,
-    /// The bytes, as they arrive and unchecked.
+    /// The bytes, as they arrive and unchecked: see [`Download::checked`] and [`Download::hash`].
     pub body: B,
 }
 
-impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
+impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
     /// Opens an object for reading: all of it, or a range; the live generation, or a certain one.
     ///
     /// Retries end with the response's head. Whoever reads on after a broken body asks for the rest, with the
@@ -77,7 +78,7 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
     /// checksum if it is the whole object. A body that breaks off is read again.
     ///
     /// # Errors
-    /// Those of [`read`](Client::read); [`TransportError::TooLong`] if there are more bytes;
+    /// Those of [`read`](Client::read); [`TransportError::TooLong`](spinreel_platform::TransportError) if there are more bytes;
     /// [`Error::Corrupt`] if the checksum is wrong.
     pub async fn fetch(
         &self,
@@ -89,6 +90,7 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
         self.with_retries(async || {
             self.open(name, generation, range)
                 .await?
+                .checked()
                 .collect(limit)
                 .await
         })
@@ -142,36 +144,6 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
             length,
             body,
         })
-    }
-}
-
-impl<B: ReadBody> Download<B> {
-    /// Reads the body to its end and checks it.
-    async fn collect(mut self, limit: usize) -> Result<Vec<u8>, Error> {
-        if usize::try_from(self.length).map_or(true, |length| length > limit) {
-            return Err(TransportError::TooLong { limit }.into());
-        }
-        let bytes = spinreel_platform::collect(&mut self.body, limit).await?;
-        if bytes.len() as u64 != self.length {
-            let broken = format!(
-                "the body ended after {} of {} bytes",
-                bytes.len(),
-                self.length
-            );
-            return Err(TransportError::Connection(broken).into());
-        }
-        let found = Crc32c::of(&bytes);
-        match self.crc32c {
-            Some(right) if self.length == self.size && found.value() != right => {
-                Err(Error::Corrupt {
-                    expected_size: self.size,
-                    expected_crc32c: right,
-                    size: found.length(),
-                    crc32c: found.value(),
-                })
-            }
-            _ => Ok(bytes),
-        }
     }
 }
 

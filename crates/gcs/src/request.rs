@@ -44,21 +44,29 @@ pub(crate) fn build(
 /// What an answer means that is not one of the documented successes.
 pub(crate) async fn refusal(response: Response<impl ReadBody>) -> Error {
     let (head, mut body) = response.into_parts();
-    match head.status.as_u16() {
+    match judge(head.status, &head.headers, b"") {
+        // The status alone says enough if its explanation does not arrive.
+        Error::Refused { .. } => {
+            let body = collect(&mut body, REFUSAL_LIMIT).await.unwrap_or_default();
+            judge(head.status, &head.headers, &body)
+        }
+        error => error,
+    }
+}
+
+/// The same for an answer that has been read.
+pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    match status.as_u16() {
         404 => Error::NotFound,
         412 => Error::PreconditionFailed,
         status @ (408 | 429 | 500 | 502 | 503 | 504) => Error::Unavailable {
             status,
-            retry_after_s: retry_after_s(&head.headers),
+            retry_after_s: retry_after_s(headers),
         },
-        status => {
-            // The status alone says enough if its explanation does not arrive.
-            let body = collect(&mut body, REFUSAL_LIMIT).await.unwrap_or_default();
-            Error::Refused {
-                status,
-                message: message(&body),
-            }
-        }
+        status => Error::Refused {
+            status,
+            message: message(body),
+        },
     }
 }
 
@@ -104,8 +112,12 @@ fn message(body: &[u8]) -> String {
         Ok(answer) => answer.error.message,
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
-    words
-        .chars()
+    one_line(&words)
+}
+
+/// The beginning of a text as one line for a log.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars()
         .map(|character| {
             if character.is_control() {
                 ' '

@@ -56,7 +56,7 @@ impl<'a, C: Clock, R: Random> Retries<'a, C, R> {
     /// Gives `error` back, at once, when there is to be no next attempt.
     pub(crate) async fn pause(&mut self, error: Error) -> Result<(), Error> {
         self.failures += 1;
-        if !error.is_temporary() || self.failures >= self.policy.attempts {
+        if !error.is_retriable() || self.failures >= self.policy.attempts {
             return Err(error);
         }
         let pause_ms = self.next_pause_ms().max(error.retry_after_ms());

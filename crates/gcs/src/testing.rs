@@ -8,7 +8,7 @@ use http::{Request, Response};
 use spinreel_platform::memory::SeededRandom;
 use spinreel_platform::{Clock, HttpClient, ReadBody, TransportError};
 
-use crate::{Client, Crc32c, Credentials, Endpoint, checksum};
+use crate::{Client, Crc32c, Credentials, Endpoint, ServiceAccountKey, checksum};
 
 pub(crate) type TestClient<'a> = Client<&'a Script, &'a Pauses, SeededRandom>;
 
@@ -32,11 +32,7 @@ pub(crate) fn run<T>(
     let script = Script::new(steps);
     let pauses = Pauses::default();
     let result = futures::executor::block_on(call(&client(&script, &pauses)));
-    assert_eq!(
-        script.steps.borrow().len(),
-        0,
-        "answers that nobody asked for"
-    );
+    script.assert_used();
     (result, script.seen.into_inner())
 }
 
@@ -151,6 +147,11 @@ impl Script {
             seen: RefCell::default(),
         }
     }
+
+    pub(crate) fn assert_used(&self) {
+        let left = self.steps.borrow().len();
+        assert_eq!(left, 0, "answers that nobody asked for");
+    }
 }
 
 impl HttpClient for Script {
@@ -209,4 +210,26 @@ pub(crate) fn resource(
 /// The same, without custom metadata.
 pub(crate) fn plain(name: &str, generation: i64, bytes: &[u8]) -> String {
     resource(name, generation, bytes, &BTreeMap::new())
+}
+
+/// A file of Google's own test data, from the source of their Python client.
+pub(crate) fn google(path: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/google/sdist");
+    match std::fs::read_to_string(format!("{folder}/{path}")) {
+        // Some begin with a byte order mark.
+        Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
+        Err(error) => {
+            panic!("{path}: {error}: run `cargo xtask test`, which fetches Google's test data")
+        }
+    }
+}
+
+/// The key file of the account in Google's examples.
+pub(crate) fn test_key_file() -> String {
+    google("tests/unit/url_signer_v4_test_account.json")
+}
+
+/// The account in Google's examples.
+pub(crate) fn test_account() -> ServiceAccountKey {
+    ServiceAccountKey::from_json(&test_key_file()).expect("it is a key")
 }

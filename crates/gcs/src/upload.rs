@@ -7,10 +7,12 @@ use crate::checksum;
 use crate::client::Client;
 use crate::encode::Query;
 use crate::error::Error;
+use crate::insert::Doubt;
 use crate::object::{NewObject, Object};
 use crate::request;
 use crate::retry::Retries;
 use crate::session::ResumableSession;
+use crate::token::TokenCache;
 
 /// 256 KiB: a chunk that is not the last has a multiple of this many bytes
 /// (<https://cloud.google.com/storage/docs/performing-resumable-uploads#chunked-upload>).
@@ -44,7 +46,7 @@ pub enum Progress {
     Complete(Object),
 }
 
-impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
+impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
     /// Starts a resumable upload. `total`, if it is known, is the object's size in bytes, and binding.
     ///
     /// # Errors
@@ -97,12 +99,32 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
     /// - [`Error::PreconditionFailed`]: at the end the object was not in the state demanded; the upload is void.
     /// - [`Error::Refused`] with status 400 if the checksum does not belong to the bytes that arrived;
     ///   [`Error::Corrupt`] if what was stored differs all the same.
+    /// - [`Error::InDoubt`], for the last chunk only: one of these, after an attempt that was not answered. Unless an
+    ///   error [is certain](Error::is_certain), the object may exist, or appear later.
     pub async fn put_chunk(
         &self,
         session: &ResumableSession,
         offset: u64,
         chunk: &[Bytes],
         part: Part,
+    ) -> Result<Progress, Error> {
+        let mut doubt = Doubt::default();
+        let put = self.put_all(session, offset, chunk, part, &mut doubt);
+        match put.await {
+            // Before the last chunk there is no object to be in doubt about.
+            Err(error) if part != Part::More => Err(doubt.applied_to(error)),
+            progress => progress,
+        }
+    }
+
+    /// [`put_chunk`](Self::put_chunk), which leaves in `doubt` what is open if it fails.
+    async fn put_all(
+        &self,
+        session: &ResumableSession,
+        offset: u64,
+        chunk: &[Bytes],
+        part: Part,
+        doubt: &mut Doubt,
     ) -> Result<Progress, Error> {
         let end = checked_end(session, offset, chunk, part)?;
         let total = match part {
@@ -115,17 +137,16 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
         };
         let mut stored = offset;
         let mut retries = self.retries();
-        // Whether an answer was lost: the bucket may have completed the object without our hearing of it.
-        let mut in_doubt = false;
         loop {
             let rest = after(chunk, stored - offset);
             let range = content_range(stored, end, total);
             let mut paused = false;
             let mut answer = self.put(session, &range, hash, rest).await;
             if let Err(error) = &answer
-                && error.is_temporary()
+                && error.is_retriable()
             {
-                (in_doubt, paused) = (true, true);
+                doubt.note(error);
+                paused = true;
                 retries.pause(error.clone()).await?;
                 answer = self.status_within(session, &mut retries).await;
             }
@@ -158,8 +179,10 @@ impl<H: HttpClient, C: Clock, R: Random> Client<H, C, R> {
                 (
                     Err(refused @ (Error::SessionLost | Error::PreconditionFailed)),
                     Part::Last { crc32c },
-                ) if in_doubt => {
+                ) if doubt.failed => {
                     let adopted = self.adopt(session.object(), end, crc32c, refused).await;
+                    // It has been asked, so what was answered is over.
+                    doubt.failed = doubt.unanswered;
                     return adopted.map(Progress::Complete);
                 }
                 (Err(error), _) => return Err(error),

@@ -47,7 +47,10 @@ impl Default for Timeouts {
 /// Why no (whole) response came.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TransportError {
-    /// The connection failed or broke. The peer may have acted on the request.
+    /// No connection came about: the peer cannot have acted on the request.
+    #[error("the peer cannot be reached: {0}")]
+    Unreachable(String),
+    /// The connection broke. The peer may have acted on the request, or do so yet.
     #[error("the connection failed: {0}")]
     Connection(String),
     /// The peer took longer than the [`Timeouts`] allow.

@@ -68,6 +68,106 @@ impl Store for MemoryStore {
     }
 }
 
+/// How often a [`CountingStore`] was called, operation by operation. Together-calls count once, however many keys they
+/// have.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Calls {
+    /// Calls of [`Store::get`].
+    pub get: u64,
+    /// Calls of [`Store::set`].
+    pub set: u64,
+    /// Calls of [`Store::set_many`].
+    pub set_many: u64,
+    /// Calls of [`Store::delete`].
+    pub delete: u64,
+    /// Calls of [`Store::delete_many`].
+    pub delete_many: u64,
+    /// Calls of [`Store::increment`].
+    pub increment: u64,
+}
+
+impl Calls {
+    /// Calls that only read.
+    pub fn reads(&self) -> u64 {
+        self.get
+    }
+
+    /// Calls that change something.
+    pub fn writes(&self) -> u64 {
+        self.set + self.set_many + self.delete + self.delete_many + self.increment
+    }
+
+    /// All calls.
+    pub fn total(&self) -> u64 {
+        self.reads() + self.writes()
+    }
+}
+
+/// A [`Store`] that counts the calls of the one it passes them on to: of its own, or of a borrowed one (`&MemoryStore`).
+#[derive(Debug, Default)]
+pub struct CountingStore<S = MemoryStore> {
+    store: S,
+    calls: Cell<Calls>,
+}
+
+impl<S> CountingStore<S> {
+    /// Counts the calls of `store`, from 0.
+    pub fn new(store: S) -> Self {
+        Self {
+            store,
+            calls: Cell::default(),
+        }
+    }
+
+    /// The store itself, whose calls are not counted.
+    pub fn inner(&self) -> &S {
+        &self.store
+    }
+
+    /// The calls so far.
+    pub fn calls(&self) -> Calls {
+        self.calls.get()
+    }
+
+    /// The calls since the last time, or so far where this is the first.
+    pub fn take_calls(&self) -> Calls {
+        self.calls.take()
+    }
+
+    fn count(&self, one_more: impl FnOnce(&mut Calls)) {
+        let mut calls = self.calls.get();
+        one_more(&mut calls);
+        self.calls.set(calls);
+    }
+}
+
+impl<S: Store> Store for CountingStore<S> {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.count(|calls| calls.get += 1);
+        self.store.get(key).await
+    }
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.count(|calls| calls.set += 1);
+        self.store.set(key, value).await
+    }
+    async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        self.count(|calls| calls.set_many += 1);
+        self.store.set_many(pairs).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.count(|calls| calls.delete += 1);
+        self.store.delete(key).await
+    }
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        self.count(|calls| calls.delete_many += 1);
+        self.store.delete_many(keys).await
+    }
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        self.count(|calls| calls.increment += 1);
+        self.store.increment(key, delta).await
+    }
+}
+
 /// A [`Clock`] that a test sets; sleeping moves it on.
 #[derive(Debug, Default)]
 pub struct ManualClock {

@@ -34,6 +34,8 @@ pub enum Access {
     Admin,
     /// Another service.
     Service,
+    /// Who keeps the installation running: an admin, or another service.
+    Operator,
 }
 
 /// Who calls.
@@ -78,17 +80,14 @@ pub(crate) async fn authenticate(
         (Access::Open, _) | (Access::Optional, None) => Ok(Caller::Anonymous),
         (_, None) => Err(Problem::unauthenticated(Unauthenticated::NoToken)),
         (Access::Service, Some(token)) => verify_peer(context, token),
+        (Access::Operator, Some(token)) => match verify_peer(context, token) {
+            Ok(caller) => Ok(caller),
+            Err(_) => verify_admin(context, token).await,
+        },
         (Access::Optional | Access::User, Some(token)) => {
             verify_user(context, token).await.map(Caller::User)
         }
-        (Access::Admin, Some(token)) => {
-            let user = verify_user(context, token).await?;
-            if user.role == Role::Admin {
-                Ok(Caller::User(user))
-            } else {
-                Err(Problem::forbidden())
-            }
-        }
+        (Access::Admin, Some(token)) => verify_admin(context, token).await,
     }
 }
 
@@ -107,6 +106,15 @@ fn verify_peer(context: &Context, token: &str) -> Result<Caller, Problem> {
     match verify_service(&secret, token, context.service.id, now_s) {
         Ok(service) => Ok(Caller::Service(service.from)),
         Err(error) => Err(refuse(error)),
+    }
+}
+
+async fn verify_admin(context: &Context, token: &str) -> Result<Caller, Problem> {
+    let user = verify_user(context, token).await?;
+    if user.role == Role::Admin {
+        Ok(Caller::User(user))
+    } else {
+        Err(Problem::forbidden())
     }
 }
 

@@ -102,6 +102,15 @@ impl Request {
         let bytes = self.bytes(JSON_LIMIT).await?;
         parse_json(&bytes)
     }
+
+    /// As [`json`](Self::json), for bodies that may be left out.
+    pub async fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T, Problem> {
+        let bytes = self.bytes(JSON_LIMIT).await?;
+        if bytes.is_empty() {
+            return Ok(T::default());
+        }
+        parse_json(&bytes)
+    }
 }
 
 /// Reads JSON as [`Request::json`] does.

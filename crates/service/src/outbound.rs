@@ -202,11 +202,16 @@ pub(crate) async fn read_stream(stream: &InputStream) -> Result<Option<Bytes>, T
 fn transport_error(code: &ErrorCode) -> TransportError {
     match code {
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => TransportError::Denied,
-        ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
+        ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::DestinationNotFound
+        | ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::DnsTimeout
+        | ErrorCode::DnsError(_) => TransportError::Unreachable(format!("{code:?}")),
+        ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout
-        | ErrorCode::DnsTimeout => TransportError::Timeout,
+        | ErrorCode::HttpResponseTimeout => TransportError::Timeout,
         other => broken(&format!("{other:?}")),
     }
 }

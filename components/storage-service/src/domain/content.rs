@@ -43,15 +43,14 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
         range: Option<ByteRange>,
     ) -> Result<Download<H::Body>, ContentError> {
         let (user_id, number) = parse(location).ok_or(ContentError::NotFound)?;
-        let record = UserFiles::new(user_id)
-            .record(number)
+        let file = UserFiles::new(user_id)
+            .file(number)
             .get(&self.store)
             .await?;
-        let record = record.ok_or(ContentError::NotFound)?;
-        let object = record.stored().ok_or(ContentError::NotFound)?;
+        let file = file.ok_or(ContentError::NotFound)?;
         match self
             .bucket
-            .read(&record.object, Some(object.generation), range)
+            .read(&file.head.object, Some(file.object.generation), range)
             .await
         {
             Err(BucketError::NotFound) => Err(ContentError::NotFound),

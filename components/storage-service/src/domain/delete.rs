@@ -1,27 +1,48 @@
-//! A deletion: the record says so first, then the object goes, then the quota is given back, then the record.
+//! A deletion: intent → name → object → catalogue → file → quota → end of the intent, all under the file's lock.
 
 use spinreel_gcs::Error as BucketError;
-use spinreel_ledger::LedgerError;
+use spinreel_ledger::{Held, LEASE_MS, LedgerError};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
-use super::peers::Peers;
-use super::record::{FileRecord, Owner, State, StoredObject, UserFiles};
-use super::settle::SettleError;
-use super::storage::Storage;
+use super::names::Holder;
+use super::peers::{PeerFailure, Peers};
+use super::record::{FileRecord, Intent, Operation, Owner, Rest, UserFiles};
+use super::storage::{SettleError, Storage};
+
+/// How often a deletion looks whether somebody else is ready, and how long it waits in between, in milliseconds.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE_MS: u64 = 50;
 
 /// Why a file was not deleted.
 #[derive(Debug, Error)]
 pub enum DeleteError {
-    /// The user has no file of that name, or somebody else is just deleting it.
+    /// The user has no such file, or somebody else has just deleted it.
     #[error("there is no such file")]
     NotFound,
+    /// Somebody else is at it, or it took too long.
+    #[error("somebody else is at work on the file")]
+    Busy,
     /// The bucket did not do it.
     #[error(transparent)]
     Bucket(#[from] BucketError),
     /// The state could not be kept.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The catalogue is needed and did not answer.
+    #[error(transparent)]
+    Peer(#[from] PeerFailure),
+}
+
+impl From<SettleError> for DeleteError {
+    fn from(error: SettleError) -> Self {
+        match error {
+            SettleError::Bucket(error) => error.into(),
+            SettleError::Ledger(error) => error.into(),
+            SettleError::Peer(error) => error.into(),
+            SettleError::Busy => Self::Busy,
+        }
+    }
 }
 
 /// A deleted file.
@@ -37,83 +58,162 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
     /// Deletes the file called `name`. Of several that ask at once, one is told that it did it.
     pub async fn delete(&self, owner: &Owner, name: &str) -> Result<Deleted, DeleteError> {
         let files = UserFiles::new(&owner.user_id);
-        let (number, mut record) = self.find(owner, &files, name).await?;
-        let Some(object) = record.stored().copied() else {
+        let number = self.find(owner, &files, name).await?;
+        self.remove(&files, number).await
+    }
+
+    async fn find(&self, owner: &Owner, files: &UserFiles, name: &str) -> Result<u64, DeleteError> {
+        if let Some(number) = files.name(name).get(&self.store).await?
+            && let Some(file) = files.file(number).get(&self.store).await?
+            && file.head.name == name
+        {
+            return Ok(number);
+        }
+        match self.holder(owner, name).await? {
+            Holder::File(number, _) => Ok(number),
+            Holder::Nobody | Holder::Upload | Holder::Foreign => Err(DeleteError::NotFound),
+        }
+    }
+
+    /// Deletes the file of a number.
+    pub(super) async fn remove(
+        &self,
+        files: &UserFiles,
+        number: u64,
+    ) -> Result<Deleted, DeleteError> {
+        let held = self.wait_for_lock(files, number).await?;
+        let outcome = self.remove_locked(files, number, &held).await;
+        // A lock that stays is in nobody's way for long.
+        let _ = held.release(&self.store).await;
+        outcome
+    }
+
+    async fn remove_locked(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        held: &Held,
+    ) -> Result<Deleted, DeleteError> {
+        let Some(file) = files.file(number).get(&self.store).await? else {
             return Err(DeleteError::NotFound);
         };
-        record.state = State::Deleting(object);
-        files.record(number).set(&self.store, &record).await?;
-        match self.finish_deletion(&files, number, &record, &object).await {
-            Ok(true) => Ok(Deleted {
-                id: record.id,
-                size: object.size,
-            }),
-            Ok(false) => Err(DeleteError::NotFound),
-            Err(SettleError::Bucket(error)) => Err(error.into()),
-            Err(SettleError::Ledger(error)) => Err(error.into()),
-            Err(SettleError::Peer(_)) => Err(DeleteError::NotFound),
+        let deletion = files.roster.allocate(&self.store, 1).await?;
+        let mut intent = Intent {
+            until_ms: self.clock.now_ms() + LEASE_MS,
+            operation: Operation::Deletion {
+                number,
+                file: Box::new(file.clone()),
+            },
+        };
+        let cell = files.intent(deletion);
+        cell.set(&self.store, &intent).await?;
+        if let Err(error) = self.erase(files, deletion, number, &file, held).await {
+            if held.is_good(&self.clock) {
+                // Others need not wait for the lease to end.
+                intent.until_ms = 0;
+                let _ = cell.set(&self.store, &intent).await;
+            }
+            return Err(error.into());
         }
+        Ok(Deleted {
+            id: file.head.id,
+            size: file.object.size,
+        })
     }
 
-    async fn find(
-        &self,
-        owner: &Owner,
-        files: &UserFiles,
-        name: &str,
-    ) -> Result<(u64, FileRecord), DeleteError> {
-        if let Some(number) = files.name(name).get(&self.store).await?
-            && let Some(record) = files.record(number).get(&self.store).await?
-            && record.name == name
-        {
-            return Ok((number, record));
+    async fn wait_for_lock(&self, files: &UserFiles, number: u64) -> Result<Held, DeleteError> {
+        let lock = files.file_lock(number);
+        for attempt in 0..LOCK_TRIES {
+            if attempt > 0 {
+                self.clock.sleep_ms(LOCK_PAUSE_MS).await;
+                if files.file(number).get(&self.store).await?.is_none() {
+                    return Err(DeleteError::NotFound);
+                }
+            }
+            if let Some(held) = lock.acquire(&self.store, &self.clock).await? {
+                return Ok(held);
+            }
         }
-        match self.find_by_object(owner, name).await {
-            Ok(found) => found.ok_or(DeleteError::NotFound),
-            Err(SettleError::Bucket(error)) => Err(error.into()),
-            Err(SettleError::Ledger(error)) => Err(error.into()),
-            Err(SettleError::Peer(_)) => Err(DeleteError::NotFound),
-        }
+        Err(DeleteError::Busy)
     }
 
-    /// Takes a deletion to its end; the answer is whether this call gave the quota back.
-    ///
-    /// Every step can be repeated: the object goes by its generation, so a file that has the name by now is safe.
-    pub(crate) async fn finish_deletion(
+    /// Takes a deletion to its end. Under the file's lock, every step can be repeated but the last ones: where the file
+    /// is gone already, whether its size was given back is known to nobody, and a recount finds out.
+    pub(super) async fn erase(
         &self,
         files: &UserFiles,
+        deletion: u64,
         number: u64,
-        record: &FileRecord,
-        object: &StoredObject,
-    ) -> Result<bool, SettleError> {
-        let _ = self
-            .bucket
-            .delete(&record.object, object.generation)
-            .await?;
-        let name = files.name(&record.name);
+        file: &FileRecord,
+        held: &Held,
+    ) -> Result<(), SettleError> {
+        let mut rest = Rest {
+            recount: self.end_upload(files, number).await?,
+            withdraw: None,
+        };
+        let name = files.name(&file.head.name);
         if name.get(&self.store).await? == Some(number) {
+            // Before the object goes: after that, the name may be somebody else's.
             name.delete(&self.store).await?;
         }
-        let refunded = files.refund_once(&self.store, number, object.size).await?;
-        if self.forget(files, number, record).await.is_err() {
-            let deleted = FileRecord {
-                state: State::Deleted,
-                ..record.clone()
-            };
-            files.record(number).set(&self.store, &deleted).await?;
+        // By its generation: a file that has the name by now is safe.
+        self.bucket
+            .delete(&file.head.object, file.object.generation)
+            .await?;
+        if self.peers.withdraw(&file.head.id).await.is_err() {
+            rest.withdraw = Some(file.head.id.clone());
         }
-        Ok(refunded)
+        self.check_held(held)?;
+        let cell = files.file(number);
+        if cell.get(&self.store).await?.is_some() {
+            cell.delete(&self.store).await?;
+            self.check_held(held)?;
+            rest.recount |= self.give_back(files, file.object.size).await.is_err();
+        } else {
+            rest.recount = true;
+        }
+        self.end_operation(files, deletion, rest).await?;
+        // One that is not struck costs readers a look.
+        let _ = files.roster.bury(&self.store, &[number]).await;
+        Ok(())
     }
 
-    /// Tells the catalogue that a file is gone, and removes its record.
-    pub(crate) async fn forget(
+    /// Ends the upload of a file that is there, where it has not done so itself: settled later, it would look like one
+    /// that died. Whether the counter may be wrong is the answer.
+    async fn end_upload(&self, files: &UserFiles, number: u64) -> Result<bool, LedgerError> {
+        let cell = files.intent(number);
+        match cell.get(&self.store).await?.map(|intent| intent.operation) {
+            Some(Operation::Upload(upload)) => {
+                cell.delete(&self.store).await?;
+                Ok(upload.moving)
+            }
+            Some(Operation::Deletion { .. } | Operation::Rest(_)) | None => Ok(false),
+        }
+    }
+
+    /// Ends an operation that has no file: with nothing, or with what it left undone.
+    pub(super) async fn end_operation(
         &self,
         files: &UserFiles,
         number: u64,
-        record: &FileRecord,
-    ) -> Result<(), SettleError> {
-        self.peers.withdraw(&record.id).await?;
-        files.announced(number).delete(&self.store).await?;
-        files.record(number).delete(&self.store).await?;
+        rest: Rest,
+    ) -> Result<(), LedgerError> {
+        let cell = files.intent(number);
+        if rest != Rest::default() {
+            let intent = Intent::rest(rest, self.clock.now_ms());
+            return cell.set(&self.store, &intent).await;
+        }
+        cell.delete(&self.store).await?;
+        let _ = files.roster.bury(&self.store, &[number]).await;
         Ok(())
+    }
+
+    /// Whether what is done now has its effect under the lock.
+    pub(super) fn check_held(&self, held: &Held) -> Result<(), SettleError> {
+        if held.is_good(&self.clock) {
+            Ok(())
+        } else {
+            Err(SettleError::Busy)
+        }
     }
 }

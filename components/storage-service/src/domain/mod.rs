@@ -1,27 +1,51 @@
 //! What storage-service does, without WASI: written against `spinreel-platform`'s traits.
 //!
 //! # A file's life
-//! Every upload gets a number of its user and a [`record::FileRecord`] in the slot of that number. Before the first
-//! byte goes to the bucket the record says what is being tried ([`record::State::Uploading`]); when the object is
-//! there it becomes [`record::State::Stored`]; a deletion turns it into [`record::State::Deleting`] and then removes
-//! it. Whoever comes upon a record that its owner abandoned can [settle](settle) it.
+//! Every upload and every deletion takes a number of its user, and writes down under it what it is about to do: its
+//! [intent](record::Intent). An upload's number becomes the file's: when the object is there and the quota is right, a
+//! [file](record::FileRecord) is written under it, once; a deletion deletes it, once. Then the intent goes. An intent
+//! whose lease is over was abandoned: [`tidy`] brings it to its end, asked by the user's next request or by a [`sweep`].
+//!
+//! # The quota
+//! [`used`](record::UserFiles::used) is moved by `increment` alone: up before bytes are taken, down after they are gone.
+//! So it may be too high, never too low. Whoever cannot know whether it was moved leaves a note, and a [`recount`]
+//! makes it the sum of the files when nothing goes on that moves it.
 //!
 //! # Names
 //! Two uploads of one name are decided by the bucket: an object is written with `ifGenerationMatch=0`, so exactly one
 //! of them creates it, and its deletion frees the name. The key `name/…` is an index, to refuse early and to find the
-//! record; where it is missing or wrong, the object's metadata says which record it belongs to.
-
+//! file; where it is missing or wrong, the object's metadata says whose it is ([`names`]).
+//!
+//! # What is taken for granted
+//! A call of the store, and a request to the bucket that was not answered, has its effect within
+//! [`CALL_MS`](spinreel_ledger::CALL_MS) of being made, or never; the clocks of instances differ by less than that. What
+//! breaks this costs an object without a file, which [`reconcile`] finds.
+//!
+//! # What costs what
+//! In calls of the store, however many files there are or were (counted by a test; one more for a user's first upload,
+//! and a look around every half minute):
+//!
+//! | | calls |
+//! |---|---|
+//! | an upload in one piece | see `costs` |
+mod alert;
 mod chunks;
 pub mod content;
 pub mod delete;
 pub mod file_name;
+mod names;
 pub mod peers;
+pub mod reconcile;
 pub mod record;
-pub mod settle;
+mod recount;
 pub mod status;
 pub mod storage;
+pub mod sweep;
+pub mod tidy;
 pub mod upload;
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

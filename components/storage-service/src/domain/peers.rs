@@ -1,5 +1,6 @@
 //! What the storage needs of other services.
 
+use spinreel_api::alerts::RaiseAlert;
 use spinreel_api::internal::StoredVideo;
 use spinreel_api::usage::Action;
 use thiserror::Error;
@@ -33,6 +34,9 @@ pub trait Peers {
 
     /// Tells the catalogue that a file is gone. Harmless when repeated.
     async fn withdraw(&self, id: &str) -> Result<(), PeerFailure>;
+
+    /// Tells usage-service that a threshold was crossed. Harmless when repeated with the same id.
+    async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure>;
 }
 
 impl<T: Peers> Peers for &T {
@@ -57,5 +61,8 @@ impl<T: Peers> Peers for &T {
     }
     async fn withdraw(&self, id: &str) -> Result<(), PeerFailure> {
         (**self).withdraw(id).await
+    }
+    async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure> {
+        (**self).report_alert(id, alert).await
     }
 }

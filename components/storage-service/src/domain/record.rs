@@ -1,13 +1,14 @@
-//! What is known of a file.
+//! What is known of files and of what is being done with them.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use spinreel_gcs::ResumableSession;
-use spinreel_ledger::{Cell, Counter, LedgerError, Slots, claim};
-use spinreel_platform::Store;
+use spinreel_ledger::{Cell, Counter, Intents, LEASE_MS, Lock, Patience, Roster};
 
-/// The key of an object's custom metadata that names the record's number.
+/// The key of an object's custom metadata that names the file's number.
 pub const FILE_NUMBER: &str = "spinreel-file";
+/// The key of an object's custom metadata that names the owner's user id.
+pub const FILE_OWNER: &str = "spinreel-owner";
 
 /// A user, as the storage knows one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +26,9 @@ impl Owner {
     }
 }
 
-/// A file, from the beginning of its upload to the end of its deletion.
+/// A file before its bytes are there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileRecord {
+pub struct FileHead {
     /// Time-ordered and opaque; the video's id, and in the object's metadata.
     pub id: String,
     /// The name without the user's prefix.
@@ -38,31 +39,17 @@ pub struct FileRecord {
     pub content_type: String,
     /// When the upload began, in milliseconds since the Unix epoch.
     pub created_at_ms: u64,
-    /// Where the file is in its life.
-    pub state: State,
 }
 
-/// Where a file is in its life.
+/// A stored file: written once, when its object is there, and deleted once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "state")]
-pub enum State {
-    /// Its bytes are coming in: an intent, to be settled by others when its time is over.
-    Uploading {
-        /// Bytes taken of the quota, for certain.
-        reserved: u64,
-        /// Bytes being taken of it: perhaps they were, perhaps not.
-        reserving: u64,
-        /// The bucket's session, where there is one.
-        session: Option<Box<ResumableSession>>,
-        /// When others may settle it, in milliseconds since the Unix epoch.
-        until_ms: u64,
-    },
-    /// It is there.
-    Stored(StoredObject),
-    /// It is being deleted; until that is done it counts.
-    Deleting(StoredObject),
-    /// It is gone; video-service has not heard of it yet.
-    Deleted,
+pub struct FileRecord {
+    /// What was known before.
+    #[serde(flatten)]
+    pub head: FileHead,
+    /// Its object.
+    #[serde(flatten)]
+    pub object: StoredObject,
 }
 
 /// A file's object in the bucket.
@@ -74,40 +61,69 @@ pub struct StoredObject {
     pub generation: i64,
     /// CRC32C of the bytes.
     pub crc32c: u32,
-    /// Whether video-service knew of it when the upload ended; if not, a key of its own says when it does.
-    pub announced: bool,
 }
 
-impl State {
-    /// An upload that has taken nothing yet.
-    pub(crate) fn uploading_at(now_ms: u64) -> Self {
-        Self::Uploading {
-            reserved: 0,
-            reserving: 0,
-            session: None,
-            until_ms: now_ms,
-        }
-    }
+/// What somebody is about to do, written down before it is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// When others may take it over, in milliseconds since the Unix epoch.
+    pub until_ms: u64,
+    /// What is being done.
+    #[serde(flatten)]
+    pub operation: Operation,
 }
 
-impl FileRecord {
-    /// The object of a file that is there, also while it is being deleted.
-    pub fn stored(&self) -> Option<&StoredObject> {
-        match &self.state {
-            State::Stored(object) | State::Deleting(object) => Some(object),
-            State::Uploading { .. } | State::Deleted => None,
-        }
-    }
+/// An operation that is going on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "operation")]
+pub enum Operation {
+    /// A file's bytes are coming in; the number is the file's.
+    Upload(Box<Upload>),
+    /// A file is going.
+    Deletion {
+        /// The file's number.
+        number: u64,
+        /// What it was.
+        file: Box<FileRecord>,
+    },
+    /// What an operation left undone.
+    Rest(Rest),
+}
+
+/// What an operation that is over left undone.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rest {
+    /// The counter of used bytes may be wrong, and is to be made the sum of the files.
+    pub recount: bool,
+    /// The id of a file that is gone, of which the catalogue has not heard.
+    pub withdraw: Option<String>,
+}
+
+/// An upload, as far as it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// What it is to become.
+    pub head: FileHead,
+    /// Bytes taken of the quota, for certain.
+    pub reserved: u64,
+    /// Whether the counter is being moved: perhaps it was, perhaps not.
+    pub moving: bool,
+    /// The bucket's session, where there is one.
+    pub session: Option<ResumableSession>,
 }
 
 /// The keys of one user's files.
+///
+/// Uploads and deletions take their numbers from one row, so that the intents of whatever is going on lie near its end.
 #[derive(Debug, Clone)]
 pub struct UserFiles {
     user_id: String,
     prefix: String,
-    /// The records, by number.
-    pub slots: Slots,
-    /// Bytes in use and reserved.
+    /// The files, by number.
+    pub roster: Roster,
+    /// The operations, by number.
+    pub intents: Intents,
+    /// Bytes in use and reserved. It may be higher than the truth for a while, never lower.
     pub used: Counter,
 }
 
@@ -116,7 +132,8 @@ impl UserFiles {
     pub fn new(user_id: &str) -> Self {
         let prefix = format!("storage/{user_id}");
         Self {
-            slots: Slots::new(format!("{prefix}/files")),
+            roster: Roster::new(format!("{prefix}/files")),
+            intents: Intents::new(format!("{prefix}/intents")),
             used: Counter::new(format!("{prefix}/used")),
             user_id: user_id.to_owned(),
             prefix,
@@ -128,9 +145,14 @@ impl UserFiles {
         &self.user_id
     }
 
-    /// The record of a number.
-    pub fn record(&self, number: u64) -> Cell<FileRecord> {
-        self.slots.cell(number)
+    /// The file of a number.
+    pub fn file(&self, number: u64) -> Cell<FileRecord> {
+        self.roster.cell(number)
+    }
+
+    /// The operation of a number.
+    pub fn intent(&self, number: u64) -> Cell<Intent> {
+        self.intents.cell(number)
     }
 
     /// The number of the file called `name`: an index that may be missing or out of date.
@@ -143,49 +165,56 @@ impl UserFiles {
         Cell::new(format!("{}/name/{hex}", self.prefix))
     }
 
-    /// Set when video-service has heard of a file that it had not when the upload ended.
-    pub fn announced(&self, number: u64) -> Cell<bool> {
-        Cell::new(format!("{}/announced/{number}", self.prefix))
+    /// The right to delete a file, or to take over the upload of it.
+    pub fn file_lock(&self, number: u64) -> Lock {
+        Lock::new(format!("{}/lock/{number}", self.prefix))
     }
 
-    /// Gives `amount` bytes of the file `number` back to the quota: once, however many ask. The answer is whether
-    /// this call did it.
-    ///
-    /// A winner that dies before the counter moves leaves it too high, never too low: a recount finds that.
-    pub async fn refund_once(
-        &self,
-        store: &impl Store,
-        number: u64,
-        amount: u64,
-    ) -> Result<bool, LedgerError> {
-        let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-        self.move_once(store, "refunded", number, -amount).await
+    /// The right to recount.
+    pub fn recount_lock(&self) -> Lock {
+        Lock::new(format!("{}/lock/recount", self.prefix))
     }
 
-    /// Moves the quota by what the upload `number` was estimated wrongly: once, however many ask.
-    pub async fn adjust_once(
-        &self,
-        store: &impl Store,
-        number: u64,
-        drift: i64,
-    ) -> Result<(), LedgerError> {
-        if drift != 0 {
-            self.move_once(store, "adjusted", number, drift).await?;
+    /// What [`sweeps`](super::sweep) know the user by.
+    pub(super) fn registration(&self) -> Cell<u64> {
+        Cell::new(format!("{}/user", self.prefix))
+    }
+
+    /// How often the use has fallen below the alert's threshold.
+    pub(super) fn falls(&self) -> Counter {
+        Counter::new(format!("{}/alert/falls", self.prefix))
+    }
+
+    /// Up to which fall the alert was sent.
+    pub(super) fn alerted(&self) -> Cell<i64> {
+        Cell::new(format!("{}/alert/sent", self.prefix))
+    }
+}
+
+impl Intent {
+    /// What an operation left undone. A recount waits until nothing that was tried can have an effect any more.
+    pub(super) fn rest(rest: Rest, now_ms: u64) -> Self {
+        Self {
+            until_ms: if rest.recount {
+                now_ms + LEASE_MS
+            } else {
+                now_ms
+            },
+            operation: Operation::Rest(rest),
         }
-        Ok(())
     }
 
-    async fn move_once(
-        &self,
-        store: &impl Store,
-        reason: &str,
-        number: u64,
-        delta: i64,
-    ) -> Result<bool, LedgerError> {
-        let won = claim(store, &format!("{}/{reason}/{number}", self.prefix)).await?;
-        if won && delta != 0 {
-            self.used.add(store, delta).await?;
-        }
-        Ok(won)
+    /// A counter that may be wrong.
+    pub(super) fn recount(now_ms: u64) -> Self {
+        let rest = Rest {
+            recount: true,
+            withdraw: None,
+        };
+        Self::rest(rest, now_ms)
+    }
+
+    /// Whether others may take it over.
+    pub(super) fn is_abandoned(&self, now_ms: u64, patience: Patience) -> bool {
+        patience == Patience::Offline || self.until_ms < now_ms
     }
 }

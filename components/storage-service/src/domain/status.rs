@@ -8,32 +8,33 @@ use super::peers::Peers;
 use super::record::{Owner, UserFiles};
 use super::storage::Storage;
 
-/// A status, and whether the walk over the files came upon something that should be settled.
+/// A status, and what the walk over the files came upon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// What the client gets.
     pub body: StorageStatus,
-    /// Whether a record was abandoned half-done.
-    pub abandoned: bool,
+    /// Numbers that have no file and never will, to be struck so that the next walk steps over them.
+    pub dead: Vec<u64>,
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
     /// Lists every file of the user, by name: that is what this call is.
     pub async fn status(&self, owner: &Owner) -> Result<Status, LedgerError> {
         let records = UserFiles::new(&owner.user_id);
-        let head = records.slots.head(&self.store).await?;
+        let mark = records.intents.mark(&self.store).await?;
+        let head = records.roster.head(&self.store).await?;
         let mut files = Vec::new();
-        let mut abandoned = false;
-        for number in 1..=head {
-            let Some(record) = records.record(number).get(&self.store).await? else {
-                continue;
-            };
-            abandoned = abandoned || self.is_abandoned(&records, number, &record).await?;
-            if let Some(object) = record.stored() {
-                files.push(StoredFile {
-                    filename: owner.object_name(&record.name),
-                    size: object.size,
-                });
+        let mut dead = Vec::new();
+        let mut walk = records.roster.walk(&self.store, None, head);
+        while let Some(number) = walk.next().await? {
+            match records.file(number).get(&self.store).await? {
+                Some(file) => files.push(StoredFile {
+                    filename: owner.object_name(&file.head.name),
+                    size: file.object.size,
+                }),
+                // A file is entered while its upload goes on, and none goes on up to the mark.
+                None if number <= mark.over => dead.push(number),
+                None => {}
             }
         }
         files.sort_by(|one, other| one.filename.cmp(&other.filename));
@@ -46,7 +47,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
                 storage_percentage: percentage(used_storage, self.limit),
                 files,
             },
-            abandoned,
+            dead,
         })
     }
 }

@@ -2,11 +2,13 @@
 
 use spinreel_api::Timestamp;
 use spinreel_api::internal::StoredVideo;
-use spinreel_gcs::Client;
+use spinreel_gcs::{Client, Error as BucketError};
+use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, HttpClient, Random, Store};
+use thiserror::Error;
 
 use super::peers::{PeerFailure, Peers};
-use super::record::{FileRecord, Owner, StoredObject};
+use super::record::{FileHead, FileRecord, StoredObject, UserFiles};
 
 /// The storage, as one request sees it.
 #[derive(Debug)]
@@ -21,26 +23,65 @@ pub struct Storage<S, H, C, R, P> {
     pub peers: P,
     /// What a user may store, in bytes.
     pub limit: i64,
+    /// What goes to the bucket in one request, in bytes: a multiple of 256 KiB. Two of them are in memory at a time.
+    pub chunk: u64,
+}
+
+/// Why something could not be finished now.
+#[derive(Debug, Error)]
+pub enum SettleError {
+    /// The bucket did not do, or say, what it was asked.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The state could not be read or kept.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The catalogue could not be told.
+    #[error(transparent)]
+    Peer(#[from] PeerFailure),
+    /// Somebody else is at it, or this took longer than a lock is good for.
+    #[error("somebody else is at work on it")]
+    Busy,
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
-    /// Tells the catalogue of a stored file.
-    pub(crate) async fn announce(
+    /// Tells the catalogue of a stored file. Harmless when repeated.
+    pub(super) async fn announce(
         &self,
-        owner: &Owner,
+        user_id: &str,
         number: u64,
-        record: &FileRecord,
+        head: &FileHead,
         object: &StoredObject,
     ) -> Result<(), PeerFailure> {
         let video = StoredVideo {
-            owner: owner.user_id.clone(),
-            filename: record.name.clone(),
+            owner: user_id.to_owned(),
+            filename: head.name.clone(),
             size: object.size,
-            content_type: record.content_type.clone(),
-            location: super::content::location(&owner.user_id, number),
-            etag: format!("\"{}\"", record.id),
-            created_at: Timestamp::from_ms(record.created_at_ms),
+            content_type: head.content_type.clone(),
+            location: super::content::location(user_id, number),
+            etag: format!("\"{}\"", head.id),
+            created_at: Timestamp::from_ms(head.created_at_ms),
         };
-        self.peers.announce(&record.id, &video).await
+        self.peers.announce(&head.id, &video).await
     }
+
+    /// Makes an object that is there a file of the user. The quota must be right by now: once the file can be seen, it
+    /// can be deleted, and its size given back.
+    pub(super) async fn enter(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        file: &FileRecord,
+    ) -> Result<(), LedgerError> {
+        let pairs = [
+            files.file(number).pair(file)?,
+            files.name(&file.head.name).pair(&number)?,
+        ];
+        Ok(self.store.set_many(&pairs).await?)
+    }
+}
+
+/// A number of bytes as a counter has it.
+pub(super) fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

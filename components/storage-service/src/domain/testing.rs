@@ -6,16 +6,18 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use spinreel_api::alerts::RaiseAlert;
 use spinreel_api::internal::StoredVideo;
 use spinreel_api::usage::Action;
 use spinreel_gcs::{Client, Credentials, Endpoint, RetryPolicy};
-use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
+use spinreel_platform::Clock;
+use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, SeededRandom};
 
 pub(crate) use self::bucket::MemoryBucket;
 use super::peers::{PeerFailure, Peers};
 use super::record::Owner;
 use super::storage::Storage;
-use super::upload::{FileSource, NewFile, SourceError, UploadError, Uploaded};
+use super::upload::{CHUNK, FileSource, NewFile, SourceError, UploadError, Uploaded};
 
 /// A file that comes in the pieces that it was made of.
 pub(crate) struct PieceSource(VecDeque<Result<Bytes, SourceError>>);
@@ -59,6 +61,7 @@ pub(crate) struct NotedPeers {
     pub(crate) announced: RefCell<Vec<StoredVideo>>,
     pub(crate) withdrawn: RefCell<Vec<String>>,
     pub(crate) settled: RefCell<Vec<(String, Option<Action>)>>,
+    pub(crate) alerts: RefCell<Vec<String>>,
     pub(crate) catalogue_is_down: RefCell<bool>,
     pub(crate) usage_answers_are_lost: RefCell<bool>,
 }
@@ -96,28 +99,61 @@ impl Peers for NotedPeers {
         self.withdrawn.borrow_mut().push(id.to_owned());
         Ok(())
     }
+
+    async fn report_alert(&self, id: &str, _: &RaiseAlert) -> Result<(), PeerFailure> {
+        self.alerts.borrow_mut().push(id.to_owned());
+        Ok(())
+    }
+}
+
+/// A clock that stands until the test moves it on: who sleeps waits for that.
+#[derive(Debug)]
+pub(crate) struct TestClock(ManualClock);
+
+impl TestClock {
+    pub(crate) fn advance_ms(&self, ms: u64) {
+        self.0.advance_ms(ms);
+    }
+}
+
+impl Clock for TestClock {
+    fn now_ms(&self) -> u64 {
+        self.0.now_ms()
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        let until_ms = self.now_ms() + ms;
+        while self.now_ms() < until_ms {
+            yield_once().await;
+        }
+    }
 }
 
 /// Everything that outlives a request.
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) store: MemoryStore,
+    pub(crate) store: CountingStore<MemoryStore>,
     pub(crate) bucket: MemoryBucket,
-    pub(crate) clock: ManualClock,
+    pub(crate) clock: TestClock,
     pub(crate) random: SeededRandom,
     pub(crate) peers: NotedPeers,
     pub(crate) limit: i64,
 }
 
-pub(crate) type TestStorage<'a> =
-    Storage<&'a MemoryStore, &'a MemoryBucket, &'a ManualClock, &'a SeededRandom, &'a NotedPeers>;
+pub(crate) type TestStorage<'a> = Storage<
+    &'a CountingStore<MemoryStore>,
+    &'a MemoryBucket,
+    &'a TestClock,
+    &'a SeededRandom,
+    &'a NotedPeers,
+>;
 
 impl World {
     pub(crate) fn with_limit(limit: i64) -> Self {
         Self {
-            store: MemoryStore::default(),
+            store: CountingStore::new(MemoryStore::default()),
             bucket: MemoryBucket::default(),
-            clock: ManualClock::at(1_700_000_000_000),
+            clock: TestClock(ManualClock::at(1_700_000_000_000)),
             random: SeededRandom::new(1),
             peers: NotedPeers::default(),
             limit,
@@ -146,6 +182,7 @@ impl World {
             clock: &self.clock,
             peers: &self.peers,
             limit: self.limit,
+            chunk: CHUNK,
         }
     }
 

@@ -4,18 +4,37 @@ use futures::executor::block_on;
 use futures::future::join;
 use futures::pin_mut;
 
+use spinreel_ledger::LEASE_MS;
+
 use super::delete::DeleteError;
+use super::record::UserFiles;
 use super::testing::{PieceSource, World, owner};
-use super::upload::{CHUNK, LEASE_MS, UploadError};
+use super::tidy::{Eagerness, Tidied};
+use super::upload::{CHUNK, UploadError};
 
 const MIB: usize = 1024 * 1024;
 
+fn files() -> UserFiles {
+    UserFiles::new("u-1")
+}
+
+async fn tidy(world: &World) -> Tidied {
+    let storage = world.storage();
+    storage.tidy(&files(), Eagerness::Now).await.unwrap()
+}
+
+/// Lets leases end and looks, until nothing is left to do.
+async fn settle(world: &World) {
+    for _ in 0..4 {
+        world.clock.advance_ms(2 * LEASE_MS);
+        tidy(world).await;
+    }
+    world.clock.advance_ms(2 * LEASE_MS);
+    assert_eq!(tidy(world).await, Tidied::default());
+}
+
 async fn used(world: &World) -> i64 {
-    super::record::UserFiles::new("u-1")
-        .used
-        .get(&world.store)
-        .await
-        .unwrap()
+    files().used.get(&world.store).await.unwrap()
 }
 
 async fn listed(world: &World) -> Vec<(String, u64)> {
@@ -62,7 +81,7 @@ fn an_upload_of_unknown_length_is_held_to_the_quota_as_it_comes() {
         assert!(matches!(refused, Err(UploadError::StorageExceeded)));
         assert_eq!((used(&world).await, world.bucket.sessions()), (0, 0));
         let uploaded = world.upload_from("a.mp4", 0, pieces(limit)).await.unwrap();
-        assert_eq!(uploaded.object.size, limit as u64);
+        assert_eq!(uploaded.file.object.size, limit as u64);
         assert_eq!(used(&world).await, limit as i64);
     });
 }
@@ -134,8 +153,7 @@ fn an_upload_that_stopped_anywhere_is_settled_when_its_lease_is_over() {
                     }
                 }
             }
-            world.clock.advance_ms(LEASE_MS + 1);
-            world.storage().settle_user(&owner()).await.unwrap();
+            settle(&world).await;
             let sizes: u64 = listed(&world).await.iter().map(|(_, size)| size).sum();
             assert_eq!(
                 used(&world).await,
@@ -163,7 +181,7 @@ fn a_bucket_that_fails_costs_nothing_and_works_again() {
         assert!(matches!(failed, Err(UploadError::Bucket(_))), "{failed:?}");
         world.bucket.failures.set(0);
         world.clock.advance_ms(1);
-        world.storage().settle_user(&owner()).await.unwrap();
+        tidy(&world).await;
         assert_eq!((used(&world).await, world.bucket.sessions()), (0, 0));
         world.upload("a.mp4", &bytes).await.unwrap();
     });
@@ -222,10 +240,9 @@ fn a_catalogue_that_was_down_hears_of_files_later() {
         world.storage().delete(&owner(), "b.mp4").await.unwrap();
         assert_eq!(listed(&world).await.len(), 1);
         *world.peers.catalogue_is_down.borrow_mut() = false;
-        assert_eq!(world.storage().settle_user(&owner()).await.unwrap(), 2);
+        settle(&world).await;
         assert_eq!(world.peers.announced.borrow().len(), 1);
         assert_eq!(world.peers.withdrawn.borrow().len(), 1);
-        assert_eq!(world.storage().settle_user(&owner()).await.unwrap(), 0);
     });
 }
 
@@ -234,11 +251,10 @@ fn a_name_whose_index_is_lost_is_found_by_its_object() {
     let world = World::with_limit(100);
     block_on(async {
         world.upload("a.mp4", &[1; 60]).await.unwrap();
-        let files = super::record::UserFiles::new("u-1");
-        files.name("a.mp4").delete(&world.store).await.unwrap();
+        files().name("a.mp4").delete(&world.store).await.unwrap();
         let taken = world.upload("a.mp4", &[1; 5]).await;
         assert!(matches!(taken, Err(UploadError::NameTaken)));
-        files.name("a.mp4").delete(&world.store).await.unwrap();
+        files().name("a.mp4").delete(&world.store).await.unwrap();
         world.storage().delete(&owner(), "a.mp4").await.unwrap();
         assert_eq!(used(&world).await, 0);
     });

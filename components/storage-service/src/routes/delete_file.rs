@@ -10,7 +10,7 @@ use spinreel_http::Problem;
 use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, json};
 
-use super::{bucket_problem, owner, storage};
+use super::{bucket_problem, owner, storage, tidy_after};
 use crate::domain::delete::DeleteError;
 use crate::domain::peers::Peers;
 use crate::peers::HttpPeers;
@@ -64,6 +64,7 @@ pub async fn delete_file(mut call: Call) -> Outcome {
                 json!({ "transfer.id": id }),
             );
         }
+        tidy_after(&after, &owner.user_id, &[]).await;
     });
     let message = "File deleted successfully".to_owned();
     json(StatusCode::OK, &Message { message })
@@ -87,6 +88,8 @@ fn delete_problem(error: DeleteError) -> Problem {
                 ..problem
             },
         },
-        DeleteError::Ledger(_) => Problem::unavailable(error),
+        DeleteError::Busy | DeleteError::Ledger(_) | DeleteError::Peer(_) => {
+            Problem::unavailable(error)
+        }
     }
 }

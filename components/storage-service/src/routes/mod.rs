@@ -3,16 +3,23 @@
 pub mod content;
 pub mod delete_file;
 pub mod health;
+pub mod reconcile;
 pub mod storage_status;
+pub mod sweep;
 pub mod upload;
 
+use serde_json::json;
+use spinreel_api::logs::Level;
 use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy};
 use spinreel_http::Problem;
 use spinreel_identity::User;
 use spinreel_service::{Context, WasiClock, WasiHttp, WasiRandom, WasiStore};
 
 use crate::domain::record::Owner;
+use crate::domain::record::UserFiles;
 use crate::domain::storage::Storage;
+use crate::domain::tidy::Eagerness;
+use crate::domain::upload::CHUNK;
 use crate::peers::HttpPeers;
 
 /// The storage over WASI.
@@ -35,6 +42,7 @@ pub(crate) fn storage(context: &Context) -> Result<WasiStorage<'_>, Problem> {
         clock: context.clock,
         peers: HttpPeers(context),
         limit: context.settings.number("storage_limit_bytes"),
+        chunk: CHUNK,
     })
 }
 
@@ -61,6 +69,33 @@ pub(crate) fn owner(user: &User) -> Owner {
     Owner {
         user_id: user.user_id.clone(),
         username: user.username.clone(),
+    }
+}
+
+/// What nobody waits for: strikes numbers that are dead, and brings to its end what the user's requests left half-done.
+pub(crate) async fn tidy_after(context: &Context, user_id: &str, dead: &[u64]) {
+    let files = UserFiles::new(user_id);
+    // One that is not struck costs readers a look.
+    let _ = files.roster.bury(&context.store, dead).await;
+    let Ok(storage) = storage(context) else {
+        return;
+    };
+    match storage.tidy(&files, Eagerness::InPassing).await {
+        Ok(tidied) if tidied.settled > 0 || tidied.recounted => context.log.info(
+            "storage.settled",
+            format!(
+                "Settled {} operations that were left half-done",
+                tidied.settled
+            ),
+            json!({ "count": tidied.settled, "recounted": tidied.recounted }),
+        ),
+        Ok(_) => {}
+        Err(error) => context.log.internal(
+            Level::Warn,
+            "storage.unsettled",
+            error.to_string(),
+            json!({}),
+        ),
     }
 }
 

@@ -9,11 +9,12 @@ use spinreel_api::storage::Message;
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_http::Problem;
 use spinreel_platform::Clock;
-use spinreel_service::{Call, Outcome, json};
+use spinreel_service::{Call, Context, Outcome, json};
 
-use super::{bucket_problem, owner, storage};
+use super::{bucket_problem, owner, storage, tidy_after};
 use crate::domain::file_name;
 use crate::domain::peers::Peers;
+use crate::domain::record::UserFiles;
 use crate::domain::upload::{NewFile, UploadError, Uploaded};
 use crate::multipart::{Form, FormError, boundary};
 use crate::peers::HttpPeers;
@@ -44,14 +45,30 @@ pub async fn upload(mut call: Call) -> Outcome {
         .map_err(upload_problem)?;
     context.log.info(
         "file.uploaded",
-        format!("Stored {} bytes", uploaded.object.size),
-        json!({ "video.id": uploaded.record.id, "file.bytes": uploaded.object.size }),
+        format!("Stored {} bytes", uploaded.file.object.size),
+        json!({ "video.id": uploaded.file.head.id, "file.bytes": uploaded.file.object.size }),
     );
     let user_id = owner.user_id;
     let after = context.clone();
-    context.after_answer(async move { settle(&HttpPeers(&after), &user_id, uploaded).await });
+    context.after_answer(async move {
+        settle(&HttpPeers(&after), &user_id, uploaded).await;
+        report_use(&after, &user_id).await;
+        tidy_after(&after, &user_id, &[]).await;
+    });
     let message = "File uploaded successfully".to_owned();
     json(StatusCode::OK, &Message { message })
+}
+
+/// Says so where most of the quota is used.
+async fn report_use(context: &Context, user_id: &str) {
+    let Ok(storage) = storage(context) else {
+        return;
+    };
+    if let Err(error) = storage.report_use(&UserFiles::new(user_id)).await {
+        context
+            .log
+            .internal(Level::Warn, "alert.unsent", error.to_string(), json!({}));
+    }
 }
 
 /// Writes the upload down, and gives back what was reserved too much.
@@ -59,13 +76,13 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
     let action = Action {
         at: Timestamp::from_ms(peers.0.clock.now_ms()),
         action: ActionKind::Upload,
-        video_id: Some(uploaded.record.id.clone()),
-        bytes: uploaded.object.size,
+        video_id: Some(uploaded.file.head.id.clone()),
+        bytes: uploaded.file.object.size,
     };
     let mut action = Some(action);
     let transfers = match uploaded.transfers.is_empty() {
         // An empty file took no bandwidth, and is an upload all the same.
-        true => vec![uploaded.record.id],
+        true => vec![uploaded.file.head.id],
         false => uploaded.transfers,
     };
     for id in transfers {
@@ -132,7 +149,9 @@ fn upload_problem(error: UploadError) -> Problem {
             "The upload took too long.",
         ),
         UploadError::Bucket(error) => bucket_problem(&error),
-        UploadError::Ledger(_) | UploadError::Peer(_) => Problem::unavailable(error),
+        UploadError::NameNotFreeYet | UploadError::Ledger(_) | UploadError::Peer(_) => {
+            Problem::unavailable(error)
+        }
     }
 }
 

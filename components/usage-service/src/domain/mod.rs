@@ -1,10 +1,12 @@
-//! Bandwidth and actions, on any store and clock.
+//! Bandwidth, actions and alerts, on any store and clock.
 //!
 //! # Layout
 //! - `reserve`: a transfer takes its part of the day's bandwidth before it begins.
 //! - `settle`: it ends; what it did not use is given back, and the action is written down.
 //! - `sweep`: what died is given back by whoever comes later, and what is over is forgotten.
 //! - `days`, `actions`: what users see of it.
+//! - `alerts`: crossed shares of limits, each told once.
+//! - `lists`: the lists that only grow, and their sealing.
 //! - `transfer`: what is written down about a transfer, and under which keys. `validation`: what callers may say.
 //!
 //! Bytes are counted twice on purpose. `usage/{user}/{day}/bytes` is what the limit is held against: settled bytes
@@ -14,7 +16,9 @@
 //! day, nobody is refused because of it for longer than that day.
 
 mod actions;
+mod alerts;
 mod days;
+mod lists;
 mod reserve;
 mod settle;
 mod sweep;
@@ -26,7 +30,8 @@ pub mod validation;
 use spinreel_ledger::LedgerError;
 use thiserror::Error;
 
-pub use actions::actions_list;
+pub use alerts::Raised;
+pub use lists::List;
 pub use reserve::Reservation;
 pub use sweep::{SWEEP_SIZE, Swept};
 pub use transfer::{EXPIRES_AFTER_MS, REMEMBERED_MS};

@@ -13,7 +13,7 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     /// it is remembered. Without a reservation, the action alone is written down and its bytes are counted (those
     /// of a deletion are none of the bandwidth's), on the day of the action.
     ///
-    /// Returns whether the journal of actions wants to be [sealed](Self::seal_actions).
+    /// Returns whether the journal of actions wants to be [sealed](Self::seal).
     ///
     /// The order of writes: bytes beyond the reservation are added first, then comes the claim, and bytes are given
     /// back after it. So a crash anywhere leaves the counter too high or right. A crash after the claim and before

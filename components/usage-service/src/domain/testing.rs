@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::{LocalBoxFuture, poll_fn};
 use futures::task::noop_waker;
 use spinreel_api::Timestamp;
+use spinreel_api::alerts::{AlertKind, RaiseAlert};
 use spinreel_api::internal::{Direction, Reserve, Settle};
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
@@ -50,6 +51,18 @@ pub(super) fn action(clock: &ManualClock, kind: ActionKind, bytes: u64) -> Actio
 /// An upload that ends now.
 pub(super) fn upload(clock: &ManualClock, bytes: u64) -> Action {
     action(clock, ActionKind::Upload, bytes)
+}
+
+/// An alert of the user `u`, who crossed 80 % of 1,000 bytes at [`NOON`].
+pub(super) fn alert(used_bytes: u64) -> RaiseAlert {
+    RaiseAlert {
+        user_id: "u".to_owned(),
+        kind: AlertKind::Storage,
+        threshold_percent: 80,
+        used_bytes,
+        limit_bytes: 1_000,
+        at: Timestamp::from_ms(NOON),
+    }
 }
 
 /// What the limit of `u` is held against, on the day of `at_ms`.

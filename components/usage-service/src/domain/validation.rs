@@ -1,6 +1,7 @@
 //! What callers may say.
 
 use spinreel_api::Timestamp;
+use spinreel_api::alerts::RaiseAlert;
 use spinreel_api::internal::{Reserve, Settle};
 use spinreel_http::query::Query;
 use spinreel_http::{FieldError, Problem};
@@ -9,6 +10,10 @@ use spinreel_http::{FieldError, Problem};
 pub const MAX_BYTES: u64 = 1 << 50;
 /// The longest id of a user or a transfer, in bytes; keys are made of both and have 255 at most.
 pub const MAX_ID: usize = 80;
+/// The longest id of an alert, in bytes.
+pub const MAX_ALERT_ID: usize = 100;
+/// The most bytes that a limit may have, or use of it may come to: what a store's counters hold.
+const MAX_LIMIT: u64 = i64::MAX as u64;
 /// How far from now an action may have ended, in milliseconds.
 pub const MAX_DISTANCE_MS: u64 = 86_400_000;
 /// The days of a list where the request names no number, and the most that it may name.
@@ -50,6 +55,38 @@ pub fn check_settle(request: &Settle, now_ms: u64) -> Result<(), Problem> {
         if let Some(video_id) = &action.video_id {
             check_id(&mut errors, "action.video_id", video_id);
         }
+    }
+    refuse(errors)
+}
+
+/// Checks an alert and its id at `now_ms` (milliseconds since the Unix epoch): 422 naming what is wrong. Its moment
+/// may lie as far back as it likes, as a caller repeats it until it is taken.
+pub fn check_alert(id: &str, request: &RaiseAlert, now_ms: u64) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    if id.is_empty() || id.len() > MAX_ALERT_ID || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let detail = format!("must have 1 to {MAX_ALERT_ID} printable ASCII characters, no spaces");
+        errors.push(FieldError::new("id", detail));
+    }
+    check_id(&mut errors, "user_id", &request.user_id);
+    if !(1..=100).contains(&request.threshold_percent) {
+        errors.push(FieldError::new(
+            "threshold_percent",
+            "must be a number from 1 to 100",
+        ));
+    }
+    for (field, bytes) in [
+        ("used_bytes", request.used_bytes),
+        ("limit_bytes", request.limit_bytes),
+    ] {
+        if bytes > MAX_LIMIT {
+            let detail = format!("must be {MAX_LIMIT} at most");
+            errors.push(FieldError::new(field, detail));
+        }
+    }
+    if request.at.as_ms() > now_ms.saturating_add(MAX_DISTANCE_MS) {
+        let now = Timestamp::from_ms(now_ms);
+        let detail = format!("must not be more than a day after {now}");
+        errors.push(FieldError::new("at", detail));
     }
     refuse(errors)
 }
@@ -99,7 +136,7 @@ mod tests {
     use spinreel_platform::memory::ManualClock;
 
     use super::*;
-    use crate::domain::testing::{NOON, action, reserve, settle};
+    use crate::domain::testing::{NOON, action, alert, reserve, settle};
 
     fn fields(result: Result<(), Problem>) -> Vec<String> {
         let errors = result.unwrap_err().errors;
@@ -118,6 +155,8 @@ mod tests {
     fn the_longest_key_fits_every_store() {
         let longest = "x".repeat(MAX_ID);
         assert!(format!("usage/{longest}/transfer/{longest}/reserve/3").len() <= 255);
+        let longest_alert = "x".repeat(MAX_ALERT_ID);
+        assert!(format!("usage/{longest}/alert-told/{longest_alert}").len() <= 255);
     }
 
     #[test]
@@ -136,6 +175,38 @@ mod tests {
         assert_eq!(fields(check_settle(&request, late)), expected);
         let good = settle("a", Some(action(&clock, ActionKind::Upload, 5)));
         assert!(check_settle(&good, NOON + MAX_DISTANCE_MS).is_ok());
+    }
+
+    #[test]
+    fn every_wrong_member_of_an_alert_is_named() {
+        let long = "x".repeat(MAX_ALERT_ID);
+        for id in ["storage:80/17", &long] {
+            assert!(check_alert(id, &alert(810), NOON).is_ok(), "{id}");
+        }
+        for id in ["", "a b", "ä", "a\n", "a\u{7f}", &format!("{long}x")] {
+            assert_eq!(fields(check_alert(id, &alert(810), NOON)), ["id"], "{id:?}");
+        }
+        let mut wrong = alert(u64::MAX);
+        wrong.user_id = "a/b".to_owned();
+        wrong.threshold_percent = 101;
+        wrong.limit_bytes = 1 << 63;
+        let expected = [
+            "user_id",
+            "threshold_percent",
+            "used_bytes",
+            "limit_bytes",
+            "at",
+        ];
+        let early = NOON - MAX_DISTANCE_MS - 1;
+        assert_eq!(fields(check_alert("a", &wrong, early)), expected);
+        wrong = alert(i64::MAX as u64);
+        wrong.threshold_percent = 0;
+        assert_eq!(
+            fields(check_alert("a", &wrong, NOON)),
+            ["threshold_percent"]
+        );
+        let months_later = NOON + 90 * 86_400_000;
+        assert!(check_alert("a", &alert(810), months_later).is_ok());
     }
 
     #[test]

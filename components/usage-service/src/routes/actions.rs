@@ -4,7 +4,7 @@ use http::StatusCode;
 use spinreel_service::{Call, Outcome, json};
 
 use super::{problem, usage, user_in_path};
-use crate::domain::actions_list;
+use crate::domain::List;
 
 /// A page of the caller's actions.
 pub(crate) async fn own(call: Call) -> Outcome {
@@ -21,7 +21,7 @@ pub(crate) async fn of_user(call: Call) -> Outcome {
 async fn answer(call: &Call, user: &str) -> Outcome {
     let query = &call.request.query;
     let limit = query.limit()?;
-    let before = query.cursor::<u64>(&actions_list(user))?;
+    let before = query.cursor::<u64>(&List::Actions.name(user))?;
     let page = usage(&call.context)
         .actions(user, before, limit)
         .await

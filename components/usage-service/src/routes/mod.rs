@@ -1,6 +1,7 @@
 //! The service's handlers.
 
 pub(crate) mod actions;
+pub(crate) mod alerts;
 pub(crate) mod daily;
 pub(crate) mod health;
 pub(crate) mod reservations;
@@ -16,7 +17,7 @@ use spinreel_ledger::LedgerError;
 use spinreel_service::{Call, Context, WasiClock, WasiStore};
 
 use crate::domain::validation::is_id;
-use crate::domain::{Usage, UsageError};
+use crate::domain::{List, Usage, UsageError};
 
 /// The domain on the request's surroundings.
 fn usage(context: &Context) -> Usage<'_, WasiStore, WasiClock> {
@@ -64,6 +65,21 @@ fn sweep_later(context: &Rc<Context>, user: String) {
                 error.to_string(),
                 json!({}),
             ),
+        }
+    });
+}
+
+/// Seals old stretches of one of a user's lists, when the answer has been sent.
+fn seal_later(context: &Rc<Context>, list: List, user: String) {
+    let after = Rc::clone(context);
+    context.after_answer(async move {
+        if let Err(error) = usage(&after).seal(list, &user).await {
+            after.log.internal(
+                Level::Error,
+                "usage.seal_failed",
+                error.to_string(),
+                json!({}),
+            );
         }
     });
 }

@@ -1,15 +1,12 @@
 //! `POST /internal/usage/settlements`.
 
-use std::rc::Rc;
-
 use http::StatusCode;
-use serde_json::json;
 use spinreel_api::internal::Settle;
-use spinreel_api::logs::Level;
 use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, empty};
 
-use super::{problem, usage};
+use super::{problem, seal_later, usage};
+use crate::domain::List;
 use crate::domain::validation::check_settle;
 
 /// Ends a transfer: 204.
@@ -19,17 +16,7 @@ pub(crate) async fn settle(mut call: Call) -> Outcome {
     check_settle(&request, context.clock.now_ms())?;
     let full = usage(context).settle(&request).await.map_err(problem)?;
     if full {
-        let after = Rc::clone(context);
-        context.after_answer(async move {
-            if let Err(error) = usage(&after).seal_actions(&request.user_id).await {
-                after.log.internal(
-                    Level::Error,
-                    "usage.seal_failed",
-                    error.to_string(),
-                    json!({}),
-                );
-            }
-        });
+        seal_later(context, List::Actions, request.user_id);
     }
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -1,15 +1,23 @@
 //! The catalogue: recording videos, forgetting them, and reading them, one by one and as lists.
+//!
+//! What it costs, in calls of the store, however many videos there are or ever were:
+//!
+//! | | calls |
+//! |---|---|
+//! | [`put`], a new video | 1 `get`, 1 `increment`, 1 `set_many` |
+//! | [`put`], one that is there | 2 `get`; 1 `set` where something changed |
+//! | [`remove`] | 2 `get`, 1 `delete_many`, 1 `set` (and what a [`Roster`] needs where a stretch begins or ends) |
+//! | [`find`] | 1 `get` |
+//! | [`page`] of n videos | 2 `get` for each, 1 for the head, and one or two for each stretch of 4,096 slots that they are in |
 
 use spinreel_api::internal::StoredVideo;
-use spinreel_ledger::{Cell, LedgerError, Slots};
-use spinreel_platform::Store;
+use spinreel_ledger::{Cell, Found, LedgerError, Roster};
+use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
 use super::filter::Filter;
+use super::listed::{Entry, Reading};
 use super::record::Record;
-
-/// How many slots a page looks at before it ends early, with a cursor to go on.
-pub const SCAN: u64 = 512;
 
 /// What came of [`put`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,57 +51,78 @@ pub struct VideoPage {
 /// Records that `id` is there, as `stored` describes it. Harmless when repeated.
 ///
 /// The ids must be [ids](super::id::is_id): they become parts of keys.
-pub async fn put(store: &impl Store, id: &str, stored: StoredVideo) -> Result<Put, PutError> {
+pub async fn put(
+    store: &impl Store,
+    clock: &impl Clock,
+    id: &str,
+    stored: StoredVideo,
+) -> Result<Put, PutError> {
     match find(store, id).await? {
         Some(record) if record.stored.owner != stored.owner => Err(PutError::OtherOwner),
         Some(record) => {
-            refresh(store, record, stored).await?;
+            refresh(store, clock, record, stored).await?;
             Ok(Put::Known)
         }
         None => {
-            create(store, id, stored).await?;
+            enlist(store, clock, Record::new(id, 0, stored)).await?;
             Ok(Put::Created)
         }
     }
 }
 
-async fn create(store: &impl Store, id: &str, stored: StoredVideo) -> Result<(), LedgerError> {
-    let list = list_of(&stored.owner);
-    let number = list.allocate(store, 1).await?;
-    let entry = list.cell(number).pair(&id.to_owned())?;
-    let record = record_cell(id).pair(&Record::new(id, number, stored))?;
+async fn refresh(
+    store: &impl Store,
+    clock: &impl Clock,
+    mut record: Record,
+    stored: StoredVideo,
+) -> Result<(), LedgerError> {
+    let slot = list_of(&record.stored.owner).cell::<Entry>(record.slot);
+    let changed = record.stored != stored;
+    record.stored = stored;
+    if slot.get(store).await?.is_none() {
+        // An empty slot may be buried by now: the video gets a new one.
+        enlist(store, clock, record).await
+    } else if changed {
+        record_cell(&record.id).set(store, &record).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Writes a record down, with a new slot in its owner's list.
+async fn enlist(
+    store: &impl Store,
+    clock: &impl Clock,
+    mut record: Record,
+) -> Result<(), LedgerError> {
+    let list = list_of(&record.stored.owner);
+    record.slot = list.allocate_timely(store, clock, 1).await?;
+    let entry = Entry {
+        id: record.id.clone(),
+        recorded_ms: clock.now_ms(),
+    };
+    let entry = list.cell(record.slot).pair(&entry)?;
+    let record = record_cell(&record.id).pair(&record)?;
     // The entry goes first: where a provider stores one after the other, an entry without a record is skipped by
     // readers and the next attempt begins anew.
     store.set_many(&[entry, record]).await?;
     Ok(())
 }
 
-async fn refresh(
-    store: &impl Store,
-    mut record: Record,
-    stored: StoredVideo,
-) -> Result<(), LedgerError> {
-    let entry: Cell<String> = list_of(&record.stored.owner).cell(record.slot);
-    if entry.get(store).await?.is_none() {
-        entry.set(store, &record.id).await?;
-    }
-    if record.stored != stored {
-        record.stored = stored;
-        record_cell(&record.id).set(store, &record).await?;
-    }
-    Ok(())
-}
-
-/// Forgets a video and returns what it was. Harmless when repeated.
+/// Forgets a video and returns what it was. Harmless when repeated; repeating it also undoes a [`put`] that was late.
 pub async fn remove(store: &impl Store, id: &str) -> Result<Option<Record>, LedgerError> {
     let cell = record_cell(id);
     let Some(record) = cell.get(store).await? else {
         return Ok(None);
     };
-    let entry: Cell<String> = list_of(&record.stored.owner).cell(record.slot);
+    let list = list_of(&record.stored.owner);
+    let entry = list.cell::<Entry>(record.slot);
     store
         .delete_many(&[cell.key().to_owned(), entry.key().to_owned()])
         .await?;
+    // Only the one that was given a slot fills it, and it has been: it is empty for good. A slot that could not be
+    // buried costs readers a look, until one of them buries it.
+    let _ = list.bury(store, &[record.slot]).await;
     Ok(Some(record))
 }
 
@@ -105,57 +134,52 @@ pub async fn find(store: &impl Store, id: &str) -> Result<Option<Record>, Ledger
 /// The videos of `owner` that `filter` takes, newest first: at most `limit` of them, from the slots below `below` (from
 /// the newest where that is `None`).
 ///
-/// A page may end early, even empty, with a place to go on: it looks at [`SCAN`] slots at most.
+/// A page may end early, even empty, with a place to go on: it looks at [`ROSTER_SCAN`](spinreel_ledger::ROSTER_SCAN)
+/// slots at most. Slots that it finds dead it buries.
 pub async fn page(
     store: &impl Store,
+    clock: &impl Clock,
     owner: &str,
     below: Option<u64>,
     limit: usize,
     filter: &Filter,
 ) -> Result<VideoPage, LedgerError> {
     let list = list_of(owner);
-    let head = list.head(store).await?;
-    let newest = below.map_or(head, |below| below.saturating_sub(1).min(head));
-    let oldest = newest.saturating_sub(SCAN - 1).max(1);
-    let mut records = Vec::new();
-    let mut number = newest;
-    while number >= oldest && records.len() < limit {
-        if let Some(record) = listed(store, &list, owner, number).await?
-            && filter.takes(&record)
-        {
-            records.push(record);
-        }
-        number -= 1;
-    }
-    Ok(VideoPage {
-        records,
-        next: (number > 0).then_some(number + 1),
-    })
-}
-
-/// The video that a slot of `owner`'s list stands for.
-async fn listed(
-    store: &impl Store,
-    list: &Slots,
-    owner: &str,
-    number: u64,
-) -> Result<Option<Record>, LedgerError> {
-    let entry: Cell<String> = list.cell(number);
-    let Some(id) = entry.get(store).await? else {
-        return Ok(None);
+    let mut reading = Reading::at(clock.now_ms());
+    let look = async |number| -> Result<Found<Record>, LedgerError> {
+        let Some(entry) = list.cell::<Entry>(number).get(store).await? else {
+            return Ok(Found::Nothing);
+        };
+        let record = find(store, &entry.id)
+            .await?
+            .filter(|record| record.slot == number && record.stored.owner == owner);
+        reading.saw(number, &entry, record.is_some());
+        Ok(match record {
+            None => Found::Nothing,
+            Some(record) if filter.takes(&record) => Found::Item(record),
+            Some(_) => Found::Other,
+        })
     };
-    let record = find(store, &id).await?;
-    Ok(record.filter(|record| record.slot == number && record.stored.owner == owner))
+    let page = list.page(store, below, limit, look).await?;
+    // The page is good whether or not the next one gets cheaper.
+    let _ = reading.bury(store, &list, &page.empty).await;
+    Ok(VideoPage {
+        records: page.items.into_iter().map(|(_, record)| record).collect(),
+        next: page.next,
+    })
 }
 
 fn record_cell(id: &str) -> Cell<Record> {
     Cell::new(format!("videos/video/{id}"))
 }
 
-fn list_of(owner: &str) -> Slots {
-    Slots::new(format!("videos/{owner}/list"))
+fn list_of(owner: &str) -> Roster {
+    Roster::new(format!("videos/{owner}/list"))
 }
 
+#[cfg(test)]
+#[path = "catalogue_costs.rs"]
+mod costs;
 #[cfg(test)]
 #[path = "catalogue_tests.rs"]
 mod tests;

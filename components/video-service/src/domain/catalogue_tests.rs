@@ -1,10 +1,29 @@
 #![allow(clippy::unwrap_used)]
 
 use futures::executor::block_on;
-use spinreel_platform::memory::MemoryStore;
+use spinreel_ledger::ROSTER_SCAN;
+use spinreel_platform::memory::{ManualClock, MemoryStore};
 
 use super::*;
 use crate::domain::testing::{PoliteStore, interleave, stored};
+
+/// The time of all that does not say otherwise.
+fn now() -> ManualClock {
+    ManualClock::at(1_700_000_000_000)
+}
+
+async fn put(store: &impl Store, id: &str, stored: StoredVideo) -> Result<Put, PutError> {
+    super::put(store, &now(), id, stored).await
+}
+
+async fn page(
+    store: &impl Store,
+    below: Option<u64>,
+    limit: usize,
+    filter: &Filter,
+) -> Result<VideoPage, LedgerError> {
+    super::page(store, &now(), "ada", below, limit, filter).await
+}
 
 async fn put_ten(store: &MemoryStore) {
     for number in 1..=10 {
@@ -18,9 +37,7 @@ async fn page_of(
     below: Option<u64>,
     limit: usize,
 ) -> (Vec<String>, Option<u64>) {
-    let page = page(store, "ada", below, limit, &Filter::default())
-        .await
-        .unwrap();
+    let page = page(store, below, limit, &Filter::default()).await.unwrap();
     let ids = page.records.into_iter().map(|record| record.id).collect();
     (ids, page.next)
 }
@@ -110,7 +127,7 @@ fn a_page_ends_early_where_a_list_has_a_long_gap() {
         put(&store, "v-1", stored("ada", "1.mp4")).await.unwrap();
         list_of("ada").allocate(&store, 1_000).await.unwrap();
         let (ids, next) = page_of(&store, None, 5).await;
-        assert_eq!((ids.len(), next), (0, Some(1_001 - SCAN + 1)));
+        assert_eq!((ids.len(), next), (0, Some(1_001 - ROSTER_SCAN as u64 + 1)));
         assert_eq!(all(&store).await, ["v-1"]);
     });
 }
@@ -124,7 +141,7 @@ fn a_filter_leaves_out_and_does_not_shorten_the_list() {
             text: Some("1".to_owned()),
             ..Filter::default()
         };
-        let page = page(&store, "ada", None, 2, &filter).await.unwrap();
+        let page = page(&store, None, 2, &filter).await.unwrap();
         let ids: Vec<_> = page
             .records
             .iter()
@@ -188,7 +205,7 @@ fn a_lost_entry_of_the_list_comes_back_when_the_video_is_recorded_again() {
     block_on(async {
         put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
         list_of("ada")
-            .cell::<String>(1)
+            .cell::<Entry>(1)
             .delete(&store)
             .await
             .unwrap();
@@ -199,14 +216,64 @@ fn a_lost_entry_of_the_list_comes_back_when_the_video_is_recorded_again() {
 }
 
 #[test]
-fn a_removed_video_leaves_no_key_but_the_counter() {
+fn a_video_whose_entry_was_lost_and_its_slot_buried_is_listed_again_with_a_new_slot() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
+        let list = list_of("ada");
+        list.cell::<Entry>(1).delete(&store).await.unwrap();
+        list.bury(&store, &[1]).await.unwrap();
+        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
+        assert_eq!(all(&store).await, ["v-1"]);
+        assert_eq!(find(&store, "v-1").await.unwrap().unwrap().slot, 2);
+    });
+}
+
+#[test]
+fn a_video_that_a_late_message_brought_back_goes_when_its_removal_is_repeated() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
+        remove(&store, "v-1").await.unwrap();
+        let keys = store.keys();
+        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
+        assert_eq!(all(&store).await, ["v-1"]);
+        assert!(remove(&store, "v-1").await.unwrap().is_some());
+        assert_eq!(find(&store, "v-1").await.unwrap(), None);
+        assert!(all(&store).await.is_empty());
+        assert_eq!(store.keys(), keys);
+    });
+}
+
+#[test]
+fn a_removal_and_a_late_message_at_once_leave_nothing_once_the_removal_is_repeated() {
+    for schedule in 0..1 << 10 {
+        let store = PoliteStore::default();
+        block_on(put(&store.0, "v-1", stored("ada", "a.mp4"))).unwrap();
+        let mut late = stored("ada", "a.mp4");
+        late.size = 7;
+        let (removed, _) = interleave(schedule, remove(&store, "v-1"), put(&store, "v-1", late));
+        removed.unwrap();
+        block_on(async {
+            remove(&store, "v-1").await.unwrap();
+            assert_eq!(find(&store, "v-1").await.unwrap(), None);
+            assert!(all(&store.0).await.is_empty(), "schedule {schedule:010b}");
+        });
+    }
+}
+
+#[test]
+fn a_removed_video_leaves_no_key_but_those_of_the_list() {
     let store = MemoryStore::default();
     block_on(async {
         put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
         let removed = remove(&store, "v-1").await.unwrap().unwrap();
         assert_eq!(removed.id, "v-1");
         assert_eq!(remove(&store, "v-1").await.unwrap(), None);
-        assert_eq!(store.keys(), ["videos/ada/list/head"]);
+        assert_eq!(
+            store.keys(),
+            ["videos/ada/list/dead/0/0", "videos/ada/list/head"]
+        );
     });
 }
 

@@ -19,7 +19,8 @@ pub(crate) async fn list(call: Call) -> Outcome {
     let limit = query.limit()?;
     let below = query.cursor::<u64>(LIST)?;
     let filter = filter(query)?;
-    let page = page(&call.context.store, owner, below, limit, &filter)
+    let (store, clock) = (&call.context.store, &call.context.clock);
+    let page = page(store, clock, owner, below, limit, &filter)
         .await
         .map_err(ledger_problem)?;
     let page = Page {

@@ -19,7 +19,8 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
     let log = &call.context.log;
     log.set_user(&stored.owner);
     let fields = json!({ "video.id": id, "video.size": stored.size });
-    match catalogue::put(&call.context.store, id, stored).await {
+    let context = &call.context;
+    match catalogue::put(&context.store, &context.clock, id, stored).await {
         Ok(Put::Created) => log.info("video.recorded", "A video is in the catalogue", fields),
         Ok(Put::Known) => {}
         Err(error @ PutError::OtherOwner) => {

@@ -122,14 +122,14 @@ fn somebody_elses_object_is_not_taken_for_ours_even_with_the_same_bytes() {
         plain("ada/video.mp4", 7, BYTES),
     ] {
         let (written, _) = insert(vec![lost(), answer(412), answer(200).body(theirs)]);
-        assert_eq!(written, Err(Error::PreconditionFailed));
+        assert_eq!(written, Err(Error::PreconditionFailed.in_doubt()));
     }
 }
 
 #[test]
 fn an_object_that_is_gone_again_is_not_ours() {
     let (written, _) = insert(vec![lost(), answer(412), answer(404)]);
-    assert_eq!(written, Err(Error::PreconditionFailed));
+    assert_eq!(written, Err(Error::PreconditionFailed.in_doubt()));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_random_id_tells_our_object_as_well() {
     let clock = crate::testing::Pauses::default();
     let client = crate::testing::client(&script, &clock);
     let written = futures::executor::block_on(client.insert(&anonymous, pieces(), checksum()));
-    assert_eq!(written, Err(Error::PreconditionFailed));
+    assert_eq!(written, Err(Error::PreconditionFailed.in_doubt()));
     let sent = script.seen.borrow()[0].text();
     let id = sent
         .split("\"spinreel-id\":\"")
@@ -208,4 +208,48 @@ fn an_answer_about_another_object_is_malformed_and_deletes_nothing() {
     let (written, seen) = insert(vec![answer(200).body(plain("other", 7, b"else"))]);
     assert!(matches!(written, Err(Error::Malformed(_))), "{written:?}");
     assert_eq!(seen.len(), 1);
+}
+
+#[test]
+fn a_refusal_that_comes_first_is_certain() {
+    for status in [400, 401, 403, 404, 412, 413] {
+        let (written, _) = insert(vec![answer(status)]);
+        let error = written.unwrap_err();
+        assert!(error.is_certain(), "{status}: {error:?}");
+        assert_eq!(error.reason(), &error);
+    }
+}
+
+#[test]
+fn a_refusal_after_an_attempt_without_an_answer_leaves_doubt() {
+    for first in [lost, || answer(503), || answer(200).broken()] {
+        for status in [400, 401, 403, 404] {
+            let (written, _) = insert(vec![first(), answer(status)]);
+            let error = written.unwrap_err();
+            assert!(!error.is_certain(), "{status}: {error:?}");
+            assert!(!error.is_temporary(), "{status}: {error:?}");
+            assert!(matches!(error, Error::InDoubt(_)), "{status}: {error:?}");
+            assert!(error.reason().is_certain(), "{status}: {error:?}");
+        }
+        // Nobody can say any more whose object it is that stands in the way.
+        let (written, _) = insert(vec![first(), answer(412), answer(403)]);
+        assert!(!written.unwrap_err().is_certain());
+    }
+}
+
+#[test]
+fn what_is_no_refusal_is_never_certain() {
+    let unreadable = || vec![answer(200).body("{")];
+    let corrupt = || {
+        vec![
+            answer(200).body(plain("ada/video.mp4", 7, b"else")),
+            answer(204),
+        ]
+    };
+    let silent = || (0..6).map(|_| lost()).collect::<Vec<_>>();
+    let broken = || vec![answer(501)];
+    for steps in [unreadable(), corrupt(), silent(), broken()] {
+        let error = insert(steps).0.unwrap_err();
+        assert!(!error.is_certain(), "{error:?}");
+    }
 }

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
+use spinreel_platform::TransportError;
+
 use super::*;
+use crate::Crc32c;
 use crate::testing::{Step, answer, lost, run};
 
 const BYTES: &[u8] = b"0123456789";

@@ -153,9 +153,22 @@ fn a_broken_connection_and_a_silent_peer_are_tried_again_by_every_idempotent_cal
     for error in [broken, TransportError::Timeout] {
         let steps = || (0..6).map(|_| fails(error.clone())).collect();
         for (name, found, requests) in every_idempotent_call(steps) {
-            assert_eq!(found, Error::Transport(error.clone()), "{name}");
+            assert_eq!(*found.reason(), Error::Transport(error.clone()), "{name}");
+            let writes = matches!(name, "insert" | "put");
+            assert_eq!(matches!(found, Error::InDoubt(_)), writes, "{name}");
             assert_eq!(requests, 6, "{name}");
         }
+    }
+}
+
+#[test]
+fn a_peer_that_cannot_be_reached_is_tried_again_and_leaves_no_doubt() {
+    let error = TransportError::Unreachable("refused".into());
+    let steps = || (0..6).map(|_| fails(error.clone())).collect();
+    for (name, found, requests) in every_idempotent_call(steps) {
+        assert_eq!(found.reason(), &Error::Transport(error.clone()), "{name}");
+        assert!(!found.is_unanswered(), "{name}");
+        assert_eq!(requests, 6, "{name}");
     }
 }
 

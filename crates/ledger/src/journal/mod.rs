@@ -1,7 +1,7 @@
 mod read;
 mod seal;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

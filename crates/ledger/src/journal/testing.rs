@@ -54,14 +54,14 @@ pub(super) async fn walk(journal: &Journal, store: &MemoryStore, limit: usize) -
 }
 
 /// A store whose caller stands still once, before one of its calls, until it is polled again.
-pub(super) struct Stopping<'a> {
+pub(crate) struct Stopping<'a> {
     store: &'a MemoryStore,
     calls_left: Cell<Option<u64>>,
 }
 
 impl<'a> Stopping<'a> {
     /// Lets `calls` calls through, then makes the caller wait once.
-    pub(super) fn before_call(store: &'a MemoryStore, calls: u64) -> Self {
+    pub(crate) fn before_call(store: &'a MemoryStore, calls: u64) -> Self {
         Self {
             store,
             calls_left: Cell::new(Some(calls)),

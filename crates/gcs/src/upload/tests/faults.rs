@@ -158,14 +158,14 @@ fn a_last_chunk_in_doubt_is_ours_if_the_object_has_our_id() {
             &chunk,
             last(&content),
         );
-        assert_eq!(progress, Err(refused.clone()));
+        assert_eq!(progress, Err(refused.clone().in_doubt()));
         let (progress, _) = put(
             vec![lost(), answer(status), answer(404)],
             0,
             &chunk,
             last(&content),
         );
-        assert_eq!(progress, Err(refused));
+        assert_eq!(progress, Err(refused.in_doubt()));
     }
 }
 
@@ -179,6 +179,7 @@ fn without_doubt_a_failed_precondition_and_a_lost_session_are_final() {
         (412, Error::PreconditionFailed),
     ] {
         let (progress, seen) = put(vec![answer(status)], 0, &chunk, last(&content));
+        assert!(error.is_certain(), "{status}");
         assert_eq!(progress, Err(error));
         assert_eq!(seen.len(), 1);
     }
@@ -269,4 +270,44 @@ fn a_failed_request_counts_once() {
             stored: CHUNK_QUANTUM
         })
     );
+}
+
+#[test]
+fn any_refusal_of_a_last_chunk_after_a_lost_answer_leaves_doubt() {
+    let (content, chunk) = bytes(10);
+    for first in [lost, || answer(503)] {
+        for status in [400, 403, 404, 412] {
+            // Refused when it is asked how far it is, and refused when the chunk is sent again.
+            for mut steps in [vec![first()], vec![first(), incomplete(0)]] {
+                steps.push(answer(status));
+                if matches!(status, 404 | 412) {
+                    steps.push(answer(404));
+                }
+                let (progress, _) = put(steps, 0, &chunk, last(&content));
+                let error = progress.unwrap_err();
+                assert!(!error.is_certain(), "{status}: {error:?}");
+                assert!(matches!(error, Error::InDoubt(_)), "{status}: {error:?}");
+            }
+        }
+        let (progress, _) = put(vec![first(), incomplete(11)], 0, &chunk, last(&content));
+        assert!(!progress.unwrap_err().is_certain());
+    }
+}
+
+#[test]
+fn a_chunk_in_the_middle_leaves_no_doubt() {
+    let (_, chunk) = bytes(QUANTUM);
+    let (progress, _) = put(vec![lost(), answer(403)], 0, &chunk, Part::More);
+    assert!(
+        matches!(progress, Err(Error::Refused { status: 403, .. })),
+        "{progress:?}"
+    );
+}
+
+#[test]
+fn a_part_that_was_kept_and_a_refusal_of_the_rest_are_certain() {
+    let (content, chunk) = bytes(2 * QUANTUM);
+    let steps = vec![incomplete(QUANTUM), answer(412)];
+    let (progress, _) = put(steps, 0, &chunk, last(&content));
+    assert_eq!(progress, Err(Error::PreconditionFailed));
 }

@@ -1,0 +1,297 @@
+//! Comparing what the store says with what the bucket holds, a part at a time; repairing what differs where asked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use spinreel_api::operations::{Finding, FindingKind};
+use spinreel_gcs::Object;
+use spinreel_ledger::{Found, LedgerError, Patience};
+use spinreel_platform::{Clock, HttpClient, Random, Store};
+use thiserror::Error;
+
+use super::delete::DeleteError;
+use super::names::Holder;
+use super::peers::Peers;
+use super::record::{FILE_OWNER, FileRecord, UserFiles};
+use super::storage::{SettleError, Storage};
+use super::sweep;
+
+/// Files, or objects, that one call compares.
+const PAGE: usize = 50;
+
+/// Where a comparison stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Among the users before this number (the newest where `None`).
+    Users(Option<u64>),
+    /// Among one user's files before this number: the user's number, the file's.
+    Files(u64, u64),
+    /// In the bucket's listing, from this page token on.
+    Objects(Option<String>),
+}
+
+/// What is no [`Place`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the cursor is none of a comparison")]
+pub struct NoPlace;
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Users(None) => write!(f, "u"),
+            Self::Users(Some(before)) => write!(f, "u{before}"),
+            Self::Files(user, before) => write!(f, "f{user}.{before}"),
+            Self::Objects(token) => write!(f, "o{}", token.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let number = |digits: &str| digits.parse::<u64>().map_err(|_| NoPlace);
+        match text.split_at_checked(1).ok_or(NoPlace)? {
+            ("u", "") => Ok(Self::Users(None)),
+            ("u", before) => Ok(Self::Users(Some(number(before)?))),
+            ("f", rest) => {
+                let (user, before) = rest.split_once('.').ok_or(NoPlace)?;
+                Ok(Self::Files(number(user)?, number(before)?))
+            }
+            ("o", "") => Ok(Self::Objects(None)),
+            ("o", token) => Ok(Self::Objects(Some(token.to_owned()))),
+            _ => Err(NoPlace),
+        }
+    }
+}
+
+/// What one call found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Files and objects that were compared.
+    pub checked: u64,
+    /// What differs.
+    pub findings: Vec<Finding>,
+    /// Where the next call goes on; `None` at the end.
+    pub next: Option<Place>,
+}
+
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+    /// Compares the part that begins at `place`: the files of one user, then of the next, then the bucket's objects.
+    ///
+    /// What changes while it is looked at may be found to differ; repairs look again under the file's lock.
+    pub async fn reconcile(
+        &self,
+        place: Place,
+        repair: bool,
+        patience: Patience,
+    ) -> Result<Reconciled, SettleError> {
+        let mut reconciled = Reconciled {
+            checked: 0,
+            findings: Vec::new(),
+            next: None,
+        };
+        reconciled.next = match place {
+            Place::Users(before) => match self.user_before(before).await? {
+                Some((number, user_id)) => {
+                    let files = UserFiles::new(&user_id);
+                    self.compare_files(&files, number, None, repair, patience, &mut reconciled)
+                        .await?
+                }
+                None => Some(Place::Objects(None)),
+            },
+            Place::Files(number, before) => {
+                let user_id = sweep::users().cell::<String>(number);
+                match user_id.get(&self.store).await? {
+                    Some(user_id) => {
+                        let files = UserFiles::new(&user_id);
+                        let before = Some(before);
+                        self.compare_files(
+                            &files,
+                            number,
+                            before,
+                            repair,
+                            patience,
+                            &mut reconciled,
+                        )
+                        .await?
+                    }
+                    None => Some(Place::Users(Some(number))),
+                }
+            }
+            Place::Objects(token) => {
+                let page = self.bucket.list("", token.as_deref(), PAGE as u32).await?;
+                for object in page.objects {
+                    reconciled.checked += 1;
+                    let finding = self.compare_object(&object, repair).await?;
+                    reconciled.findings.extend(finding);
+                }
+                page.next_page_token
+                    .map(|token| Place::Objects(Some(token)))
+            }
+        };
+        Ok(reconciled)
+    }
+
+    async fn user_before(&self, before: Option<u64>) -> Result<Option<(u64, String)>, LedgerError> {
+        let roster = sweep::users();
+        let mut before = before;
+        loop {
+            let page = roster
+                .page(&self.store, before, 1, async |number| {
+                    let user_id = roster.cell::<String>(number).get(&self.store).await?;
+                    Ok::<_, LedgerError>(user_id.map_or(Found::Nothing, Found::Item))
+                })
+                .await?;
+            if let Some(user) = page.items.into_iter().next() {
+                return Ok(Some(user));
+            }
+            before = page.next;
+            if before.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Compares a page of a user's files with their objects; after the last one, the counter with their sum.
+    async fn compare_files(
+        &self,
+        files: &UserFiles,
+        user: u64,
+        before: Option<u64>,
+        repair: bool,
+        patience: Patience,
+        reconciled: &mut Reconciled,
+    ) -> Result<Option<Place>, SettleError> {
+        let page = files
+            .roster
+            .page(&self.store, before, PAGE, async |number| {
+                let file = files.file(number).get(&self.store).await?;
+                Ok::<_, LedgerError>(file.map_or(Found::Nothing, Found::Item))
+            })
+            .await?;
+        for (number, file) in page.items {
+            reconciled.checked += 1;
+            let finding = self.compare_file(files, number, &file, repair).await?;
+            reconciled.findings.extend(finding);
+        }
+        if let Some(before) = page.next {
+            return Ok(Some(Place::Files(user, before)));
+        }
+        if let Some(count) = self.count(files, patience).await?
+            && count.drift != 0
+        {
+            let repaired = repair && self.recount(files, patience).await.is_ok();
+            reconciled.findings.push(Finding {
+                kind: FindingKind::CounterDrift,
+                user_id: Some(files.user_id().to_owned()),
+                object: None,
+                detail: format!("the counter is {} bytes too high", count.drift),
+                repaired,
+            });
+        }
+        Ok(Some(Place::Users(Some(user))))
+    }
+
+    async fn compare_file(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        file: &FileRecord,
+        repair: bool,
+    ) -> Result<Option<Finding>, SettleError> {
+        let expected = &file.object;
+        let found = self.bucket.metadata(&file.head.object).await?;
+        let (kind, detail) = match &found {
+            Some(object) if object.generation == expected.generation => {
+                if object.size != expected.size {
+                    let detail = format!("{} bytes, not {}", object.size, expected.size);
+                    (FindingKind::SizeMismatch, detail)
+                } else if object.crc32c != expected.crc32c {
+                    let (is, was) = (object.crc32c, expected.crc32c);
+                    (
+                        FindingKind::ChecksumMismatch,
+                        format!("CRC32C {is:08x}, not {was:08x}"),
+                    )
+                } else {
+                    return Ok(None);
+                }
+            }
+            Some(_) => (
+                FindingKind::MissingObject,
+                "another generation is there".to_owned(),
+            ),
+            None => (FindingKind::MissingObject, "there is none".to_owned()),
+        };
+        // It may have been deleted since it was read.
+        if files.file(number).get(&self.store).await?.is_none() {
+            return Ok(None);
+        }
+        let repaired = repair
+            && kind == FindingKind::MissingObject
+            && match self.remove(files, number).await {
+                Ok(_) | Err(DeleteError::NotFound) => true,
+                Err(_) => false,
+            };
+        Ok(Some(Finding {
+            kind,
+            user_id: Some(files.user_id().to_owned()),
+            object: Some(file.head.object.clone()),
+            detail,
+            repaired,
+        }))
+    }
+
+    async fn compare_object(
+        &self,
+        object: &Object,
+        repair: bool,
+    ) -> Result<Option<Finding>, SettleError> {
+        let user_id = object.metadata.get(FILE_OWNER);
+        let holder = match user_id {
+            Some(user_id) => self.holder_of(&UserFiles::new(user_id), object).await?,
+            None => Holder::Foreign,
+        };
+        let (kind, detail, repaired) = match holder {
+            Holder::File(..) | Holder::Upload => return Ok(None),
+            Holder::Foreign => (FindingKind::ForeignObject, "no upload made it", false),
+            Holder::Nobody => {
+                let deleted = repair
+                    && self
+                        .bucket
+                        .delete(&object.name, object.generation)
+                        .await
+                        .is_ok();
+                (FindingKind::OrphanObject, "its file is not there", deleted)
+            }
+        };
+        Ok(Some(Finding {
+            kind,
+            user_id: user_id.cloned(),
+            object: Some(object.name.clone()),
+            detail: detail.to_owned(),
+            repaired,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_comes_back_and_nothing_else_is_one() {
+        for place in [
+            Place::Users(None),
+            Place::Users(Some(7)),
+            Place::Files(3, 9),
+            Place::Objects(None),
+            Place::Objects(Some("a.b".to_owned())),
+        ] {
+            assert_eq!(place.to_string().parse(), Ok(place));
+        }
+        for wrong in ["", "x", "f1", "f1.x", "u-1", "ü"] {
+            assert_eq!(wrong.parse::<Place>(), Err(NoPlace), "{wrong}");
+        }
+    }
+}

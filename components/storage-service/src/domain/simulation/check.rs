@@ -1,0 +1,254 @@
+//! What must be true when everything is over: nothing goes wrong any more, every lease has ended, and what was left
+//! half-done is settled.
+
+use std::collections::BTreeMap;
+
+use spinreel_gcs::WRITE_ID;
+use spinreel_ledger::Patience;
+
+use super::clients::{delete, owner, read_whole, storage, upload};
+use super::history::{Answer, Content};
+use super::requests::{NAMES, Sending, USERS};
+use super::world::World;
+use crate::domain::reconcile::Place;
+use crate::domain::record::{FILE_NUMBER, FileRecord};
+use crate::domain::tidy::Eagerness;
+
+/// Longer than every lease and every call, in milliseconds.
+const LONG_MS: u64 = 400_000;
+/// In so many rounds everything is settled.
+const ROUNDS: usize = 6;
+/// How many keys a user has besides those of files: heads, counters, marks, the alert, maps of the dead, a place in the
+/// list of users.
+const FIXED_KEYS: usize = 12;
+/// How many keys a file has: its entry, and its name.
+const KEYS_OF_A_FILE: usize = 2;
+
+/// Lets everything be settled, and says what is wrong then.
+pub(super) async fn check(world: &World) {
+    world.trace(format_args!("all is calm"));
+    settle(world).await;
+    if world.is_violated() {
+        return;
+    }
+    check_state(world);
+    check_reading(world).await;
+    check_reconcile(world).await;
+    check_names(world).await;
+    settle(world).await;
+    check_state(world);
+    check_keys(world);
+}
+
+/// What time, the users' own requests and the sweep do for what was left half-done.
+async fn settle(world: &World) {
+    for _ in 0..ROUNDS {
+        world.pause(LONG_MS).await;
+        let mut cursor = None;
+        let mut pending = 0;
+        loop {
+            match storage(world).sweep(cursor, Eagerness::Now).await {
+                Ok(swept) => {
+                    pending += swept.pending;
+                    cursor = swept.next;
+                }
+                Err(error) => return world.violated(format!("the sweep fails: {error}")),
+            }
+            if cursor.is_none() {
+                break;
+            }
+        }
+        if pending == 0 && intents(world).is_empty() {
+            return;
+        }
+    }
+    world.violated(format!("never settled: {:?}", intents(world)));
+}
+
+/// The intents that are left.
+fn intents(world: &World) -> Vec<String> {
+    let store = world.store.borrow();
+    let keys = store.values().keys();
+    keys.filter(|key| number_in(key, "intents").is_some())
+        .cloned()
+        .collect()
+}
+
+/// The number in a key `storage/{user}/{kind}/{number}`.
+fn number_in(key: &str, kind: &str) -> Option<u64> {
+    let mut parts = key.split('/').skip(2);
+    (parts.next() == Some(kind)).then_some(())?;
+    let number = parts.next()?.parse().ok()?;
+    parts.next().is_none().then_some(number)
+}
+
+/// The user's files by number.
+pub(super) fn files(world: &World, user: usize) -> BTreeMap<u64, FileRecord> {
+    let store = world.store.borrow();
+    let prefix = format!("storage/{}/files/", USERS[user].0);
+    let keys = store.values().range(prefix.clone()..).map(|(key, _)| key);
+    keys.take_while(|key| key.starts_with(&prefix))
+        .filter_map(|key| {
+            let number = number_in(key, "files")?;
+            let file = serde_json::from_slice(store.bytes(key)?);
+            Some((number, file.expect("a file's entry can be read")))
+        })
+        .collect()
+}
+
+/// Entries, objects, the counter and the catalogue say the same, and it is what clients were told.
+fn check_state(world: &World) {
+    let mut objects = world.bucket.borrow().objects().clone();
+    let mut catalogue = world.services.borrow().catalogue.clone();
+    let history = world.history.borrow();
+    let mut present = Vec::new();
+    for user in 0..USERS.len() {
+        let mut sum = 0;
+        for (number, file) in files(world, user) {
+            let id = &file.head.id;
+            let Some(tried) = history.upload(id) else {
+                world.violated(format!("{id} is a file that nobody uploaded"));
+                continue;
+            };
+            sum += file.object.size.cast_signed();
+            if !tried.whole {
+                world.violated(format!("{id} is a file, and its client went away"));
+            }
+            match objects.remove(&owner(user).object_name(&tried.name)) {
+                None => world.violated(format!("{id} has no object")),
+                Some(object) => {
+                    if object.generation != file.object.generation
+                        || object.metadata(WRITE_ID) != Some(id)
+                        || object.metadata(FILE_NUMBER) != Some(&number.to_string())
+                    {
+                        world.violated(format!("the object of {id} is another one: {object:?}"));
+                    } else if object.size != file.object.size
+                        || !object.holds(tried.content.bytes())
+                    {
+                        world.violated(format!("the bytes of {id} are others"));
+                    }
+                }
+            }
+            match catalogue.remove(id) {
+                None => world.violated(format!("the catalogue does not know {id}")),
+                Some(video) if video.size != file.object.size => {
+                    world.violated(format!("the catalogue has a wrong size of {id}"));
+                }
+                Some(_) => {}
+            }
+            present.push(id.clone());
+        }
+        let key = format!("storage/{}/used", USERS[user].0);
+        let used = world.store.borrow().counter(&key);
+        if used != sum {
+            world.violated(format!("{key} is {used}, the files have {sum} bytes"));
+        }
+    }
+    if let Some(name) = objects.keys().next() {
+        world.violated(format!("the object {name} belongs to no file"));
+    }
+    if let Some(id) = catalogue.keys().next() {
+        world.violated(format!("the catalogue knows {id}, which is no file"));
+    }
+    for tried in &history.uploads {
+        let is_certain = tried.acknowledged.is_some() && !history.may_be_deleted(tried);
+        if is_certain && !present.contains(&tried.id) {
+            world.violated(format!("{} was acknowledged and is gone", tried.id));
+        }
+    }
+    for asked in &history.deletions {
+        if let Some(Answer::Deleted(id)) = &asked.answer
+            && present.contains(id)
+        {
+            world.violated(format!("{id} was deleted and is there"));
+        }
+    }
+}
+
+/// Every file that somebody relies on can be read to its end.
+async fn check_reading(world: &World) {
+    let certain: Vec<String> = (0..USERS.len())
+        .flat_map(|user| world.history.borrow().certain(user, None, u64::MAX))
+        .collect();
+    for id in certain {
+        if read_whole(world, &id).await != Some(true) {
+            world.violated(format!("{id} cannot be read"));
+        }
+    }
+}
+
+/// A reconciliation has nothing to find.
+async fn check_reconcile(world: &World) {
+    let mut place = Some(Place::Users(None));
+    while let Some(at) = place {
+        match storage(world).reconcile(at, false, Patience::Leases).await {
+            Ok(reconciled) => {
+                if let Some(finding) = reconciled.findings.first() {
+                    world.violated(format!("a reconciliation finds {finding:?}"));
+                }
+                place = reconciled.next;
+            }
+            Err(error) => return world.violated(format!("the reconciliation fails: {error}")),
+        }
+    }
+}
+
+/// Every name can be deleted where it is taken, and is free then: for a file that takes the whole quota.
+async fn check_names(world: &World) {
+    for user in 0..USERS.len() {
+        for file in files(world, user).into_values() {
+            delete(world, user, &file.head.name).await;
+        }
+        if !files(world, user).is_empty() {
+            return world.violated("a file cannot be deleted".to_owned());
+        }
+        let whole = usize::try_from(world.profile.limit).unwrap_or(usize::MAX);
+        for (index, name) in NAMES.into_iter().enumerate() {
+            let length = if index == 0 && !world.profile.large_files {
+                whole
+            } else {
+                10
+            };
+            let content = Content::roll(&world.dice, length);
+            let sending = Sending {
+                user,
+                name,
+                content,
+                expected: length as u64,
+                piece: length,
+                cut_off: None,
+            };
+            upload(world, sending).await;
+            if files(world, user)
+                .values()
+                .all(|file| file.head.name != name)
+            {
+                return world.violated(format!("{name} cannot be uploaded"));
+            }
+            delete(world, user, name).await;
+            if !files(world, user).is_empty() {
+                return world.violated(format!("{name} cannot be deleted"));
+            }
+        }
+    }
+}
+
+/// What is left of all that was deleted does not grow.
+fn check_keys(world: &World) {
+    let store = world.store.borrow();
+    for (user, (user_id, _)) in USERS.iter().enumerate() {
+        let prefix = format!("storage/{user_id}/");
+        let locks = format!("{prefix}lock/");
+        let keys = store.values().keys().filter(|key| key.starts_with(&prefix));
+        // A holder of a lock that died leaves its key.
+        let (locks, keys): (Vec<&String>, Vec<&String>) =
+            keys.partition(|key| key.starts_with(&locks));
+        let bound = FIXED_KEYS + KEYS_OF_A_FILE * files(world, user).len();
+        if keys.len() > bound {
+            world.violated(format!("{} keys are left: {keys:?}", keys.len()));
+        }
+        if locks.len() as u64 > world.troubles.get() {
+            world.violated(format!("{} locks are left: {locks:?}", locks.len()));
+        }
+    }
+}

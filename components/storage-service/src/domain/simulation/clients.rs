@@ -1,0 +1,320 @@
+//! The clients: they ask the domain's own code, and remember what they are told.
+
+use bytes::Bytes;
+use futures::future::join_all;
+use spinreel_gcs::{Client, Credentials, Endpoint, RetryPolicy};
+use spinreel_ledger::Patience;
+use spinreel_platform::ReadBody as _;
+
+use super::handle::Handle;
+use super::history::{Answer, Asked, Content, Tried};
+use super::requests::{Planned, Request, Sending, USERS};
+use super::scheduler::Mortal;
+use super::world::World;
+use crate::domain::content::ContentError;
+use crate::domain::delete::DeleteError;
+use crate::domain::peers::Peers as _;
+use crate::domain::reconcile::Place;
+use crate::domain::record::{Owner, UserFiles};
+use crate::domain::status::Status;
+use crate::domain::storage::Storage;
+use crate::domain::tidy::Eagerness;
+use crate::domain::upload::{FileSource, NewFile, SourceError, UploadError};
+
+/// The storage, as one request sees it.
+pub(super) type Simulated<'w> = Storage<Handle<'w>, Handle<'w>, Handle<'w>, Handle<'w>, Handle<'w>>;
+
+/// A user.
+pub(super) fn owner(user: usize) -> Owner {
+    let (user_id, username) = USERS[user];
+    Owner {
+        user_id: user_id.to_owned(),
+        username: username.to_owned(),
+    }
+}
+
+/// The keys of a user.
+pub(super) fn files_of(user: usize) -> UserFiles {
+    UserFiles::new(USERS[user].0)
+}
+
+/// The storage on the simulated world.
+pub(super) fn storage(world: &World) -> Simulated<'_> {
+    let handle = Handle(world);
+    let endpoint = Endpoint::new("http://bucket.test", "spinreel").expect("it is valid");
+    let policy = RetryPolicy {
+        attempts: world.profile.attempts,
+        ..RetryPolicy::default()
+    };
+    let client = Client::new(handle, handle, handle, endpoint, Credentials::Anonymous);
+    Storage {
+        store: handle,
+        bucket: client.with_retry_policy(policy),
+        clock: handle,
+        peers: handle,
+        limit: world.profile.limit,
+        chunk: spinreel_gcs::CHUNK_QUANTUM,
+    }
+}
+
+/// One client's requests, one after the other.
+pub(super) async fn client(world: &World, plan: Vec<Planned>) {
+    for planned in plan {
+        world.pause(planned.after_ms).await;
+        let copies = (0..planned.copies).map(|_| {
+            let request = planned.request.clone();
+            Mortal::new(world, perform(world, request))
+        });
+        join_all(copies).await;
+    }
+}
+
+async fn perform(world: &World, request: Request) {
+    world.trace(format_args!("{request:?}"));
+    match request {
+        Request::Upload(sending) => upload(world, sending).await,
+        Request::Delete { user, name } => delete(world, user, name).await,
+        Request::Status { user } => status(world, user).await,
+        Request::Read { user } => read(world, user).await,
+        Request::Tidy { user } => {
+            let _ = storage(world).tidy(&files_of(user), Eagerness::Now).await;
+        }
+        Request::Sweep => {
+            let _ = storage(world).sweep(None, Eagerness::Now).await;
+        }
+        Request::Reconcile { repair } => reconcile(world, repair).await,
+    }
+}
+
+/// What the service does after it has answered.
+async fn after_answer(world: &World, user: usize) {
+    let _ = storage(world)
+        .tidy(&files_of(user), Eagerness::InPassing)
+        .await;
+}
+
+/// Compares what there is; what goes on meanwhile may look like a difference.
+async fn reconcile(world: &World, repair: bool) {
+    let mut place = Some(Place::Users(None));
+    while let Some(at) = place {
+        let reconciled = storage(world).reconcile(at, repair, Patience::Leases).await;
+        place = reconciled.ok().and_then(|reconciled| reconciled.next);
+    }
+}
+
+/// Stores a file; whoever is told that it is stored relies on it.
+pub(super) async fn upload(world: &World, sending: Sending) {
+    let began = world.step();
+    let id = format!("{began:08}");
+    let file = NewFile {
+        id: id.clone(),
+        name: sending.name.to_owned(),
+        content_type: "video/mp4".to_owned(),
+        expected: sending.expected,
+    };
+    let tried = Tried {
+        user: sending.user,
+        name: sending.name.to_owned(),
+        id: id.clone(),
+        content: sending.content,
+        whole: sending.cut_off.is_none(),
+        began,
+        acknowledged: None,
+    };
+    world.history.borrow_mut().uploads.push(tried);
+    let mut source = Source {
+        world,
+        rest: sending.content.bytes(),
+        piece: sending.piece,
+        until_cut: sending.cut_off,
+    };
+    let owner = owner(sending.user);
+    let uploaded = storage(world).upload(&owner, file, &mut source).await;
+    world.trace(format_args!("{id} is answered {uploaded:?}"));
+    let uploaded = match uploaded {
+        Ok(uploaded) => uploaded,
+        Err(error) => return doubt_refusal(world, &sending, &id, &error),
+    };
+    let size = uploaded.file.object.size;
+    if size != sending.content.bytes().len() as u64 || sending.cut_off.is_some() {
+        world.violated(format!("{id} was stored with {size} bytes: {sending:?}"));
+    }
+    world.history.borrow_mut().acknowledge(&id, world.step());
+    for transfer in uploaded.transfers {
+        let _ = Handle(world)
+            .settle_bandwidth(&transfer, &owner.user_id, None)
+            .await;
+    }
+    let _ = storage(world).report_use(&files_of(sending.user)).await;
+    after_answer(world, sending.user).await;
+}
+
+/// Whether a refusal can be right.
+fn doubt_refusal(world: &World, sending: &Sending, id: &str, error: &UploadError) {
+    let history = world.history.borrow();
+    let mut others = history
+        .uploads
+        .iter()
+        .filter(|tried| tried.user == sending.user && tried.id != id);
+    match error {
+        UploadError::NameTaken if !others.any(|tried| tried.name == sending.name) => {
+            world.violated(format!(
+                "{id}: the name is taken, and nobody ever asked for it"
+            ));
+        }
+        UploadError::StorageExceeded => {
+            let length = |content: Content| content.bytes().len() as u64;
+            // An estimate counts until the file is there: at most twice its length, see `requests`.
+            let others: u64 = others.map(|tried| length(tried.content) * 2).sum();
+            let own = length(sending.content).max(sending.expected);
+            if others + own <= world.profile.limit.unsigned_abs() {
+                world.violated(format!(
+                    "{id}: the quota is exceeded, and nobody can have used it"
+                ));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A file as its client sends it.
+struct Source<'w> {
+    world: &'w World,
+    rest: &'static [u8],
+    piece: usize,
+    until_cut: Option<usize>,
+}
+
+impl FileSource for Source<'_> {
+    async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        let wait_ms = match self.world.happens(self.world.profile.slow_clients) {
+            true => self.world.dice.below(300_000),
+            false => self.world.dice.below(3),
+        };
+        self.world.pause(wait_ms).await;
+        let length = self.piece.min(self.rest.len());
+        if let Some(left) = &mut self.until_cut {
+            if *left < length || length == 0 {
+                return Err(SourceError("the client went away".to_owned()));
+            }
+            *left -= length;
+        }
+        if length == 0 {
+            return Ok(None);
+        }
+        let (piece, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        Ok(Some(Bytes::from_static(piece)))
+    }
+}
+
+/// Deletes a file; whoever is told that it is gone relies on it.
+pub(super) async fn delete(world: &World, user: usize, name: &str) {
+    let began = world.step();
+    let (index, there) = {
+        let mut history = world.history.borrow_mut();
+        let there = history.certain(user, Some(name), began);
+        history.deletions.push(Asked {
+            user,
+            name: name.to_owned(),
+            ended: None,
+            answer: None,
+        });
+        (history.deletions.len() - 1, there)
+    };
+    let deleted = storage(world).delete(&owner(user), name).await;
+    world.trace(format_args!("the deletion is answered {deleted:?}"));
+    let answer = match deleted {
+        Ok(deleted) => Answer::Deleted(deleted.id),
+        Err(DeleteError::NotFound) => Answer::NotFound,
+        Err(_) => Answer::Failed,
+    };
+    let mut history = world.history.borrow_mut();
+    if let (Answer::NotFound, [id, ..]) = (&answer, there.as_slice()) {
+        let alone = history.deletions.iter().enumerate().all(|(other, asked)| {
+            other == index
+                || asked.user != user
+                || asked.name != name
+                || asked.ended.is_some_and(|ended| ended < began)
+        });
+        if alone {
+            world.violated(format!(
+                "{id} is stored, and cannot be found for its deletion"
+            ));
+        }
+    }
+    if let Answer::Deleted(id) = &answer {
+        let twice = history
+            .deletions
+            .iter()
+            .any(|asked| asked.answer.as_ref() == Some(&answer));
+        if twice {
+            world.violated(format!("{id} was deleted twice"));
+        }
+    }
+    let asked = &mut history.deletions[index];
+    asked.ended = Some(world.step());
+    asked.answer = Some(answer);
+    drop(history);
+    after_answer(world, user).await;
+}
+
+async fn status(world: &World, user: usize) {
+    let began = world.step();
+    let Ok(status) = storage(world).status(&owner(user)).await else {
+        return;
+    };
+    check_listed(world, user, began, &status);
+    let roster = files_of(user).roster;
+    let _ = roster.bury(&Handle(world), &status.dead).await;
+    after_answer(world, user).await;
+}
+
+/// Whether a status that was asked for at the step `began` lists all that is there for certain.
+fn check_listed(world: &World, user: usize, began: u64, status: &Status) {
+    let history = world.history.borrow();
+    for id in history.certain(user, None, began) {
+        let listed = history.upload(&id).is_some_and(|tried| {
+            let filename = owner(user).object_name(&tried.name);
+            let size = tried.content.bytes().len() as u64;
+            let mut files = status.body.files.iter();
+            files.any(|file| file.filename == filename && file.size == size)
+        });
+        if !listed {
+            world.violated(format!("{id} is stored and not listed"));
+        }
+    }
+}
+
+/// Reads a file that must be there.
+async fn read(world: &World, user: usize) {
+    let began = world.step();
+    let certain = world.history.borrow().certain(user, None, began);
+    for id in certain {
+        let read = read_whole(world, &id).await;
+        let history = world.history.borrow();
+        let still_there = history.certain(user, None, began).contains(&id);
+        if read == Some(false) && still_there {
+            world.violated(format!("{id} is stored and cannot be read"));
+        }
+    }
+}
+
+/// Whether the file of an upload can be read, byte by byte; `None` where that cannot be told now.
+pub(super) async fn read_whole(world: &World, id: &str) -> Option<bool> {
+    let content = world.history.borrow().upload(id)?.content;
+    let location = world.services.borrow().locations.get(id)?.clone();
+    let mut download = match storage(world).open(&location, None).await {
+        Ok(download) => download,
+        Err(ContentError::NotFound) => return Some(false),
+        Err(_) => return None,
+    };
+    let mut rest = content.bytes();
+    while let Ok(Some(piece)) = download.body.read().await {
+        match rest.strip_prefix(piece.as_ref()) {
+            Some(end) => rest = end,
+            None => return Some(false),
+        }
+    }
+    Some(rest.is_empty())
+}

@@ -1,0 +1,211 @@
+//! Protective steps that can be taken out: at the seams, so that the domain's own code stays as it is.
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Uri};
+
+use super::effect::Answer;
+use super::peers::ServiceCall;
+use super::store::Operation;
+use super::world::World;
+
+/// A protective step that is taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mutation {
+    /// Objects are written whether there is one or not.
+    InsertsReplace,
+    /// Objects are deleted whatever their generation.
+    DeletionsTakeAnyGeneration,
+    /// Whoever asks for a lock gets it.
+    LocksAreAlwaysGranted,
+    /// Uploads do not write down what they do.
+    IntentsAreNotWritten,
+    /// Uncertain moves of the counter are not written down.
+    RecountsAreNotWritten,
+    /// Whoever reserves sees nobody else's reservations.
+    ReservationsAreNotSeen,
+    /// The sessions of dead uploads go on.
+    SessionsAreNotCancelled,
+    /// Uploads give no sign of life.
+    HeartbeatsAreDropped,
+    /// Whatever is found is taken for dead.
+    LeasesAreIgnored,
+    /// Two get the same number.
+    NumbersAreGivenTwice,
+    /// Quota is never given back.
+    RefundsAreDropped,
+    /// The catalogue is not told of deletions.
+    WithdrawalsAreDropped,
+    /// The catalogue is not told of files.
+    AnnouncementsAreDropped,
+}
+
+/// All of them.
+pub(super) const ALL: [Mutation; 13] = [
+    Mutation::InsertsReplace,
+    Mutation::DeletionsTakeAnyGeneration,
+    Mutation::LocksAreAlwaysGranted,
+    Mutation::IntentsAreNotWritten,
+    Mutation::RecountsAreNotWritten,
+    Mutation::ReservationsAreNotSeen,
+    Mutation::SessionsAreNotCancelled,
+    Mutation::HeartbeatsAreDropped,
+    Mutation::LeasesAreIgnored,
+    Mutation::NumbersAreGivenTwice,
+    Mutation::RefundsAreDropped,
+    Mutation::WithdrawalsAreDropped,
+    Mutation::AnnouncementsAreDropped,
+];
+
+/// What becomes of a call to the store.
+pub(super) enum Instead {
+    Do(Operation),
+    Answer(Answer),
+}
+
+/// What becomes of a request to the bucket.
+pub(super) enum Asked {
+    Send(Request<Vec<Bytes>>),
+    Answer(StatusCode),
+}
+
+/// Before a call to the store.
+pub(super) fn operation(world: &World, operation: Operation) -> Instead {
+    let Some(mutation) = world.mutation else {
+        return Instead::Do(operation);
+    };
+    match (mutation, &operation) {
+        (Mutation::IntentsAreNotWritten, Operation::Set(pairs))
+            if pairs.iter().all(|(key, _)| is_intent(key)) =>
+        {
+            Instead::Answer(Answer::Done)
+        }
+        (Mutation::RecountsAreNotWritten, Operation::Set(pairs))
+            if pairs
+                .iter()
+                .any(|(key, value)| is_intent(key) && is_recount(value)) =>
+        {
+            let deleted = pairs.iter().map(|(key, _)| key.clone()).collect();
+            Instead::Do(Operation::Delete(deleted))
+        }
+        (Mutation::HeartbeatsAreDropped, Operation::Set(pairs))
+            if pairs
+                .iter()
+                .any(|(key, value)| is_heartbeat(world, key, value)) =>
+        {
+            Instead::Answer(Answer::Done)
+        }
+        (Mutation::RefundsAreDropped, Operation::Increment { key, delta })
+            if key.ends_with("/used") && *delta < 0 =>
+        {
+            let key = key.clone();
+            Instead::Do(Operation::Increment { key, delta: 0 })
+        }
+        (Mutation::NumbersAreGivenTwice, Operation::Increment { key, .. })
+            if key.ends_with("/head") && world.dice.below(3) == 0 =>
+        {
+            let key = key.clone();
+            Instead::Do(Operation::Increment { key, delta: 0 })
+        }
+        _ => Instead::Do(operation),
+    }
+}
+
+/// What a read of the store gives.
+pub(super) fn value(world: &World, key: &str, value: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    match world.mutation {
+        Some(Mutation::LocksAreAlwaysGranted) if key.contains("/lock/") => None,
+        Some(Mutation::ReservationsAreNotSeen) if key.ends_with("/used") => None,
+        Some(Mutation::LeasesAreIgnored) if is_intent(key) => {
+            let mut intent = parse(value.as_deref()?)?;
+            intent["until_ms"] = 0.into();
+            Some(intent.to_string().into_bytes())
+        }
+        _ => value,
+    }
+}
+
+/// What an increment gives.
+pub(super) fn sum(world: &World, key: &str, delta: i64, sum: i64) -> i64 {
+    match world.mutation {
+        Some(Mutation::LocksAreAlwaysGranted) if key.contains("/lock/") => 1,
+        Some(Mutation::ReservationsAreNotSeen) if key.ends_with("/used") => delta,
+        _ => sum,
+    }
+}
+
+/// Before a request to the bucket.
+pub(super) fn request(world: &World, request: Request<Vec<Bytes>>) -> Asked {
+    let is_session = uri_has(&request, "upload_id=");
+    match world.mutation {
+        Some(Mutation::InsertsReplace) if *request.method() == Method::POST => {
+            Asked::Send(unconditional(request))
+        }
+        Some(Mutation::DeletionsTakeAnyGeneration)
+            if *request.method() == Method::DELETE && !is_session =>
+        {
+            Asked::Send(unconditional(request))
+        }
+        Some(Mutation::SessionsAreNotCancelled)
+            if *request.method() == Method::DELETE && is_session =>
+        {
+            Asked::Answer(StatusCode::GONE)
+        }
+        _ => Asked::Send(request),
+    }
+}
+
+/// Whether another service does not hear of this.
+pub(super) fn is_untold(world: &World, call: &ServiceCall) -> bool {
+    matches!(
+        (world.mutation, call),
+        (
+            Some(Mutation::WithdrawalsAreDropped),
+            ServiceCall::Withdraw { .. }
+        ) | (
+            Some(Mutation::AnnouncementsAreDropped),
+            ServiceCall::Announce { .. }
+        )
+    )
+}
+
+fn is_intent(key: &str) -> bool {
+    let number = key.rsplit_once("/intents/").map(|(_, number)| number);
+    number.is_some_and(|number| number.parse::<u64>().is_ok())
+}
+
+fn parse(value: &[u8]) -> Option<serde_json::Value> {
+    serde_json::from_slice(value).ok()
+}
+
+fn is_recount(value: &[u8]) -> bool {
+    parse(value).is_some_and(|intent| intent["operation"] == "rest")
+}
+
+/// Whether nothing but the time changes.
+fn is_heartbeat(world: &World, key: &str, value: &[u8]) -> bool {
+    let store = world.store.borrow();
+    let timeless = |value: &[u8]| {
+        let mut intent = parse(value)?;
+        intent["until_ms"] = 0.into();
+        Some(intent)
+    };
+    is_intent(key)
+        && store
+            .bytes(key)
+            .is_some_and(|old| timeless(old) == timeless(value))
+}
+
+fn uri_has(request: &Request<Vec<Bytes>>, parameter: &str) -> bool {
+    let query = request.uri().query();
+    query.is_some_and(|query| query.contains(parameter))
+}
+
+/// The same request without its precondition.
+fn unconditional(mut request: Request<Vec<Bytes>>) -> Request<Vec<Bytes>> {
+    let uri = request
+        .uri()
+        .to_string()
+        .replace("ifGenerationMatch=", "x=");
+    *request.uri_mut() = uri.parse::<Uri>().expect("it was one");
+    request
+}

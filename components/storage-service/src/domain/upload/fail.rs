@@ -1,0 +1,109 @@
+//! An upload that failed: giving back what it took, or leaving that to others.
+
+use spinreel_gcs::WRITE_ID;
+use spinreel_platform::{Clock, HttpClient, Random, Store};
+
+use super::running::Running;
+use super::{UploadError, stored};
+use crate::domain::peers::Peers;
+use crate::domain::record::Intent;
+use crate::domain::storage::{SettleError, Storage, signed};
+
+/// What is known of the object of an upload that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It is not there and will not come.
+    None,
+    /// Whether it is there can be asked now.
+    Now,
+    /// It may come later: a request is still on its way.
+    Later,
+}
+
+impl Doubt {
+    /// What the failure of a transfer leaves open.
+    pub(super) fn after(error: &UploadError, running: &Running) -> Self {
+        match error {
+            // A session can be ended, and nothing comes after that.
+            _ if running.session.is_some() => Self::Now,
+            UploadError::Bucket(error) if error.is_certain() => Self::None,
+            UploadError::Bucket(error) if error.may_land_later() => Self::Later,
+            UploadError::Bucket(_) => Self::Now,
+            // An insert may have been dropped on the way.
+            UploadError::Expired => Self::Later,
+            UploadError::NameTaken
+            | UploadError::NameNotFreeYet
+            | UploadError::StorageExceeded
+            | UploadError::BandwidthExceeded
+            | UploadError::Source(_)
+            | UploadError::Ledger(_)
+            | UploadError::Peer(_) => Self::None,
+        }
+    }
+}
+
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+    /// Gives back what a failed upload took. What cannot be done now is left to others: the intent stays.
+    pub(super) async fn abandon(&self, mut running: Running, doubt: Doubt) {
+        if running.is_saved() && self.check_alive(&running).is_ok() {
+            let left = match doubt {
+                Doubt::Later => self.save(&mut running).await,
+                Doubt::None | Doubt::Now => match self.undo(&mut running, doubt).await {
+                    Ok(()) => Ok(()),
+                    // Others need not wait for the lease to end.
+                    Err(_) => self
+                        .write_intent(&mut running, 0)
+                        .await
+                        .map_err(UploadError::from),
+                },
+            };
+            // An intent that could not be written is as it was, and ends with its lease.
+            drop(left);
+        } else if !running.is_saved() {
+            let _ = running
+                .files
+                .roster
+                .bury(&self.store, &[running.number])
+                .await;
+        }
+        for id in &running.transfers {
+            // One that is not given back now ends by itself.
+            let user_id = running.files.user_id();
+            let _ = self.peers.settle_bandwidth(id, user_id, None).await;
+        }
+    }
+
+    /// Removes the object, where it came about, and gives the quota back.
+    async fn undo(&self, running: &mut Running, doubt: Doubt) -> Result<(), SettleError> {
+        if let Some(session) = &running.session {
+            self.bucket.cancel_upload(session).await?;
+        }
+        if doubt == Doubt::Now {
+            let found = self.bucket.metadata(&running.head.object).await?;
+            if let Some(object) = found
+                && object.metadata.get(WRITE_ID) == Some(&running.head.id)
+            {
+                let generation = stored(&object).generation;
+                self.bucket.delete(&running.head.object, generation).await?;
+            }
+        }
+        let files = running.files.clone();
+        let number = running.number;
+        if running.is_certain() && running.reserved > 0 {
+            running.moving = true;
+            self.save(running).await.map_err(|_| SettleError::Busy)?;
+            let given_back = signed(running.reserved);
+            files.used.add(&self.store, -given_back).await?;
+            (running.moving, running.reserved) = (false, 0);
+        }
+        if running.is_certain() {
+            files.intent(number).delete(&self.store).await?;
+            // One that is not struck costs readers a look.
+            let _ = files.roster.bury(&self.store, &[number]).await;
+        } else {
+            let recount = Intent::recount(self.clock.now_ms());
+            files.intent(number).set(&self.store, &recount).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,293 @@
+//! An upload, from its first byte to the answer.
+//!
+//! number → intent → quota → bandwidth → bytes to the bucket → catalogue → file → end of the intent. A crash at any
+//! arrow leaves an intent that says how far it came, and [`tidy`](super::tidy) takes it from there.
+
+mod fail;
+mod running;
+
+use bytes::Bytes;
+use futures::future::join;
+use spinreel_gcs::{
+    Error as BucketError, NewObject, Object, Part, Progress, ResumableSession, WRITE_ID,
+};
+use spinreel_ledger::LedgerError;
+use spinreel_platform::{Clock, HttpClient, Random, Store};
+use thiserror::Error;
+
+use self::fail::Doubt;
+use self::running::Running;
+use super::chunks::{Chunk, Chunks};
+use super::names::Holder;
+use super::peers::{PeerFailure, Peers};
+use super::record::{
+    FILE_NUMBER, FILE_OWNER, FileHead, FileRecord, Owner, StoredObject, UserFiles,
+};
+use super::storage::{SettleError, Storage, signed};
+use super::tidy::Eagerness;
+
+/// What goes to the bucket in one request, in bytes, as services use it.
+pub const CHUNK: u64 = 4 * 1024 * 1024;
+/// An estimate beyond the limit by more than this is refused before a byte is read, in bytes: what follows the file in
+/// its request is shorter.
+const ESTIMATE_SLACK: i64 = 64 * 1024;
+
+/// Where a file's bytes come from.
+#[expect(async_fn_in_trait, reason = "used by generic code on one thread")]
+pub trait FileSource {
+    /// The next bytes; `None` at the end of the file.
+    async fn next(&mut self) -> Result<Option<Bytes>, SourceError>;
+}
+
+/// The client did not send the whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the upload ended early: {0}")]
+pub struct SourceError(pub String);
+
+/// A file that wants to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Time-ordered and unused.
+    pub id: String,
+    /// A name that [is valid](super::file_name::is_valid).
+    pub name: String,
+    /// The declared media type, printable ASCII.
+    pub content_type: String,
+    /// How many bytes will come, as far as the request tells; 0 where it does not.
+    pub expected: u64,
+}
+
+/// Why a file was not stored.
+#[derive(Debug, Error)]
+pub enum UploadError {
+    /// The user has a file of that name.
+    #[error("there is a file of that name")]
+    NameTaken,
+    /// The name was held by what nobody owns, or may be: it is, or will be, free for another try.
+    #[error("the name is being set free")]
+    NameNotFreeYet,
+    /// The file does not fit into the user's quota.
+    #[error("the quota is exceeded")]
+    StorageExceeded,
+    /// The file does not fit into the user's bandwidth of the day.
+    #[error("the day's bandwidth is exceeded")]
+    BandwidthExceeded,
+    /// The client went away, or sent something that is no file.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The upload stood still for so long that others may settle it.
+    #[error("the upload took too long")]
+    Expired,
+    /// The bucket did not take it.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The state could not be kept.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Another service is needed and did not answer.
+    #[error(transparent)]
+    Peer(#[from] PeerFailure),
+}
+
+/// A stored file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploaded {
+    /// What it is.
+    pub file: FileRecord,
+    /// Ids under which bandwidth was reserved: the first is the file's.
+    pub transfers: Vec<String>,
+}
+
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+    /// Stores a file.
+    pub async fn upload(
+        &self,
+        owner: &Owner,
+        file: NewFile,
+        source: &mut impl FileSource,
+    ) -> Result<Uploaded, UploadError> {
+        let files = UserFiles::new(&owner.user_id);
+        if self.is_name_taken(&files, &file.name).await? {
+            return Err(UploadError::NameTaken);
+        }
+        self.refuse_hopeless(&files, file.expected).await?;
+        self.register(&files).await?;
+        let began_ms = self.clock.now_ms();
+        let number = files.roster.allocate(&self.store, 1).await?;
+        let head = FileHead {
+            object: owner.object_name(&file.name),
+            id: file.id,
+            name: file.name,
+            content_type: file.content_type,
+            created_at_ms: began_ms,
+        };
+        let mut running = Running::new(files, number, head, began_ms);
+        match self.transfer(&mut running, file.expected, source).await {
+            // From here on the file will be there, whatever happens: who comes later finds the object.
+            Ok(object) => self.commit(running, &object).await,
+            Err(error) => {
+                let doubt = Doubt::after(&error, &running);
+                let error = self.explained(owner, &running, error).await;
+                self.abandon(running, doubt).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn is_name_taken(&self, files: &UserFiles, name: &str) -> Result<bool, LedgerError> {
+        let Some(number) = files.name(name).get(&self.store).await? else {
+            return Ok(false);
+        };
+        let file = files.file(number).get(&self.store).await?;
+        Ok(file.is_some_and(|file| file.head.name == name))
+    }
+
+    /// Refuses what cannot fit, before anything is written; what the dead hold is set free first.
+    async fn refuse_hopeless(&self, files: &UserFiles, expected: u64) -> Result<(), UploadError> {
+        let limit = self.limit.saturating_add(ESTIMATE_SLACK);
+        for last_try in [false, true] {
+            let used = files.used.get(&self.store).await?;
+            if used.saturating_add(signed(expected)) <= limit {
+                return Ok(());
+            }
+            if last_try || !self.tidy(files, Eagerness::Now).await?.made_room() {
+                break;
+            }
+        }
+        Err(UploadError::StorageExceeded)
+    }
+
+    /// Brings the bytes into the bucket.
+    async fn transfer(
+        &self,
+        running: &mut Running,
+        expected: u64,
+        source: &mut impl FileSource,
+    ) -> Result<Object, UploadError> {
+        self.reserve_estimate(running, expected).await?;
+        if !running.is_saved() {
+            // The intent must be there before the number is old, and before the bucket is asked for anything.
+            self.save(running).await?;
+        }
+        let mut chunks = Chunks::new(source);
+        let chunk = self.alive(running, chunks.next(self.chunk)).await??;
+        self.ensure_reserved(running, chunk.length).await?;
+        let object = NewObject {
+            metadata: [
+                (WRITE_ID.to_owned(), running.head.id.clone()),
+                (FILE_NUMBER.to_owned(), running.number.to_string()),
+                (FILE_OWNER.to_owned(), running.files.user_id().to_owned()),
+            ]
+            .into(),
+            ..NewObject::create_only(&running.head.object, &running.head.content_type)
+        };
+        if chunk.last {
+            let insert = self.bucket.insert(&object, chunk.pieces, chunks.crc32c());
+            return Ok(self.alive(running, insert).await??);
+        }
+        let start = self.bucket.start_upload(&object, None);
+        let session = self.alive(running, start).await??;
+        running.session = Some(session.clone());
+        self.save(running).await?;
+        self.put_chunks(running, &session, chunk, chunks).await
+    }
+
+    /// Sends chunk after chunk; while one goes out, the next one comes in.
+    async fn put_chunks<F: FileSource>(
+        &self,
+        running: &mut Running,
+        session: &ResumableSession,
+        first: Chunk,
+        mut chunks: Chunks<'_, F>,
+    ) -> Result<Object, UploadError> {
+        let mut offset = 0;
+        let mut chunk = first;
+        while !chunk.last {
+            let put = self
+                .bucket
+                .put_chunk(session, offset, &chunk.pieces, Part::More);
+            let both = join(put, chunks.next(self.chunk));
+            let (put, next) = self.alive(running, both).await?;
+            put?;
+            offset += chunk.length;
+            chunk = next?;
+            self.ensure_reserved(running, offset + chunk.length).await?;
+        }
+        let last = Part::Last {
+            crc32c: chunks.crc32c(),
+        };
+        let put = self.bucket.put_chunk(session, offset, &chunk.pieces, last);
+        match self.alive(running, put).await?? {
+            Progress::Complete(object) => Ok(object),
+            Progress::Incomplete { stored } => Err(BucketError::Stalled { stored }.into()),
+        }
+    }
+
+    /// The object is there: makes it a file of the user.
+    ///
+    /// After the file is entered, or may be, its intent is only deleted and never written: the user may have deleted the
+    /// file by then, and an intent that came back would be settled as an upload that died. What fails here is finished
+    /// by others when the lease is over.
+    async fn commit(&self, mut running: Running, object: &Object) -> Result<Uploaded, UploadError> {
+        self.check_alive(&running)?;
+        let file = FileRecord {
+            head: running.head.clone(),
+            object: stored(object),
+        };
+        let user_id = running.files.user_id();
+        // Told before the file is there: a crash in between leaves an intent, and telling twice is harmless.
+        let announced = self
+            .announce(user_id, running.number, &file.head, &file.object)
+            .await;
+        let drift = signed(object.size) - signed(running.reserved);
+        if drift != 0 {
+            running.moving = true;
+            self.save(&mut running).await?;
+            running.files.used.add(&self.store, drift).await?;
+            running.reserved = object.size;
+            running.moving = false;
+        }
+        if announced.is_err() {
+            // The quota is as it should be, the catalogue will be told when the lease is over.
+            self.save(&mut running).await?;
+        }
+        self.check_alive(&running)?;
+        self.enter(&running.files, running.number, &file).await?;
+        if announced.is_ok() {
+            // An intent that stays is one that others find done.
+            let intent = running.files.intent(running.number);
+            let _ = intent.delete(&self.store).await;
+        }
+        Ok(Uploaded {
+            file,
+            transfers: running.transfers,
+        })
+    }
+
+    /// What a failure means to the client: where the bucket refuses the name, whose it is decides.
+    async fn explained(&self, owner: &Owner, running: &Running, error: UploadError) -> UploadError {
+        let UploadError::Bucket(bucket) = &error else {
+            return error;
+        };
+        if *bucket.reason() != BucketError::PreconditionFailed {
+            return error;
+        }
+        match self.holder(owner, &running.head.name).await {
+            Ok(Holder::File(..) | Holder::Foreign | Holder::Upload) => UploadError::NameTaken,
+            Ok(Holder::Nobody) => UploadError::NameNotFreeYet,
+            Err(SettleError::Bucket(error)) => error.into(),
+            Err(SettleError::Ledger(error)) => error.into(),
+            Err(SettleError::Peer(error)) => error.into(),
+            Err(SettleError::Busy) => UploadError::NameNotFreeYet,
+        }
+    }
+}
+
+/// What is kept of an object.
+pub(super) fn stored(object: &Object) -> StoredObject {
+    StoredObject {
+        size: object.size,
+        generation: object.generation,
+        crc32c: object.crc32c,
+    }
+}

@@ -1,0 +1,182 @@
+//! An upload that is going on: its intent, its lease, what it took of the quota.
+
+use std::pin::pin;
+
+use futures::future::{Either, select};
+use spinreel_gcs::ResumableSession;
+use spinreel_ledger::{LEASE_MS, LedgerError, Reserved};
+use spinreel_platform::{Clock, HttpClient, Random, Store};
+
+use super::UploadError;
+use crate::domain::peers::Peers;
+use crate::domain::record::{FileHead, Intent, Operation, Upload, UserFiles};
+use crate::domain::storage::{Storage, signed};
+
+/// How often an upload that waits gives a sign of life, in milliseconds.
+const HEARTBEAT_MS: u64 = LEASE_MS / 4;
+/// How long after its last sign of life an upload may still act, in milliseconds: what it does then must have its effect
+/// before others take over.
+const ALIVE_MS: u64 = LEASE_MS / 2;
+/// How long an upload waits for one chunk, or for the bucket, in milliseconds: a client that sends nothing must not hold
+/// a part of the quota for ever.
+const LONGEST_WAIT_MS: u64 = 1_800_000;
+
+/// An upload that is going on.
+pub(super) struct Running {
+    pub(super) files: UserFiles,
+    pub(super) number: u64,
+    pub(super) head: FileHead,
+    /// Bytes taken of the quota.
+    pub(super) reserved: u64,
+    /// Whether the counter is being moved.
+    pub(super) moving: bool,
+    pub(super) session: Option<ResumableSession>,
+    /// Ids under which bandwidth was, or may have been, reserved.
+    pub(super) transfers: Vec<String>,
+    /// The last sign of life.
+    renewed_ms: u64,
+    saved: bool,
+}
+
+impl Running {
+    pub(super) fn new(files: UserFiles, number: u64, head: FileHead, began_ms: u64) -> Self {
+        Self {
+            files,
+            number,
+            head,
+            reserved: 0,
+            moving: false,
+            session: None,
+            transfers: Vec::new(),
+            renewed_ms: began_ms,
+            saved: false,
+        }
+    }
+
+    /// Whether there is, or may be, an intent.
+    pub(super) fn is_saved(&self) -> bool {
+        self.saved
+    }
+
+    /// Whether what was taken of the quota is known for certain.
+    pub(super) fn is_certain(&self) -> bool {
+        !self.moving
+    }
+}
+
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+    /// Takes the estimate at once. Where that does not fit, the bytes are taken as they come: an estimate can be
+    /// too high.
+    pub(super) async fn reserve_estimate(
+        &self,
+        running: &mut Running,
+        expected: u64,
+    ) -> Result<(), UploadError> {
+        match self.ensure_reserved(running, expected).await {
+            Err(UploadError::StorageExceeded) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Takes quota and bandwidth until `total` bytes are covered.
+    pub(super) async fn ensure_reserved(
+        &self,
+        running: &mut Running,
+        total: u64,
+    ) -> Result<(), UploadError> {
+        let missing = total.saturating_sub(running.reserved);
+        if missing == 0 {
+            return Ok(());
+        }
+        running.moving = true;
+        self.save(running).await?;
+        let reserved = running
+            .files
+            .used
+            .reserve(&self.store, signed(missing), self.limit)
+            .await?;
+        running.moving = false;
+        if reserved == Reserved::No {
+            return Err(UploadError::StorageExceeded);
+        }
+        // The intent hears of it with the next thing that is written there: until then it says "perhaps", and a crash
+        // costs a recount.
+        running.reserved = total;
+        let id = match running.transfers.len() {
+            0 => running.head.id.clone(),
+            n => format!("{}-{n}", running.head.id),
+        };
+        // Noted before it is asked for: an answer that is lost may have been a yes, and is given back all the same.
+        running.transfers.push(id.clone());
+        let user_id = running.files.user_id();
+        if !self.peers.reserve_bandwidth(&id, user_id, missing).await? {
+            running.transfers.pop();
+            return Err(UploadError::BandwidthExceeded);
+        }
+        Ok(())
+    }
+
+    /// Waits for `work`, and gives signs of life meanwhile.
+    pub(super) async fn alive<T>(
+        &self,
+        running: &mut Running,
+        work: impl Future<Output = T>,
+    ) -> Result<T, UploadError> {
+        let mut work = pin!(work);
+        let began_ms = self.clock.now_ms();
+        let done = loop {
+            let pause = pin!(self.clock.sleep_ms(HEARTBEAT_MS));
+            match select(work.as_mut(), pause).await {
+                Either::Left((done, _)) => break done,
+                Either::Right(_) => {
+                    if self.clock.now_ms().saturating_sub(began_ms) > LONGEST_WAIT_MS {
+                        return Err(UploadError::Expired);
+                    }
+                    // One that fails may be made up for by the next one.
+                    let _ = self.save(running).await;
+                    self.check_alive(running)?;
+                }
+            }
+        };
+        self.check_alive(running)?;
+        Ok(done)
+    }
+
+    /// Whether what is done now has its effect before others can take over.
+    pub(super) fn check_alive(&self, running: &Running) -> Result<(), UploadError> {
+        let silent_ms = self.clock.now_ms().saturating_sub(running.renewed_ms);
+        if silent_ms > ALIVE_MS {
+            return Err(UploadError::Expired);
+        }
+        Ok(())
+    }
+
+    /// Writes down how far the upload is, which is its sign of life.
+    pub(super) async fn save(&self, running: &mut Running) -> Result<(), UploadError> {
+        self.check_alive(running)?;
+        let now_ms = self.clock.now_ms();
+        self.write_intent(running, now_ms + LEASE_MS).await?;
+        running.renewed_ms = now_ms;
+        Ok(())
+    }
+
+    /// Writes down how far the upload is; from `until_ms` on others may take it over.
+    pub(super) async fn write_intent(
+        &self,
+        running: &mut Running,
+        until_ms: u64,
+    ) -> Result<(), LedgerError> {
+        let intent = Intent {
+            until_ms,
+            operation: Operation::Upload(Box::new(Upload {
+                head: running.head.clone(),
+                reserved: running.reserved,
+                moving: running.moving,
+                session: running.session.clone(),
+            })),
+        };
+        running.saved = true;
+        let cell = running.files.intent(running.number);
+        cell.set(&self.store, &intent).await
+    }
+}

@@ -1,0 +1,67 @@
+//! `GET /v1/usage/alerts` and `PUT /internal/usage/alerts/{id}`.
+
+use http::StatusCode;
+use serde_json::json;
+use spinreel_api::alerts::{AlertKind, RaiseAlert};
+use spinreel_platform::Clock;
+use spinreel_service::{Call, Context, Outcome, empty};
+
+use super::{problem, seal_later, usage};
+use crate::domain::List;
+use crate::domain::validation::check_alert;
+
+/// A page of the caller's alerts.
+pub(crate) async fn own(call: Call) -> Outcome {
+    let user = call.caller.user()?.user_id.clone();
+    let query = &call.request.query;
+    let limit = query.limit()?;
+    let before = query.cursor::<u64>(&List::Alerts.name(&user))?;
+    let page = usage(&call.context)
+        .alerts(&user, before, limit)
+        .await
+        .map_err(problem)?;
+    spinreel_service::json(StatusCode::OK, &page)
+}
+
+/// Writes an alert down: 201 and a line in the user's log the first time, 200 when repeated.
+pub(crate) async fn raise(mut call: Call) -> Outcome {
+    let request: RaiseAlert = call.request.json().await?;
+    let context = &call.context;
+    let id = call.parameters.get("id");
+    check_alert(id, &request, context.clock.now_ms())?;
+    let raised = usage(context).raise(id, &request).await.map_err(problem)?;
+    if raised.first {
+        tell(context, id, &request);
+    }
+    if raised.full {
+        seal_later(context, List::Alerts, request.user_id);
+    }
+    Ok(empty(if raised.first {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    }))
+}
+
+/// Puts an alert into its user's log.
+fn tell(context: &Context, id: &str, alert: &RaiseAlert) {
+    let (action, crossed) = match alert.kind {
+        AlertKind::Storage => ("alert.storage", "Storage crossed"),
+        AlertKind::Bandwidth => ("alert.bandwidth", "The day's bandwidth crossed"),
+    };
+    let message = format!(
+        "{crossed} {} % of its limit: {} of {} bytes are used",
+        alert.threshold_percent, alert.used_bytes, alert.limit_bytes
+    );
+    context.log.set_user(&alert.user_id);
+    context.log.warn(
+        action,
+        message,
+        json!({
+            "alert.id": id,
+            "alert.threshold_percent": alert.threshold_percent,
+            "alert.used_bytes": alert.used_bytes,
+            "alert.limit_bytes": alert.limit_bytes,
+        }),
+    );
+}

@@ -1,0 +1,50 @@
+//! Alerts: a user's use crossed a share of a limit (usage-service).
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// What is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertKind {
+    /// The bytes that a user stores.
+    Storage,
+    /// The bytes that a user moves in and out on one UTC day.
+    Bandwidth,
+}
+
+/// `PUT /internal/usage/alerts/{id}`: tells of one crossing. The id is the caller's: a repeated call with the same id,
+/// for the same user, tells nothing more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RaiseAlert {
+    /// Whose use.
+    pub user_id: String,
+    /// What is used.
+    pub kind: AlertKind,
+    /// The share of the limit that was crossed, 1 to 100.
+    pub threshold_percent: u8,
+    /// Bytes used after the crossing.
+    pub used_bytes: u64,
+    /// The limit at that moment, in bytes.
+    pub limit_bytes: u64,
+    /// When it was crossed.
+    pub at: Timestamp,
+}
+
+/// `GET /v1/usage/alerts`: one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Opaque; no other alert of the user has it.
+    pub id: String,
+    /// What is used.
+    pub kind: AlertKind,
+    /// The share of the limit that was crossed, 1 to 100.
+    pub threshold_percent: u8,
+    /// Bytes used after the crossing.
+    pub used_bytes: u64,
+    /// The limit at that moment, in bytes.
+    pub limit_bytes: u64,
+    /// When it was crossed.
+    pub at: Timestamp,
+}

@@ -1,0 +1,84 @@
+//! What operators ask of storage-service: an admin, or another service.
+
+use serde::{Deserialize, Serialize};
+
+/// `POST /internal/storage/sweep`: brings to its end what was left half-done, for a page of users.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sweep {
+    /// The `next_cursor` of the call before.
+    pub cursor: Option<String>,
+    /// The caller vouches that no other request is running, so that leases need not be waited for.
+    pub offline: bool,
+}
+
+/// What a [`Sweep`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swept {
+    /// Users that were looked at.
+    pub users: u64,
+    /// Operations that were brought to their end.
+    pub settled: u64,
+    /// Users whose counter was made the sum of their files.
+    pub recounted: u64,
+    /// Operations that go on, or could not be finished now.
+    pub pending: u64,
+    /// What the next call is to be given; `None` where all users were looked at.
+    pub next_cursor: Option<String>,
+}
+
+/// `POST /internal/storage/reconcile`: compares a part of what the store says with what the bucket holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reconcile {
+    /// The `next_cursor` of the call before.
+    pub cursor: Option<String>,
+    /// Whether what can be put right is put right.
+    pub repair: bool,
+    /// The caller vouches that no other request is running, so that leases need not be waited for.
+    pub offline: bool,
+}
+
+/// What a [`Reconcile`] found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconciled {
+    /// Files and objects that were compared.
+    pub checked: u64,
+    /// What differs.
+    pub findings: Vec<Finding>,
+    /// What the next call is to be given; `None` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// One difference between the store and the bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What differs.
+    pub kind: FindingKind,
+    /// Whose it is, where that is known.
+    pub user_id: Option<String>,
+    /// The object's name.
+    pub object: Option<String>,
+    /// More, for a person.
+    pub detail: String,
+    /// Whether it was put right.
+    pub repaired: bool,
+}
+
+/// What differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A file whose object is gone, or is another generation. Repair: the file is removed, its quota given back.
+    MissingObject,
+    /// An object of a file that is not there. Repair: it is deleted.
+    OrphanObject,
+    /// An object that no upload of ours made. It is left alone.
+    ForeignObject,
+    /// An object of another size than its file. It is left alone: its owner decides.
+    SizeMismatch,
+    /// An object with other bytes than its file. It is left alone: its owner decides.
+    ChecksumMismatch,
+    /// A counter that is not the sum of its files. Repair: it is made that.
+    CounterDrift,
+}
