@@ -52,7 +52,8 @@ impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
             };
             let error = match written {
                 Ok(written) => return self.verified(&object.name, written, size, crc32c).await,
-                Err(refused @ Error::PreconditionFailed) if doubt.failed => {
+                // Also where no attempt of ours failed: a request may arrive twice, and the first answer get lost.
+                Err(refused @ Error::PreconditionFailed) => {
                     let adopted = self.adopt(&object, size, crc32c, refused).await;
                     return adopted.map_err(|error| doubt.after_asking(error));
                 }

@@ -36,6 +36,8 @@ pub struct Intents {
 pub struct Mark {
     /// No number up to this one has an intent, or ever will.
     pub over: u64,
+    /// No number up to this one gets an intent any more: it has one, or is over.
+    aged: u64,
     /// The highest number that had been given at `head_ms`: half a lease later all of them have their intents.
     head: u64,
     /// Milliseconds since the Unix epoch.
@@ -47,7 +49,7 @@ pub struct Mark {
 impl Mark {
     /// Whether the operation of a number that has no intent is over: it will get none.
     pub fn is_over(&self, number: u64, now_ms: u64, patience: Patience) -> bool {
-        number <= self.over
+        number <= self.over.max(self.aged)
             || patience == Patience::Offline
             || (number <= self.head && self.head_ms + LEASE_MS <= now_ms)
     }
@@ -114,6 +116,9 @@ impl Intents {
         }
         mark.over = over;
         mark.looked_ms = now_ms;
+        if mark.head_ms + LEASE_MS <= now_ms {
+            mark.aged = mark.aged.max(mark.head);
+        }
         if over >= mark.head || mark.head_ms + LEASE_MS <= now_ms {
             (mark.head, mark.head_ms) = (head, now_ms);
         }

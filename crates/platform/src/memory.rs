@@ -43,9 +43,10 @@ impl Store for MemoryStore {
     }
 
     async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
-        self.values
-            .borrow_mut()
-            .retain(|key, _| !keys.contains(key));
+        let mut values = self.values.borrow_mut();
+        for key in keys {
+            values.remove(key);
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 /// What a variable's value must look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// Any text.
     Text,
@@ -11,6 +11,10 @@ pub enum Kind {
     Secret,
     /// `http://host[:port]` or `https://host[:port]`, without a path.
     Origin,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Text that this function accepts.
+    Checked(fn(&str) -> bool),
 }
 
 /// A variable that a component reads.
@@ -82,6 +86,8 @@ fn fits(kind: Kind, value: &str) -> bool {
                 && uri.query().is_none()
                 && !value.ends_with('/')
         }),
+        Kind::OneOf(words) => words.contains(&value),
+        Kind::Checked(accepts) => accepts(value),
     }
 }
 
@@ -117,6 +123,16 @@ mod tests {
                     "http://a/",
                     "http://a?b",
                 ],
+            ),
+            (
+                Kind::OneOf(&["proxy", "redirect"]),
+                &["proxy", "redirect"],
+                &["", "Proxy"],
+            ),
+            (
+                Kind::Checked(|value| value.is_empty()),
+                &[""],
+                &["something"],
             ),
         ] {
             for value in good {

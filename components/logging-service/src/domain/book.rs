@@ -28,6 +28,15 @@ impl Timed for Kept {
 }
 
 /// All entries, for as long as the retention says.
+///
+/// What it costs, in calls of the store, however many entries there are:
+///
+/// | | calls |
+/// |---|---|
+/// | [`append`](Self::append), a batch | 1 `increment`, 1 `set_many` |
+/// | [`page`](Self::page), n positions looked at | 2 `get`; for each stretch of 64 that was sealed 1 `get`, for each other one 1 `get` and 1 for each entry |
+/// | – the most that one looks at, 4,096 positions, all sealed | 2 + 65 `get` |
+/// | [`tidy`](Self::tidy), once in 64 entries | at most 2 stretches sealed, 2 dropped |
 #[derive(Debug, Clone)]
 pub struct Book<'a, S, C> {
     store: &'a S,
@@ -120,6 +129,10 @@ impl<'a, S: Store, C: Clock> Book<'a, S, C> {
             .map_or(0, |retention| self.clock.now_ms().saturating_sub(retention))
     }
 }
+
+#[cfg(test)]
+#[path = "book_costs.rs"]
+mod costs;
 
 #[cfg(test)]
 mod tests {

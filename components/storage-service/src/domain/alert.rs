@@ -5,6 +5,7 @@
 
 use spinreel_api::Timestamp;
 use spinreel_api::alerts::{AlertKind, RaiseAlert};
+use spinreel_gcs::TokenCache;
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
@@ -15,7 +16,9 @@ use super::storage::{SettleError, Storage, signed};
 /// The share of the quota whose crossing is reported, in percent.
 const THRESHOLD_PERCENT: u8 = 80;
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Reports that the use is over the threshold, unless that was done since it got there; `true` if it was reported
     /// now.
     pub async fn report_use(&self, files: &UserFiles) -> Result<bool, SettleError> {

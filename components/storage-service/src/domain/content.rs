@@ -1,12 +1,12 @@
 //! The bytes of a file, for other services.
 
-use spinreel_gcs::{ByteRange, Download, Error as BucketError};
+use spinreel_gcs::{ByteRange, Download, Error as BucketError, SignedUrl, TokenCache, UrlToSign};
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
 use super::peers::Peers;
-use super::record::UserFiles;
+use super::record::{FileRecord, UserFiles};
 use super::storage::Storage;
 
 /// Why a file's bytes cannot be had.
@@ -35,19 +35,46 @@ fn parse(location: &str) -> Option<(&str, u64)> {
     Some((user_id, number.parse().ok()?))
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
+    /// A URL that gives the bytes of a file to whoever has it, for `expires_s` seconds; `disposition` is the
+    /// `Content-Disposition` that the bucket is to answer with.
+    ///
+    /// It names the object's generation: what has its name later is not opened.
+    pub async fn link(
+        &self,
+        location: &str,
+        disposition: Option<&str>,
+        expires_s: u32,
+    ) -> Result<SignedUrl, ContentError> {
+        let file = self.located(location).await?;
+        let generation = file.object.generation.to_string();
+        let mut url = UrlToSign::read(file.head.object, expires_s);
+        url.query.push(("generation".to_owned(), generation));
+        url.query.extend(disposition.map(|value| {
+            let name = "response-content-disposition".to_owned();
+            (name, value.to_owned())
+        }));
+        Ok(self.bucket.signed_url(&url)?)
+    }
+
+    async fn located(&self, location: &str) -> Result<FileRecord, ContentError> {
+        let (user_id, number) = parse(location).ok_or(ContentError::NotFound)?;
+        let file = UserFiles::new(user_id)
+            .file(number)
+            .get(&self.store)
+            .await?;
+        file.ok_or(ContentError::NotFound)
+    }
+
     /// Opens a file, or a range of it, for reading.
     pub async fn open(
         &self,
         location: &str,
         range: Option<ByteRange>,
     ) -> Result<Download<H::Body>, ContentError> {
-        let (user_id, number) = parse(location).ok_or(ContentError::NotFound)?;
-        let file = UserFiles::new(user_id)
-            .file(number)
-            .get(&self.store)
-            .await?;
-        let file = file.ok_or(ContentError::NotFound)?;
+        let file = self.located(location).await?;
         match self
             .bucket
             .read(&file.head.object, Some(file.object.generation), range)

@@ -1,6 +1,7 @@
 //! A deletion: intent → name → object → catalogue → file → quota → end of the intent, all under the file's lock.
 
 use spinreel_gcs::Error as BucketError;
+use spinreel_gcs::TokenCache;
 use spinreel_ledger::{Held, LEASE_MS, LedgerError};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
@@ -54,7 +55,9 @@ pub struct Deleted {
     pub size: u64,
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Deletes the file called `name`. Of several that ask at once, one is told that it did it.
     pub async fn delete(&self, owner: &Owner, name: &str) -> Result<Deleted, DeleteError> {
         let files = UserFiles::new(&owner.user_id);

@@ -1,6 +1,6 @@
 //! Whose a name is, by what the bucket says: the store's index of names is only there to be quick.
 
-use spinreel_gcs::Object;
+use spinreel_gcs::{Object, TokenCache};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::peers::Peers;
@@ -20,7 +20,9 @@ pub(super) enum Holder {
     Foreign,
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Finds who holds a name. What belongs to nobody is removed, so that the name is free again.
     pub(super) async fn holder(&self, owner: &Owner, name: &str) -> Result<Holder, SettleError> {
         let files = UserFiles::new(&owner.user_id);

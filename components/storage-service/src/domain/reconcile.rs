@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use spinreel_api::operations::{Finding, FindingKind};
-use spinreel_gcs::Object;
+use spinreel_gcs::{Object, TokenCache};
 use spinreel_ledger::{Found, LedgerError, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
@@ -76,7 +76,9 @@ pub struct Reconciled {
     pub next: Option<Place>,
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Compares the part that begins at `place`: the files of one user, then of the next, then the bucket's objects.
     ///
     /// What changes while it is looked at may be found to differ; repairs look again under the file's lock.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use spinreel_gcs::TokenCache;
 use spinreel_ledger::{LEASE_MS, LedgerError, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
@@ -30,7 +31,9 @@ pub(super) struct Count {
     rests: BTreeMap<u64, (Rest, bool)>,
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Makes the counter what it should be. One at a time: two that added the same correction would be wrong.
     pub(super) async fn recount(
         &self,

@@ -1,6 +1,7 @@
 //! What a user has stored.
 
 use spinreel_api::storage::{StorageStatus, StoredFile};
+use spinreel_gcs::TokenCache;
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
@@ -17,7 +18,9 @@ pub struct Status {
     pub dead: Vec<u64>,
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Lists every file of the user, by name: that is what this call is.
     pub async fn status(&self, owner: &Owner) -> Result<Status, LedgerError> {
         let records = UserFiles::new(&owner.user_id);

@@ -2,7 +2,7 @@
 
 use spinreel_api::Timestamp;
 use spinreel_api::internal::StoredVideo;
-use spinreel_gcs::{Client, Error as BucketError};
+use spinreel_gcs::{Client, Error as BucketError, NoTokenCache, TokenCache};
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
@@ -12,11 +12,11 @@ use super::record::{FileHead, FileRecord, StoredObject, UserFiles};
 
 /// The storage, as one request sees it.
 #[derive(Debug)]
-pub struct Storage<S, H, C, R, P> {
+pub struct Storage<S, H, C, R, P, T = NoTokenCache> {
     /// The service's own state.
     pub store: S,
     /// The bucket.
-    pub bucket: Client<H, C, R>,
+    pub bucket: Client<H, C, R, T>,
     /// The wall clock.
     pub clock: C,
     /// The other services.
@@ -44,7 +44,9 @@ pub enum SettleError {
     Busy,
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Tells the catalogue of a stored file. Harmless when repeated.
     pub(super) async fn announce(
         &self,

@@ -1,5 +1,6 @@
 //! Finishing what others left half-done, for all users.
 
+use spinreel_gcs::TokenCache;
 use spinreel_ledger::{Found, LedgerError, Roster};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
@@ -33,7 +34,9 @@ pub(super) fn users() -> Roster {
     Roster::new("storage/users")
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Makes a user known to sweeps. Twice does no harm: then a sweep looks twice.
     pub(super) async fn register(&self, files: &UserFiles) -> Result<(), LedgerError> {
         if files.registration().get(&self.store).await?.is_some() {

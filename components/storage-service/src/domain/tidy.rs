@@ -1,6 +1,6 @@
 //! Finishing what others left half-done.
 
-use spinreel_gcs::WRITE_ID;
+use spinreel_gcs::{TokenCache, WRITE_ID};
 use spinreel_ledger::{Held, LedgerError, Lock, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
@@ -51,7 +51,9 @@ impl Tidied {
     }
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Finishes what is abandoned among a user's operations, at most a page of them.
     pub async fn tidy(
         &self,

@@ -1,16 +1,26 @@
 //! `GET /internal/storage/files/{location}/content`.
 
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderValue, StatusCode};
 use spinreel_gcs::{ByteRange, Error as BucketError};
 use spinreel_http::Problem;
-use spinreel_service::{Body, Call, Outcome, Relay, Response};
+use spinreel_service::{Body, Call, Outcome, Relay, Response, empty};
 
 use super::{bucket_problem, storage};
 use crate::domain::content::ContentError;
 
+/// How long a link opens a file, in seconds: a player asks for ranges of it as long as it plays.
+const LINK_SECONDS: u32 = 3_600;
+
 /// A file's bytes, or one range of them (`bytes=a-b`, both given).
+///
+/// A caller that can pass a link on says so by `?link=1`, with the `disposition` that the answer there is to have; where
+/// the variable `delivery` allows it, it gets 307 and a signed URL of the bucket.
 pub async fn content(call: Call) -> Outcome {
+    let query = &call.request.query;
+    if query.get("link") == Some("1") && call.context.settings.text("delivery") == "redirect" {
+        return redirect(&call).await;
+    }
     let range = match call.request.header(RANGE) {
         None => None,
         Some(value) => {
@@ -34,6 +44,20 @@ pub async fn content(call: Call) -> Outcome {
         }
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
+    Ok(response)
+}
+
+async fn redirect(call: &Call) -> Outcome {
+    let location = call.parameters.get("location");
+    let disposition = call.request.query.get("disposition");
+    let url = storage(&call.context)?
+        .link(location, disposition, LINK_SECONDS)
+        .await
+        .map_err(content_problem)?;
+    let mut address = HeaderValue::from_str(url.as_str()).map_err(Problem::internal)?;
+    address.set_sensitive(true);
+    let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
+    response.headers_mut().insert(LOCATION, address);
     Ok(response)
 }
 

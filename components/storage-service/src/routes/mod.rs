@@ -10,7 +10,7 @@ pub mod upload;
 
 use serde_json::json;
 use spinreel_api::logs::Level;
-use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy};
+use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy, TokenStore};
 use spinreel_http::Problem;
 use spinreel_identity::User;
 use spinreel_service::{Context, WasiClock, WasiHttp, WasiRandom, WasiStore};
@@ -24,7 +24,13 @@ use crate::peers::HttpPeers;
 
 /// The storage over WASI.
 pub(crate) type WasiStorage<'a> =
-    Storage<&'a WasiStore, WasiHttp, WasiClock, WasiRandom, HttpPeers<'a>>;
+    Storage<&'a WasiStore, WasiHttp, WasiClock, WasiRandom, HttpPeers<'a>, Tokens<'a>>;
+
+/// Where the bucket's tokens are kept.
+pub(crate) type Tokens<'a> = TokenStore<&'a WasiStore>;
+
+/// The key of the bucket's token.
+const TOKEN_KEY: &str = "storage/bucket-token";
 
 /// How long a client waits for a bucket that does not answer.
 const RETRIES: RetryPolicy = RetryPolicy {
@@ -50,18 +56,26 @@ pub(crate) fn storage(context: &Context) -> Result<WasiStorage<'_>, Problem> {
 pub(crate) fn bucket(
     context: &Context,
     retries: RetryPolicy,
-) -> Result<Client<WasiHttp, WasiClock, WasiRandom>, Problem> {
+) -> Result<Client<WasiHttp, WasiClock, WasiRandom, Tokens<'_>>, Problem> {
     let settings = &context.settings;
     let endpoint = Endpoint::new(settings.text("gcs_endpoint"), settings.text("gcs_bucket"))
         .map_err(Problem::internal)?;
+    let credentials = Credentials::from_setting(settings.text("gcs_credentials"))
+        .map_err(|error| Problem::internal(format!("gcs_credentials: {error}")))?;
     let client = Client::new(
         context.http,
         context.clock,
         context.random,
         endpoint,
-        Credentials::Anonymous,
+        credentials,
     );
-    Ok(client.with_retry_policy(retries))
+    let tokens = TokenStore::new(&context.store, TOKEN_KEY);
+    Ok(client.with_retry_policy(retries).with_token_cache(tokens))
+}
+
+/// Whether a value of `gcs_credentials` can be used.
+pub(crate) fn are_credentials(value: &str) -> bool {
+    Credentials::from_setting(value).is_ok()
 }
 
 /// The owner that a user's token names.

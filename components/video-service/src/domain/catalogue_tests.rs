@@ -255,8 +255,8 @@ fn a_removal_and_a_late_message_at_once_leave_nothing_once_the_removal_is_repeat
         let (removed, _) = interleave(schedule, remove(&store, "v-1"), put(&store, "v-1", late));
         removed.unwrap();
         block_on(async {
-            remove(&store, "v-1").await.unwrap();
-            assert_eq!(find(&store, "v-1").await.unwrap(), None);
+            remove(&store.0, "v-1").await.unwrap();
+            assert_eq!(find(&store.0, "v-1").await.unwrap(), None);
             assert!(all(&store.0).await.is_empty(), "schedule {schedule:010b}");
         });
     }

@@ -116,10 +116,19 @@ pub fn length(plan: Plan, size: u64) -> u64 {
     }
 }
 
-/// Where storage-service has the bytes of a file. The location is its own word, whatever characters that has.
-pub fn storage_path(location: &str) -> String {
-    let location = utf8_percent_encode(location, NOT_IN_SEGMENT);
-    format!("/internal/storage/files/{location}/content")
+/// Where storage-service has the bytes of a file, for a client that can be sent elsewhere; `disposition` is the
+/// `Content-Disposition` that it is to find there. The location is storage-service's own word, whatever characters it has.
+pub fn linkable_path(location: &str, disposition: Option<&str>) -> String {
+    let encode = |text| utf8_percent_encode(text, NOT_IN_SEGMENT).to_string();
+    let mut path = format!(
+        "/internal/storage/files/{}/content?link=1",
+        encode(location)
+    );
+    if let Some(disposition) = disposition {
+        path.push_str("&disposition=");
+        path.push_str(&encode(disposition));
+    }
+    path
 }
 
 /// Seconds until the day's bandwidth begins anew: midnight UTC, never 0.

@@ -120,12 +120,12 @@ fn what_everybody_may_see_may_be_kept_by_shared_caches_if_they_ask_again() {
 #[test]
 fn a_location_stays_one_segment_of_the_path() {
     assert_eq!(
-        storage_path("a-1_b.2"),
-        "/internal/storage/files/a-1_b.2/content"
+        linkable_path("a-1_b.2", None),
+        "/internal/storage/files/a-1_b.2/content?link=1"
     );
     assert_eq!(
-        storage_path("a/b?c#é"),
-        "/internal/storage/files/a%2Fb%3Fc%23%C3%A9/content"
+        linkable_path("a/b?c#é", Some("attachment; a&b")),
+        "/internal/storage/files/a%2Fb%3Fc%23%C3%A9/content?link=1&disposition=attachment%3B%20a%26b"
     );
 }
 

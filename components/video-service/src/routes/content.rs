@@ -1,7 +1,7 @@
 use std::rc::Rc;
 
-use http::header::{CONTENT_LENGTH, RANGE};
-use http::{HeaderName, Method, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION, RANGE};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_api::Timestamp;
 use spinreel_api::internal::{Direction, Reserve, Settle};
@@ -14,8 +14,9 @@ use spinreel_service::{
 };
 
 use crate::domain::delivery::{
-    Plan, content_headers, length, plan, seconds_to_midnight, storage_path, validator_headers,
+    Plan, content_headers, length, linkable_path, plan, seconds_to_midnight, validator_headers,
 };
+use crate::domain::disposition::attachment;
 use crate::domain::record::Record;
 use crate::routes::visible_video;
 
@@ -48,12 +49,17 @@ pub(crate) async fn content(call: Call) -> Outcome {
     let body = if nothing_to_send {
         Body::Empty
     } else {
+        let disposition = download.then(|| attachment(&record.stored.filename));
         let action = if download {
             ActionKind::Download
         } else {
             ActionKind::Stream
         };
-        Body::Relay(open(&call.context, &record, plan, action).await?)
+        let path = linkable_path(&record.stored.location, disposition.as_deref());
+        match open(&call.context, &record, &path, plan, action).await? {
+            Opened::Here(relay) => Body::Relay(relay),
+            Opened::Elsewhere(address) => return Ok(redirect(&record, address)),
+        }
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -61,13 +67,34 @@ pub(crate) async fn content(call: Call) -> Outcome {
     Ok(response)
 }
 
-/// Takes the bandwidth, then opens the bytes; what is not sent is given back.
+/// Where the bytes are to be had.
+enum Opened<T> {
+    /// Here, as they arrive from storage-service.
+    Here(T),
+    /// At an address of the bucket, which is a credential.
+    Elsewhere(HeaderValue),
+}
+
+/// Sends the client to the bucket.
+fn redirect(record: &Record, address: HeaderValue) -> Response {
+    let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
+    *response.headers_mut() = validator_headers(record);
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, address);
+    // The address is good for a while only, and for this client.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Takes the bandwidth, then opens the bytes; what is not sent is given back. What the bucket sends itself is billed
+/// as asked for: nobody here sees what arrives.
 async fn open(
     context: &Rc<Context>,
     record: &Record,
+    path: &str,
     plan: Plan,
     action: ActionKind,
-) -> Result<Relay, Problem> {
+) -> Result<Opened<Relay>, Problem> {
     let bytes = length(plan, record.stored.size);
     let billing = Billing {
         transfer_id: context.new_id(),
@@ -77,10 +104,22 @@ async fn open(
     };
     billing.reserve(context, bytes).await?;
     let context = Rc::clone(context);
-    match fetch(&context, record, plan, bytes).await {
-        Ok(source) => Ok(Relay::new(source).on_finish(move |transfer| {
-            Box::pin(async move { billing.settle(&context, transfer).await })
-        })),
+    match fetch(&context, path, plan, bytes).await {
+        Ok(Opened::Here(source)) => {
+            let relay = Relay::new(source).on_finish(move |transfer| {
+                Box::pin(async move { billing.settle(&context, transfer).await })
+            });
+            Ok(Opened::Here(relay))
+        }
+        Ok(Opened::Elsewhere(address)) => {
+            let all = Transfer {
+                bytes,
+                complete: true,
+            };
+            let later = Rc::clone(&context);
+            context.after_answer(async move { billing.settle(&later, all).await });
+            Ok(Opened::Elsewhere(address))
+        }
         Err(problem) => {
             let nothing = Transfer {
                 bytes: 0,
@@ -93,14 +132,13 @@ async fn open(
     }
 }
 
-/// The bytes of `plan` from storage-service: exactly `bytes` of them, or a problem.
+/// The bytes of `plan` from storage-service: exactly `bytes` of them, or where the bucket has them, or a problem.
 async fn fetch(
     context: &Context,
-    record: &Record,
+    path: &str,
     plan: Plan,
     bytes: u64,
-) -> Result<ResponseBody, Problem> {
-    let path = storage_path(&record.stored.location);
+) -> Result<Opened<ResponseBody>, Problem> {
     let (range, expected) = match plan {
         Plan::Part { start, end } => (
             Some(format!("bytes={start}-{end}")),
@@ -110,11 +148,14 @@ async fn fetch(
     };
     let headers: Vec<(HeaderName, &str)> =
         range.iter().map(|range| (RANGE, range.as_str())).collect();
-    let response = context
-        .storage()
-        .fetch(Method::GET, &path, &headers)
-        .await?;
+    let response = context.storage().fetch(Method::GET, path, &headers).await?;
     let status = response.status();
+    if status == StatusCode::TEMPORARY_REDIRECT {
+        let address = response.headers().get(LOCATION).cloned();
+        let address =
+            address.ok_or_else(|| Problem::unavailable("a redirect without an address"))?;
+        return Ok(Opened::Elsewhere(address));
+    }
     let promised = response
         .headers()
         .get(CONTENT_LENGTH)
@@ -127,7 +168,7 @@ async fn fetch(
             "storage-service answered {status} with {promised:?} bytes instead of {bytes}"
         )));
     }
-    Ok(response.into_body())
+    Ok(Opened::Here(response.into_body()))
 }
 
 /// Who pays for a transfer.

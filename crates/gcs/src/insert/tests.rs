@@ -84,9 +84,17 @@ fn without_a_precondition_there_is_none_in_the_request() {
 
 #[test]
 fn a_taken_name_is_a_failed_precondition() {
-    let (written, seen) = insert(vec![answer(412)]);
+    let others = resource("ada/video.mp4", 6, BYTES, &with_id("another"));
+    let (written, seen) = insert(vec![answer(412), answer(200).body(others)]);
     assert_eq!(written, Err(Error::PreconditionFailed));
-    assert_eq!(seen.len(), 1);
+    assert_eq!(seen.len(), 2);
+}
+
+#[test]
+fn a_request_that_arrived_twice_is_a_success() {
+    let ours = resource("ada/video.mp4", 7, BYTES, &with_id("mine"));
+    let (written, _) = insert(vec![answer(412), answer(200).body(ours)]);
+    assert_eq!(written.unwrap().generation, 7);
 }
 
 #[test]
@@ -212,7 +220,7 @@ fn an_answer_about_another_object_is_malformed_and_deletes_nothing() {
 
 #[test]
 fn a_refusal_that_comes_first_is_certain() {
-    for status in [400, 401, 403, 404, 412, 413] {
+    for status in [400, 401, 403, 404, 413] {
         let (written, _) = insert(vec![answer(status)]);
         let error = written.unwrap_err();
         assert!(error.is_certain(), "{status}: {error:?}");

@@ -7,6 +7,8 @@ use super::*;
 use crate::testing::{Pauses, Script, Step, answer, client, fails, lost, run};
 use crate::{ByteRange, NewObject, Part, ResumableSession};
 
+mod table;
+
 const RETRYABLE: [u16; 6] = [408, 429, 500, 502, 503, 504];
 const FINAL: [u16; 12] = [301, 304, 400, 401, 403, 405, 409, 411, 413, 418, 501, 505];
 

@@ -1,6 +1,6 @@
 //! An upload that failed: giving back what it took, or leaving that to others.
 
-use spinreel_gcs::WRITE_ID;
+use spinreel_gcs::{TokenCache, WRITE_ID};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::running::Running;
@@ -42,7 +42,9 @@ impl Doubt {
     }
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Gives back what a failed upload took. What cannot be done now is left to others: the intent stays.
     pub(super) async fn abandon(&self, mut running: Running, doubt: Doubt) {
         if running.is_saved() && self.check_alive(&running).is_ok() {

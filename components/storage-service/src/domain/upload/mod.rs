@@ -9,7 +9,7 @@ mod running;
 use bytes::Bytes;
 use futures::future::join;
 use spinreel_gcs::{
-    Error as BucketError, NewObject, Object, Part, Progress, ResumableSession, WRITE_ID,
+    Error as BucketError, NewObject, Object, Part, Progress, ResumableSession, TokenCache, WRITE_ID,
 };
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, HttpClient, Random, Store};
@@ -98,7 +98,9 @@ pub struct Uploaded {
     pub transfers: Vec<String>,
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Stores a file.
     pub async fn upload(
         &self,

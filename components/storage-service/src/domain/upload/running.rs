@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures::future::{Either, select};
-use spinreel_gcs::ResumableSession;
+use spinreel_gcs::{ResumableSession, TokenCache};
 use spinreel_ledger::{LEASE_MS, LedgerError, Reserved};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
@@ -64,7 +64,9 @@ impl Running {
     }
 }
 
-impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R, P> {
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
     /// Takes the estimate at once. Where that does not fit, the bytes are taken as they come: an estimate can be
     /// too high.
     pub(super) async fn reserve_estimate(
@@ -117,11 +119,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers> Storage<S, H, C, R,
     }
 
     /// Waits for `work`, and gives signs of life meanwhile.
-    pub(super) async fn alive<T>(
+    pub(super) async fn alive<D>(
         &self,
         running: &mut Running,
-        work: impl Future<Output = T>,
-    ) -> Result<T, UploadError> {
+        work: impl Future<Output = D>,
+    ) -> Result<D, UploadError> {
         let mut work = pin!(work);
         let began_ms = self.clock.now_ms();
         let done = loop {

@@ -214,28 +214,23 @@ fn an_upload_that_is_elsewhere_says_where() {
 #[test]
 fn what_was_assembled_wrongly_is_deleted_and_reported() {
     let (content, chunk) = bytes(10);
-    let (progress, seen) = put(
-        vec![complete(b"0123456789"), answer(204)],
-        0,
-        &chunk,
-        last(&content),
-    );
-    assert!(
-        matches!(
-            progress,
-            Err(Error::Corrupt {
-                expected_size: 10,
-                ..
-            })
-        ),
-        "{progress:?}"
-    );
-    assert!(
-        seen[1].uri.ends_with("?ifGenerationMatch=7"),
-        "{}",
-        seen[1].uri
-    );
-    assert_eq!(seen[1].method, "DELETE");
+    let other: &[u8] = b"0123456789";
+    for stored in [other, &content[..9], &[]] {
+        let steps = vec![complete(stored), answer(204)];
+        let (progress, seen) = put(steps, 0, &chunk, last(&content));
+        let error = progress.unwrap_err();
+        assert!(
+            matches!(error, Error::Corrupt { expected_size: 10, size, .. } if size == stored.len() as u64),
+            "{error:?}"
+        );
+        assert!(!error.is_certain());
+        assert!(
+            seen[1].uri.ends_with("?ifGenerationMatch=7"),
+            "{}",
+            seen[1].uri
+        );
+        assert_eq!(seen[1].method, "DELETE");
+    }
 }
 
 #[test]
@@ -276,13 +271,10 @@ fn a_failed_request_counts_once() {
 fn any_refusal_of_a_last_chunk_after_a_lost_answer_leaves_doubt() {
     let (content, chunk) = bytes(10);
     for first in [lost, || answer(503)] {
-        for status in [400, 403, 404, 412] {
+        for status in [400, 403] {
             // Refused when it is asked how far it is, and refused when the chunk is sent again.
             for mut steps in [vec![first()], vec![first(), incomplete(0)]] {
                 steps.push(answer(status));
-                if matches!(status, 404 | 412) {
-                    steps.push(answer(404));
-                }
                 let (progress, _) = put(steps, 0, &chunk, last(&content));
                 let error = progress.unwrap_err();
                 assert!(!error.is_certain(), "{status}: {error:?}");
@@ -291,6 +283,22 @@ fn any_refusal_of_a_last_chunk_after_a_lost_answer_leaves_doubt() {
         }
         let (progress, _) = put(vec![first(), incomplete(11)], 0, &chunk, last(&content));
         assert!(!progress.unwrap_err().is_certain());
+        // Nobody can say any more what became of the object.
+        let steps = vec![first(), answer(410), answer(403)];
+        let (progress, _) = put(steps, 0, &chunk, last(&content));
+        assert!(!progress.unwrap_err().is_certain());
+    }
+}
+
+#[test]
+fn what_was_answered_is_over_once_the_bucket_has_been_asked() {
+    let (content, chunk) = bytes(10);
+    for (status, refused) in [(404, Error::SessionLost), (412, Error::PreconditionFailed)] {
+        let steps = |first| vec![first, answer(status), answer(404)];
+        let (progress, _) = put(steps(answer(503)), 0, &chunk, last(&content));
+        assert_eq!(progress, Err(refused.clone()));
+        let (progress, _) = put(steps(lost()), 0, &chunk, last(&content));
+        assert_eq!(progress, Err(refused.in_doubt()));
     }
 }
 
