@@ -10,6 +10,16 @@ use crate::object::{NewObject, Object, random_hex};
 use crate::request;
 use crate::token::TokenCache;
 
+/// An object that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inserted {
+    /// The object.
+    pub object: Object,
+    /// Whether an attempt was not answered before one succeeded. It may land yet: where the object is deleted soon, and
+    /// its precondition is met again by that, it is written once more.
+    pub unanswered: bool,
+}
+
 impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
     /// Writes an object whose bytes are all there, in one request
     /// (<https://cloud.google.com/storage/docs/uploading-objects#uploading-an-object>, `uploadType=multipart`).
@@ -29,6 +39,20 @@ impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
         body: Vec<Bytes>,
         crc32c: u32,
     ) -> Result<Object, Error> {
+        let inserted = self.insert_tracked(object, body, crc32c).await?;
+        Ok(inserted.object)
+    }
+
+    /// [`insert`](Self::insert), for callers that may delete the object soon.
+    ///
+    /// # Errors
+    /// Those of [`insert`](Self::insert).
+    pub async fn insert_tracked(
+        &self,
+        object: &NewObject,
+        body: Vec<Bytes>,
+        crc32c: u32,
+    ) -> Result<Inserted, Error> {
         let object = object.prepared(&self.random)?;
         let size = request::length(&body);
         let query = Query::default()
@@ -51,11 +75,17 @@ impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
                 Err(error) => Err(error),
             };
             let error = match written {
-                Ok(written) => return self.verified(&object.name, written, size, crc32c).await,
+                Ok(written) => {
+                    let verified = self.verified(&object.name, written, size, crc32c).await;
+                    return verified.map(|object| doubt.inserted(object));
+                }
                 // Also where no attempt of ours failed: a request may arrive twice, and the first answer get lost.
                 Err(refused @ Error::PreconditionFailed) => {
                     let adopted = self.adopt(&object, size, crc32c, refused).await;
-                    return adopted.map_err(|error| doubt.after_asking(error));
+                    return match adopted {
+                        Ok(object) => Ok(doubt.inserted(object)),
+                        Err(error) => Err(doubt.after_asking(error)),
+                    };
                 }
                 Err(error) => error,
             };
@@ -82,6 +112,13 @@ pub(crate) struct Doubt {
 }
 
 impl Doubt {
+    fn inserted(self, object: Object) -> Inserted {
+        Inserted {
+            object,
+            unanswered: self.unanswered,
+        }
+    }
+
     /// Takes in that an attempt failed.
     pub(crate) fn note(&mut self, error: &Error) {
         self.failed = true;

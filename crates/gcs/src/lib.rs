@@ -30,6 +30,7 @@ pub use client::{Client, Deleted};
 pub use credentials::{Credentials, CredentialsError, METADATA_ORIGIN};
 pub use endpoint::Endpoint;
 pub use error::Error;
+pub use insert::Inserted;
 pub use list::{LARGEST_PAGE, ListPage};
 pub use object::{NewObject, Object, WRITE_ID};
 pub use read::{ByteRange, Download};

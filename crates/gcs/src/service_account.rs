@@ -4,7 +4,8 @@ use http::Uri;
 use jwt_simple::prelude::{Duration, JWTClaims, RS256KeyPair, RSAKeyPairLike as _, UnixTimeStamp};
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
-use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+use rsa::pkcs8::der::pem::PemLabel as _;
+use rsa::pkcs8::{DecodePrivateKey as _, PrivateKeyInfo, SecretDocument};
 use rsa::rand_core::{self, CryptoRng, RngCore};
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,9 @@ pub struct ServiceAccountKey {
     private_key_id: String,
     token_uri: String,
     project_id: Option<String>,
-    key: RsaPrivateKey,
+    /// PKCS#8 DER of an RSA key. Read further only where it is used: that costs more than most requests, and a key is
+    /// needed once an hour.
+    key: Vec<u8>,
 }
 
 /// The file's fields; what is missing is told apart from what is not JSON.
@@ -81,8 +84,7 @@ impl ServiceAccountKey {
         if !is_address(&token_uri) {
             return Err(CredentialsError::TokenUri);
         }
-        let key =
-            RsaPrivateKey::from_pkcs8_pem(pem.trim()).map_err(|_| CredentialsError::NotRsa)?;
+        let key = rsa_der(pem.trim()).ok_or(CredentialsError::NotRsa)?;
         Ok(Self {
             client_email,
             private_key_id: file.private_key_id.unwrap_or_default(),
@@ -115,12 +117,7 @@ impl ServiceAccountKey {
     /// What is exchanged for a token: a JWT (RFC 7523 section 3), good for an hour from `now_s` on, in seconds since
     /// the Unix epoch.
     pub(crate) fn assertion(&self, now_s: u64) -> Result<String, CredentialsError> {
-        let der = self
-            .key
-            .to_pkcs8_der()
-            .map_err(|_| CredentialsError::NotRsa)?;
-        let mut key =
-            RS256KeyPair::from_der(der.as_bytes()).map_err(|_| CredentialsError::NotRsa)?;
+        let mut key = RS256KeyPair::from_der(&self.key).map_err(|_| CredentialsError::NotRsa)?;
         if !self.private_key_id.is_empty() {
             key = key.with_key_id(&self.private_key_id);
         }
@@ -148,7 +145,9 @@ impl ServiceAccountKey {
         bytes: &[u8],
         random: &impl Random,
     ) -> Result<Vec<u8>, CredentialsError> {
-        SigningKey::<Sha256>::new(self.key.clone())
+        let key =
+            RsaPrivateKey::from_pkcs8_der(&self.key).map_err(|_| CredentialsError::NotRsa)?;
+        SigningKey::<Sha256>::new(key)
             .try_sign_with_rng(&mut Rng(random), bytes)
             .map(|signature| signature.to_vec())
             .map_err(|_| CredentialsError::NotRsa)
@@ -164,6 +163,14 @@ impl fmt::Debug for ServiceAccountKey {
             .field("token_uri", &self.token_uri)
             .finish_non_exhaustive()
     }
+}
+
+/// The DER within a PEM, if it is PKCS#8 (RFC 5958) and says that it holds an RSA key.
+fn rsa_der(pem: &str) -> Option<Vec<u8>> {
+    let (label, der) = SecretDocument::from_pem(pem).ok()?;
+    PrivateKeyInfo::validate_pem_label(label).ok()?;
+    let info = PrivateKeyInfo::try_from(der.as_bytes()).ok()?;
+    (info.algorithm.oid == rsa::pkcs1::ALGORITHM_OID).then(|| der.as_bytes().to_vec())
 }
 
 /// Whether `text` is an `http` or `https` address without a user.

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hmac::{Hmac, Mac as _};
 use http::Method;
 use sha2::{Digest as _, Sha256};
 use spinreel_platform::Random;
@@ -9,12 +8,16 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use crate::credentials::{Credentials, CredentialsError};
+use crate::credentials::CredentialsError;
 use crate::encode::{component, path};
 use crate::endpoint::{self, Endpoint};
 use crate::error::Error;
 use crate::object::check_name;
-use crate::service_account::ServiceAccountKey;
+
+mod key;
+
+use key::hex;
+pub use key::{HmacKey, SigningKey};
 
 /// The longest that a signed URL can be good, in seconds: 7 days
 /// (<https://cloud.google.com/storage/docs/access-control/signed-urls#limitations>).
@@ -81,76 +84,6 @@ pub enum UrlStyle {
         /// Such as `https://videos.example.org`.
         origin: String,
     },
-}
-
-/// An HMAC key of a service account (<https://cloud.google.com/storage/docs/authentication/hmackeys>).
-#[derive(Clone, PartialEq, Eq)]
-pub struct HmacKey {
-    /// Its name, which becomes part of every signed URL.
-    pub access_id: String,
-    /// Its secret.
-    pub secret: String,
-}
-
-impl fmt::Debug for HmacKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "HmacKey({})", self.access_id)
-    }
-}
-
-/// What a URL is signed with. RSA takes milliseconds, and HMAC microseconds.
-#[derive(Debug, Clone, Copy)]
-pub enum SigningKey<'a> {
-    /// `GOOG4-RSA-SHA256`
-    ServiceAccount(&'a ServiceAccountKey),
-    /// `GOOG4-HMAC-SHA256`
-    Hmac(&'a HmacKey),
-}
-
-impl<'a> SigningKey<'a> {
-    /// The key among credentials.
-    ///
-    /// # Errors
-    /// [`CredentialsError::CannotSign`] if there is none.
-    pub fn of(credentials: &'a Credentials) -> Result<Self, CredentialsError> {
-        match credentials {
-            Credentials::ServiceAccount(key) => Ok(Self::ServiceAccount(key)),
-            _ => Err(CredentialsError::CannotSign),
-        }
-    }
-
-    fn algorithm(self) -> &'static str {
-        match self {
-            Self::ServiceAccount(_) => "GOOG4-RSA-SHA256",
-            Self::Hmac(_) => "GOOG4-HMAC-SHA256",
-        }
-    }
-
-    fn name(self) -> &'a str {
-        match self {
-            Self::ServiceAccount(key) => key.client_email(),
-            Self::Hmac(key) => &key.access_id,
-        }
-    }
-
-    /// The signature of `text`, whose scope begins with `date`.
-    fn sign(
-        self,
-        text: &str,
-        date: &str,
-        random: &impl Random,
-    ) -> Result<String, CredentialsError> {
-        let signature = match self {
-            Self::ServiceAccount(key) => key.sign(text.as_bytes(), random)?,
-            Self::Hmac(key) => {
-                let [region, service, end] = SCOPE;
-                let secret = format!("GOOG4{}", key.secret);
-                let key = derive(secret.as_bytes(), [date, region, service, end]);
-                hmac(&key, text).to_vec()
-            }
-        };
-        Ok(hex(&signature))
-    }
 }
 
 /// A URL that opens something to whoever has it: `Debug` shows no signature.
@@ -395,31 +328,6 @@ fn canonical_query(own: &[(String, String)], ours: [(&str, &str); 5]) -> Result<
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     Ok(pairs.join("&"))
-}
-
-/// The key for one date and purpose: each part of the scope is signed with the key of the parts before.
-fn derive<const N: usize>(secret: &[u8], scope: [&str; N]) -> Vec<u8> {
-    scope
-        .iter()
-        .fold(secret.to_vec(), |key, part| hmac(&key, part).to_vec())
-}
-
-/// HMAC-SHA-256 (RFC 2104).
-fn hmac(key: &[u8], text: &str) -> [u8; 32] {
-    // RFC 2104 section 3: a key that is longer than a block is hashed, and a shorter one padded. So any key will do.
-    let mut block = [0; 64];
-    if key.len() > block.len() {
-        block[..32].copy_from_slice(&Sha256::digest(key));
-    } else {
-        block[..key.len()].copy_from_slice(key);
-    }
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

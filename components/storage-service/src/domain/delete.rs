@@ -6,9 +6,10 @@ use spinreel_ledger::{Held, LEASE_MS, LedgerError};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
+use super::guard::while_it_may;
 use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
-use super::record::{FileRecord, Intent, Operation, Owner, Rest, UserFiles};
+use super::record::{FileRecord, Intent, Operation, Owner, Rest, Upload, UserFiles};
 use super::storage::{SettleError, Storage};
 
 /// How often a deletion looks whether somebody else is ready, and how long it waits in between, in milliseconds.
@@ -85,9 +86,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         number: u64,
     ) -> Result<Deleted, DeleteError> {
         let held = self.wait_for_lock(files, number).await?;
-        let outcome = self.remove_locked(files, number, &held).await;
-        // A lock that stays is in nobody's way for long.
-        let _ = held.release(&self.store).await;
+        let removal = self.remove_locked(files, number);
+        let removed = while_it_may(|| held.is_good(&self.clock), removal).await;
+        let outcome = removed.unwrap_or(Err(DeleteError::Busy));
+        if held.is_good(&self.clock) {
+            // A lock that stays is in nobody's way for long.
+            let _ = held.release(&self.store).await;
+        }
         outcome
     }
 
@@ -95,12 +100,20 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         &self,
         files: &UserFiles,
         number: u64,
-        held: &Held,
     ) -> Result<Deleted, DeleteError> {
         let Some(file) = files.file(number).get(&self.store).await? else {
             return Err(DeleteError::NotFound);
         };
+        let unsettled_ms = file.settled_ms.saturating_sub(self.clock.now_ms());
+        if unsettled_ms > 0 {
+            self.clock.sleep_ms(unsettled_ms).await;
+        }
+        let began_ms = self.clock.now_ms();
         let deletion = files.roster.allocate(&self.store, 1).await?;
+        if self.clock.now_ms().saturating_sub(began_ms) > LEASE_MS / 2 {
+            // By now it may be taken for one that never gets its intent.
+            return Err(DeleteError::Busy);
+        }
         let mut intent = Intent {
             until_ms: self.clock.now_ms() + LEASE_MS,
             operation: Operation::Deletion {
@@ -110,12 +123,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         };
         let cell = files.intent(deletion);
         cell.set(&self.store, &intent).await?;
-        if let Err(error) = self.erase(files, deletion, number, &file, held).await {
-            if held.is_good(&self.clock) {
-                // Others need not wait for the lease to end.
-                intent.until_ms = 0;
-                let _ = cell.set(&self.store, &intent).await;
-            }
+        if let Err(error) = self.erase(files, deletion, number, &file).await {
+            // Others need not wait for the lease to end.
+            intent.until_ms = 0;
+            let _ = cell.set(&self.store, &intent).await;
             return Err(error.into());
         }
         Ok(Deleted {
@@ -148,11 +159,14 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         deletion: u64,
         number: u64,
         file: &FileRecord,
-        held: &Held,
     ) -> Result<(), SettleError> {
-        let mut rest = Rest {
-            recount: self.end_upload(files, number).await?,
-            withdraw: None,
+        let mut rest = match self.end_upload(files, number).await? {
+            // Its announcement may be on its way still; what it brings back is withdrawn once more.
+            Some(upload) => Rest {
+                recount: upload.moving || upload.reserved != file.object.size,
+                withdraw: Some(file.head.id.clone()),
+            },
+            None => Rest::default(),
         };
         let name = files.name(&file.head.name);
         if name.get(&self.store).await? == Some(number) {
@@ -166,11 +180,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if self.peers.withdraw(&file.head.id).await.is_err() {
             rest.withdraw = Some(file.head.id.clone());
         }
-        self.check_held(held)?;
         let cell = files.file(number);
         if cell.get(&self.store).await?.is_some() {
             cell.delete(&self.store).await?;
-            self.check_held(held)?;
             rest.recount |= self.give_back(files, file.object.size).await.is_err();
         } else {
             rest.recount = true;
@@ -182,15 +194,19 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Ends the upload of a file that is there, where it has not done so itself: settled later, it would look like one
-    /// that died. Whether the counter may be wrong is the answer.
-    async fn end_upload(&self, files: &UserFiles, number: u64) -> Result<bool, LedgerError> {
+    /// that died. The answer is how far it was.
+    async fn end_upload(
+        &self,
+        files: &UserFiles,
+        number: u64,
+    ) -> Result<Option<Box<Upload>>, LedgerError> {
         let cell = files.intent(number);
         match cell.get(&self.store).await?.map(|intent| intent.operation) {
             Some(Operation::Upload(upload)) => {
                 cell.delete(&self.store).await?;
-                Ok(upload.moving)
+                Ok(Some(upload))
             }
-            Some(Operation::Deletion { .. } | Operation::Rest(_)) | None => Ok(false),
+            Some(Operation::Deletion { .. } | Operation::Rest(_)) | None => Ok(None),
         }
     }
 
@@ -209,14 +225,5 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         cell.delete(&self.store).await?;
         let _ = files.roster.bury(&self.store, &[number]).await;
         Ok(())
-    }
-
-    /// Whether what is done now has its effect under the lock.
-    pub(super) fn check_held(&self, held: &Held) -> Result<(), SettleError> {
-        if held.is_good(&self.clock) {
-            Ok(())
-        } else {
-            Err(SettleError::Busy)
-        }
     }
 }

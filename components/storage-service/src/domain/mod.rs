@@ -33,6 +33,7 @@ mod chunks;
 pub mod content;
 pub mod delete;
 pub mod file_name;
+mod guard;
 mod names;
 pub mod peers;
 pub mod reconcile;
@@ -44,6 +45,8 @@ pub mod sweep;
 pub mod tidy;
 pub mod upload;
 
+#[cfg(test)]
+mod costs;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -50,6 +50,14 @@ pub struct FileRecord {
     /// Its object.
     #[serde(flatten)]
     pub object: StoredObject,
+    /// Until then, in milliseconds since the Unix epoch, a request that was not answered may write the object again if
+    /// it is deleted; so it is not. 0 where there is no such request.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub settled_ms: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A file's object in the bucket.
@@ -95,7 +103,7 @@ pub enum Operation {
 pub struct Rest {
     /// The counter of used bytes may be wrong, and is to be made the sum of the files.
     pub recount: bool,
-    /// The id of a file that is gone, of which the catalogue has not heard.
+    /// The id of a file that is gone, of which the catalogue has not heard, or may yet hear the contrary.
     pub withdraw: Option<String>,
 }
 
@@ -192,14 +200,10 @@ impl UserFiles {
 }
 
 impl Intent {
-    /// What an operation left undone. A recount waits until nothing that was tried can have an effect any more.
+    /// What an operation left undone. It waits until nothing that was tried can have an effect any more.
     pub(super) fn rest(rest: Rest, now_ms: u64) -> Self {
         Self {
-            until_ms: if rest.recount {
-                now_ms + LEASE_MS
-            } else {
-                now_ms
-            },
+            until_ms: now_ms + LEASE_MS,
             operation: Operation::Rest(rest),
         }
     }

@@ -41,23 +41,21 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         patience: Patience,
     ) -> Result<Recounted, SettleError> {
         let held = self.lock(&files.recount_lock(), patience).await?;
-        let recounted = async {
+        let work = async {
             let Some(count) = self.count(files, patience).await? else {
                 return Ok(Recounted::NotNow);
             };
-            self.check_held(&held)?;
-            if count.drift != 0 && self.correct(files, count.drift).await.is_err() {
+            if count.drift != 0
+                && let Err(error) = self.correct(files, count.drift).await
+            {
                 // Perhaps it is right now, perhaps not; who comes later counts again.
                 self.postpone(files, &count).await?;
-                return Ok(Recounted::NotNow);
+                return Err(error.into());
             }
             self.clear(files, count).await?;
             Ok(Recounted::Done)
-        }
-        .await;
-        // A lock that stays is in nobody's way for long.
-        let _ = held.release(&self.store).await;
-        recounted
+        };
+        self.under(held, work).await
     }
 
     /// Counts, if nothing goes on that moves the counter; `None` otherwise.

@@ -43,11 +43,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             return Ok(());
         }
         let number = users().allocate(&self.store, 1).await?;
-        let pairs = [
-            users().cell(number).pair(&files.user_id().to_owned())?,
-            files.registration().pair(&number)?,
-        ];
-        Ok(self.store.set_many(&pairs).await?)
+        // One after the other: a batch may stay half-done, and who is noted as known must be known.
+        let cell = users().cell(number);
+        cell.set(&self.store, &files.user_id().to_owned()).await?;
+        files.registration().set(&self.store, &number).await
     }
 
     /// Finishes what is abandoned, for a page of users from before `cursor` (the newest where `None`).

@@ -4,6 +4,7 @@ use spinreel_gcs::{TokenCache, WRITE_ID};
 use spinreel_ledger::{Held, LedgerError, Lock, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
+use super::guard::while_it_may;
 use super::peers::Peers;
 use super::record::{FileRecord, Intent, Operation, Rest, Upload, UserFiles};
 use super::recount::Recounted;
@@ -122,10 +123,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             Operation::Rest(rest) => return self.settle_rest(files, number, rest).await,
         };
         let held = self.lock(&files.file_lock(file), patience).await?;
-        let settled = self.settle_locked(files, number, patience, &held).await;
-        // A lock that stays is in nobody's way for long.
-        let _ = held.release(&self.store).await;
-        settled
+        self.under(held, self.settle_locked(files, number, patience))
+            .await
     }
 
     pub(super) async fn lock(&self, lock: &Lock, patience: Patience) -> Result<Held, SettleError> {
@@ -136,22 +135,37 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         held.ok_or(SettleError::Busy)
     }
 
+    /// Works as long as what is done has its effect under the lock, and gives the lock back.
+    pub(super) async fn under<D>(
+        &self,
+        held: Held,
+        work: impl Future<Output = Result<D, SettleError>>,
+    ) -> Result<D, SettleError> {
+        let done = while_it_may(|| held.is_good(&self.clock), work).await;
+        let done = done.unwrap_or(Err(SettleError::Busy));
+        let is_over = !matches!(done, Err(SettleError::Ledger(_) | SettleError::Peer(_)));
+        if is_over && held.is_good(&self.clock) {
+            // A lock that stays is in nobody's way for long. It has to where a call may have its effect yet.
+            let _ = held.release(&self.store).await;
+        }
+        done
+    }
+
     async fn settle_locked(
         &self,
         files: &UserFiles,
         number: u64,
         patience: Patience,
-        held: &Held,
     ) -> Result<Settled, SettleError> {
         // Read again: before the lock was ours, somebody else may have settled it.
         let intent = files.intent(number).get(&self.store).await?;
         let intent = intent.filter(|intent| intent.is_abandoned(self.clock.now_ms(), patience));
         match intent.map(|intent| intent.operation) {
             Some(Operation::Upload(upload)) => {
-                self.settle_upload(files, number, *upload, held).await
+                self.settle_upload(files, number, *upload).await
             }
             Some(Operation::Deletion { number: of, file }) => {
-                self.erase(files, number, of, &file, held).await?;
+                self.erase(files, number, of, &file).await?;
                 let left = files.intent(number).get(&self.store).await?;
                 Ok(Settled::from(left.as_ref()))
             }
@@ -165,13 +179,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         files: &UserFiles,
         number: u64,
         upload: Upload,
-        held: &Held,
     ) -> Result<Settled, SettleError> {
         if let Some(file) = files.file(number).get(&self.store).await? {
             self.announce(files.user_id(), number, &file.head, &file.object)
                 .await?;
-            self.check_held(held)?;
-            return self.end_upload_of(files, number, upload.moving).await;
+            let uncertain = upload.moving || upload.reserved != file.object.size;
+            return self.end_upload_of(files, number, uncertain).await;
         }
         // First end the session, so that what the bucket says next stays true.
         if let Some(session) = &upload.session {
@@ -183,15 +196,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let file = FileRecord {
                 head: upload.head.clone(),
                 object: stored(&object),
+                // The lease is over, and with it all that was sent before.
+                settled_ms: 0,
             };
             self.announce(files.user_id(), number, &file.head, &file.object)
                 .await?;
-            self.check_held(held)?;
             self.enter(files, number, &file).await?;
             let uncertain = upload.moving || upload.reserved != file.object.size;
             return self.end_upload_of(files, number, uncertain).await;
         }
-        self.check_held(held)?;
         let mut rest = Rest {
             recount: upload.moving,
             withdraw: None,
@@ -206,7 +219,6 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 })),
             };
             files.intent(number).set(&self.store, &moving).await?;
-            self.check_held(held)?;
             rest.recount = self.give_back(files, reserved).await.is_err();
         }
         let settled = Settled::from(&rest);

@@ -20,11 +20,8 @@ fn key_file_with(field: &str, value: Value) -> String {
 }
 
 fn public_key() -> RS256PublicKey {
-    let der = test_account()
-        .key
-        .to_public_key()
-        .to_public_key_der()
-        .unwrap();
+    let key = RsaPrivateKey::from_pkcs8_der(&test_account().key).unwrap();
+    let der = key.to_public_key().to_public_key_der().unwrap();
     RS256PublicKey::from_der(der.as_bytes()).unwrap()
 }
 
@@ -99,12 +96,11 @@ fn what_is_no_key_says_why() {
 fn neither_errors_nor_debug_output_contain_the_key() {
     let secret = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj";
     let files = [
-        json!({"type": secret, "private_key": secret}).to_string(),
         key_file_with("private_key", json!(secret)),
         key_file_with("private_key", json!([secret])),
         format!("{{\"type\": \"service_account\", \"private_key\": \"{secret}"),
     ];
-    for file in &files[1..] {
+    for file in &files {
         let error = ServiceAccountKey::from_json(file).unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(secret), "{shown}");

@@ -3,7 +3,9 @@ use serde::Deserialize;
 use spinreel_platform::memory::SeededRandom;
 use time::format_description::well_known::Rfc3339;
 
+use super::key::{derive, hmac};
 use super::*;
+use crate::ServiceAccountKey;
 use crate::testing::{google, test_account, test_key_file};
 
 /// One of Google's own examples.

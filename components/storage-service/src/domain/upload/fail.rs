@@ -1,5 +1,7 @@
 //! An upload that failed: giving back what it took, or leaving that to others.
 
+use std::cell::Cell;
+
 use spinreel_gcs::{TokenCache, WRITE_ID};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
@@ -22,7 +24,7 @@ pub(super) enum Doubt {
 
 impl Doubt {
     /// What the failure of a transfer leaves open.
-    pub(super) fn after(error: &UploadError, running: &Running) -> Self {
+    pub(super) fn after(error: &UploadError, running: &Running<'_>) -> Self {
         match error {
             // A session can be ended, and nothing comes after that.
             _ if running.session.is_some() => Self::Now,
@@ -46,22 +48,17 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
     /// Gives back what a failed upload took. What cannot be done now is left to others: the intent stays.
-    pub(super) async fn abandon(&self, mut running: Running, doubt: Doubt) {
-        if running.is_saved() && self.check_alive(&running).is_ok() {
-            let left = match doubt {
-                Doubt::Later => self.save(&mut running).await,
-                Doubt::None | Doubt::Now => match self.undo(&mut running, doubt).await {
-                    Ok(()) => Ok(()),
-                    // Others need not wait for the lease to end.
-                    Err(_) => self
-                        .write_intent(&mut running, 0)
-                        .await
-                        .map_err(UploadError::from),
-                },
-            };
+    pub(super) async fn abandon(
+        &self,
+        mut running: Running<'_>,
+        renewed_ms: &Cell<u64>,
+        doubt: Doubt,
+    ) {
+        if running.is_saved() {
+            let leaving = self.leave(&mut running, doubt);
             // An intent that could not be written is as it was, and ends with its lease.
-            drop(left);
-        } else if !running.is_saved() {
+            let _ = self.while_alive(renewed_ms, leaving).await;
+        } else {
             let _ = running
                 .files
                 .roster
@@ -75,8 +72,21 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
     }
 
+    async fn leave(&self, running: &mut Running<'_>, doubt: Doubt) -> Result<(), UploadError> {
+        if doubt == Doubt::Later {
+            return self.save(running).await;
+        }
+        if self.undo(running, doubt).await.is_err() && running.is_settled(self.clock.now_ms()) {
+            // Others need not wait for the lease to end.
+            self.write_intent(running, 0).await?;
+        }
+        Ok(())
+    }
+
     /// Removes the object, where it came about, and gives the quota back.
-    async fn undo(&self, running: &mut Running, doubt: Doubt) -> Result<(), SettleError> {
+    async fn undo(&self, running: &mut Running<'_>, doubt: Doubt) -> Result<(), SettleError> {
+        let settled = self.settle_intent(running).await;
+        settled.map_err(|_| SettleError::Busy)?;
         if let Some(session) = &running.session {
             self.bucket.cancel_upload(session).await?;
         }

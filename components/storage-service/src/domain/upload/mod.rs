@@ -6,12 +6,14 @@
 mod fail;
 mod running;
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use futures::future::join;
 use spinreel_gcs::{
     Error as BucketError, NewObject, Object, Part, Progress, ResumableSession, TokenCache, WRITE_ID,
 };
-use spinreel_ledger::LedgerError;
+use spinreel_ledger::{CALL_MS, LedgerError};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
@@ -123,14 +125,19 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             content_type: file.content_type,
             created_at_ms: began_ms,
         };
-        let mut running = Running::new(files, number, head, began_ms);
-        match self.transfer(&mut running, file.expected, source).await {
+        let renewed_ms = Cell::new(began_ms);
+        let mut running = Running::new(files, number, head, &renewed_ms);
+        let transfer = self.transfer(&mut running, file.expected, source);
+        match self.while_alive(&renewed_ms, transfer).await {
             // From here on the file will be there, whatever happens: who comes later finds the object.
-            Ok(object) => self.commit(running, &object).await,
+            Ok(object) => {
+                let commit = self.commit(running, &object);
+                self.while_alive(&renewed_ms, commit).await
+            }
             Err(error) => {
                 let doubt = Doubt::after(&error, &running);
                 let error = self.explained(owner, &running, error).await;
-                self.abandon(running, doubt).await;
+                self.abandon(running, &renewed_ms, doubt).await;
                 Err(error)
             }
         }
@@ -162,7 +169,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// Brings the bytes into the bucket.
     async fn transfer(
         &self,
-        running: &mut Running,
+        running: &mut Running<'_>,
         expected: u64,
         source: &mut impl FileSource,
     ) -> Result<Object, UploadError> {
@@ -184,8 +191,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             ..NewObject::create_only(&running.head.object, &running.head.content_type)
         };
         if chunk.last {
-            let insert = self.bucket.insert(&object, chunk.pieces, chunks.crc32c());
-            return Ok(self.alive(running, insert).await??);
+            let crc32c = chunks.crc32c();
+            let insert = self.bucket.insert_tracked(&object, chunk.pieces, crc32c);
+            let inserted = self.alive(running, insert).await??;
+            if inserted.unanswered {
+                running.object_settled_ms = self.clock.now_ms() + CALL_MS;
+            }
+            return Ok(inserted.object);
         }
         let start = self.bucket.start_upload(&object, None);
         let session = self.alive(running, start).await??;
@@ -197,7 +209,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// Sends chunk after chunk; while one goes out, the next one comes in.
     async fn put_chunks<F: FileSource>(
         &self,
-        running: &mut Running,
+        running: &mut Running<'_>,
         session: &ResumableSession,
         first: Chunk,
         mut chunks: Chunks<'_, F>,
@@ -230,11 +242,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// After the file is entered, or may be, its intent is only deleted and never written: the user may have deleted the
     /// file by then, and an intent that came back would be settled as an upload that died. What fails here is finished
     /// by others when the lease is over.
-    async fn commit(&self, mut running: Running, object: &Object) -> Result<Uploaded, UploadError> {
-        self.check_alive(&running)?;
+    async fn commit(
+        &self,
+        mut running: Running<'_>,
+        object: &Object,
+    ) -> Result<Uploaded, UploadError> {
         let file = FileRecord {
             head: running.head.clone(),
             object: stored(object),
+            settled_ms: running.object_settled_ms,
         };
         let user_id = running.files.user_id();
         // Told before the file is there: a crash in between leaves an intent, and telling twice is harmless.
@@ -253,7 +269,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             // The quota is as it should be, the catalogue will be told when the lease is over.
             self.save(&mut running).await?;
         }
-        self.check_alive(&running)?;
+        self.settle_intent(&mut running).await?;
         self.enter(&running.files, running.number, &file).await?;
         if announced.is_ok() {
             // An intent that stays is one that others find done.
@@ -267,7 +283,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// What a failure means to the client: where the bucket refuses the name, whose it is decides.
-    async fn explained(&self, owner: &Owner, running: &Running, error: UploadError) -> UploadError {
+    async fn explained(&self, owner: &Owner, running: &Running<'_>, error: UploadError) -> UploadError {
         let UploadError::Bucket(bucket) = &error else {
             return error;
         };

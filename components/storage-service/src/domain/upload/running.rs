@@ -1,13 +1,15 @@
 //! An upload that is going on: its intent, its lease, what it took of the quota.
 
+use std::cell::Cell;
 use std::pin::pin;
 
 use futures::future::{Either, select};
 use spinreel_gcs::{ResumableSession, TokenCache};
-use spinreel_ledger::{LEASE_MS, LedgerError, Reserved};
+use spinreel_ledger::{CALL_MS, LEASE_MS, LedgerError, Reserved};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::UploadError;
+use crate::domain::guard::while_it_may;
 use crate::domain::peers::Peers;
 use crate::domain::record::{FileHead, Intent, Operation, Upload, UserFiles};
 use crate::domain::storage::{Storage, signed};
@@ -22,7 +24,7 @@ const ALIVE_MS: u64 = LEASE_MS / 2;
 const LONGEST_WAIT_MS: u64 = 1_800_000;
 
 /// An upload that is going on.
-pub(super) struct Running {
+pub(super) struct Running<'l> {
     pub(super) files: UserFiles,
     pub(super) number: u64,
     pub(super) head: FileHead,
@@ -33,13 +35,22 @@ pub(super) struct Running {
     pub(super) session: Option<ResumableSession>,
     /// Ids under which bandwidth was, or may have been, reserved.
     pub(super) transfers: Vec<String>,
+    /// Until when a request that was not answered may write the object again if it is deleted; 0 where there is none.
+    pub(super) object_settled_ms: u64,
     /// The last sign of life.
-    renewed_ms: u64,
+    renewed_ms: &'l Cell<u64>,
+    /// Until when an intent whose writing failed may be written all the same.
+    doubtful_until_ms: u64,
     saved: bool,
 }
 
-impl Running {
-    pub(super) fn new(files: UserFiles, number: u64, head: FileHead, began_ms: u64) -> Self {
+impl<'l> Running<'l> {
+    pub(super) fn new(
+        files: UserFiles,
+        number: u64,
+        head: FileHead,
+        renewed_ms: &'l Cell<u64>,
+    ) -> Self {
         Self {
             files,
             number,
@@ -48,7 +59,9 @@ impl Running {
             moving: false,
             session: None,
             transfers: Vec::new(),
-            renewed_ms: began_ms,
+            object_settled_ms: 0,
+            renewed_ms,
+            doubtful_until_ms: 0,
             saved: false,
         }
     }
@@ -56,6 +69,11 @@ impl Running {
     /// Whether there is, or may be, an intent.
     pub(super) fn is_saved(&self) -> bool {
         self.saved
+    }
+
+    /// Whether the intent says what was last written there, and nothing else any more.
+    pub(super) fn is_settled(&self, now_ms: u64) -> bool {
+        self.doubtful_until_ms <= now_ms
     }
 
     /// Whether what was taken of the quota is known for certain.
@@ -71,7 +89,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// too high.
     pub(super) async fn reserve_estimate(
         &self,
-        running: &mut Running,
+        running: &mut Running<'_>,
         expected: u64,
     ) -> Result<(), UploadError> {
         match self.ensure_reserved(running, expected).await {
@@ -83,7 +101,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// Takes quota and bandwidth until `total` bytes are covered.
     pub(super) async fn ensure_reserved(
         &self,
-        running: &mut Running,
+        running: &mut Running<'_>,
         total: u64,
     ) -> Result<(), UploadError> {
         let missing = total.saturating_sub(running.reserved);
@@ -121,7 +139,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// Waits for `work`, and gives signs of life meanwhile.
     pub(super) async fn alive<D>(
         &self,
-        running: &mut Running,
+        running: &mut Running<'_>,
         work: impl Future<Output = D>,
     ) -> Result<D, UploadError> {
         let mut work = pin!(work);
@@ -136,36 +154,35 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                     }
                     // One that fails may be made up for by the next one.
                     let _ = self.save(running).await;
-                    self.check_alive(running)?;
                 }
             }
         };
-        self.check_alive(running)?;
         Ok(done)
     }
 
-    /// Whether what is done now has its effect before others can take over.
-    pub(super) fn check_alive(&self, running: &Running) -> Result<(), UploadError> {
-        let silent_ms = self.clock.now_ms().saturating_sub(running.renewed_ms);
-        if silent_ms > ALIVE_MS {
-            return Err(UploadError::Expired);
-        }
-        Ok(())
+    /// Goes on as long as what is done has its effect before others can take over.
+    pub(super) async fn while_alive<D>(
+        &self,
+        renewed_ms: &Cell<u64>,
+        work: impl Future<Output = Result<D, UploadError>>,
+    ) -> Result<D, UploadError> {
+        let is_alive = || self.clock.now_ms().saturating_sub(renewed_ms.get()) <= ALIVE_MS;
+        let done = while_it_may(is_alive, work).await;
+        done.unwrap_or(Err(UploadError::Expired))
     }
 
     /// Writes down how far the upload is, which is its sign of life.
-    pub(super) async fn save(&self, running: &mut Running) -> Result<(), UploadError> {
-        self.check_alive(running)?;
+    pub(super) async fn save(&self, running: &mut Running<'_>) -> Result<(), UploadError> {
         let now_ms = self.clock.now_ms();
         self.write_intent(running, now_ms + LEASE_MS).await?;
-        running.renewed_ms = now_ms;
+        running.renewed_ms.set(now_ms);
         Ok(())
     }
 
     /// Writes down how far the upload is; from `until_ms` on others may take it over.
     pub(super) async fn write_intent(
         &self,
-        running: &mut Running,
+        running: &mut Running<'_>,
         until_ms: u64,
     ) -> Result<(), LedgerError> {
         let intent = Intent {
@@ -179,6 +196,21 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         };
         running.saved = true;
         let cell = running.files.intent(running.number);
-        cell.set(&self.store, &intent).await
+        let written = cell.set(&self.store, &intent).await;
+        if written.is_err() {
+            running.doubtful_until_ms = self.clock.now_ms() + CALL_MS;
+        }
+        written
+    }
+
+    /// Waits until nothing that failed to be written to the intent can be written any more: an intent that came back
+    /// after its upload is over would be settled as one that died.
+    pub(super) async fn settle_intent(&self, running: &mut Running<'_>) -> Result<(), UploadError> {
+        while !running.is_settled(self.clock.now_ms()) {
+            let wait_ms = running.doubtful_until_ms - self.clock.now_ms();
+            self.clock.sleep_ms(wait_ms).await;
+            self.save(running).await?;
+        }
+        Ok(())
     }
 }
