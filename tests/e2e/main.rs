@@ -4,23 +4,29 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod bucket_faults;
 mod bucket_gone;
 mod content;
 mod content_conditions;
 mod cors;
+mod credentials;
 mod delete_file;
+mod full_stop;
 mod health;
 mod internal;
 mod logs;
 mod peers_gone;
 mod playback_bandwidth;
 mod readme;
+mod redirect;
 mod restart;
 mod routing;
 mod sessions;
 mod start;
+mod storage_names;
 mod storage_status;
 mod streaming;
+mod sweep;
 mod tokens;
 mod upload;
 mod upload_cut_off;
@@ -28,4 +34,5 @@ mod upload_form;
 mod upload_limits;
 mod upload_race;
 mod usage;
+mod usage_alerts;
 mod videos;

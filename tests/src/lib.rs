@@ -12,20 +12,32 @@
 //! - [`form`]: `multipart/form-data`, with everything that clients do wrong.
 //! - [`raw`]: requests that no HTTP library would send.
 //! - [`body`]: bodies of any size that need no memory.
-//! - [`eventually`]: for what happens after the answer.
+//! - [`bucket`]: the embedded bucket, and what others could do to it; [`Fault`]: how it fails.
+//! - [`upkeep`]: the sweep and the reconciliation.
+//! - [`Program`]: the application as a process that can be killed.
+//! - [`eventually`]: for what happens after the answer. [`Dice`]: choices that a seed repeats.
 
 pub mod body;
+pub mod bucket;
 pub mod form;
 pub mod raw;
+pub mod upkeep;
 
 mod app;
+mod dice;
 mod eventually;
+mod fault;
+mod program;
 mod reply;
 mod user;
 
-pub use app::{ADMIN_EMAIL, App, AppBuilder, BUCKET, service_token};
+pub use app::{ADMIN_EMAIL, ADMIN_PASSWORD, App, AppBuilder, service_token};
+pub use bucket::BUCKET;
+pub use dice::Dice;
 pub use eventually::eventually;
+pub use fault::Fault;
 pub use form::Form;
+pub use program::Program;
 pub use reply::Reply;
 pub use user::User;
 

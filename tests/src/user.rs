@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::eventually::eventually;
 use crate::form::Form;
 use crate::reply::Reply;
+use crate::upkeep::{self, Finding};
 
 /// Somebody who signed in.
 pub struct User<'a> {
@@ -88,6 +89,7 @@ impl<'a> User<'a> {
     pub async fn upload_form(&self, form: Form) -> Reply {
         let request = self
             .request(Method::POST, "/upload")
+            .header("x-request-id", self.app.noted_id())
             .header("content-type", form.content_type())
             .body(form.into_body());
         Reply::to(request).await
@@ -120,12 +122,18 @@ impl<'a> User<'a> {
 
     /// The seed's call for deletions, with any JSON.
     pub async fn delete_json(&self, body: &Value) -> Reply {
-        Reply::to(self.request(Method::DELETE, "/delete-file").json(body)).await
+        let request = self
+            .request(Method::DELETE, "/delete-file")
+            .header("x-request-id", self.app.noted_id());
+        Reply::to(request.json(body)).await
     }
 
     /// Quota and files.
     pub async fn status(&self) -> StorageStatus {
-        self.read("/storage-status").await
+        let request = self
+            .request(Method::GET, "/storage-status")
+            .header("x-request-id", self.app.noted_id());
+        Reply::to(request).await.expect(StatusCode::OK).json()
     }
 
     /// The day's usage.
@@ -136,6 +144,18 @@ impl<'a> User<'a> {
     /// The newest actions.
     pub async fn actions(&self) -> Vec<Action> {
         self.read::<Page<Action>>("/v1/usage/actions").await.items
+    }
+
+    /// Sweeps, as an admin and when nothing else runs, until nothing is half-done.
+    pub async fn sweep_clean(&self) {
+        self.app.quiet(self).await;
+        upkeep::sweep_clean(|path| self.request(Method::POST, path)).await;
+    }
+
+    /// Compares files, counters and the bucket, as an admin and when nothing else runs.
+    pub async fn reconcile(&self, repair: bool) -> Vec<Finding> {
+        self.app.quiet(self).await;
+        upkeep::reconcile(|path| self.request(Method::POST, path), repair).await
     }
 
     /// Waits until the day's usage is as it should be: transfers are settled after the answer, number by number, and

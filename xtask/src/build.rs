@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{is_quiet, replace, run, step};
-use crate::wasm_target;
+use crate::{google, wasm_target};
 
 const COMPONENTS: [&str; 5] = [
     "user-service",
@@ -43,7 +43,12 @@ pub(crate) fn local(command: &str, arguments: &[String]) -> Result<()> {
     )
 }
 
-/// Runs every test of the workspace.
+/// Installs the clients of Google's that tests run, where they are missing.
+pub(crate) fn google_clients() -> Result<()> {
+    google::prepare(&root(), &target_dir().join("google"))
+}
+
+/// Runs every test of the workspace. Some need [`google_clients`].
 pub(crate) fn tests(arguments: &[String]) -> Result<()> {
     step("Building and running the tests (several minutes the first time)");
     run(cargo("test").args(NATIVE).args(arguments))

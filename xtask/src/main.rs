@@ -4,6 +4,7 @@
 //! Each prepares all that it needs, so that it works on a fresh machine, and is quick where that is done.
 
 mod build;
+mod google;
 mod run;
 mod wasm_target;
 
@@ -24,11 +25,19 @@ enum Task {
     Up(PassedOn),
     /// Runs all tests: native, and end to end on the components.
     Test(PassedOn),
+    /// Installs Google's own clients, which some tests run; `test` does it first.
+    Google,
     /// Builds the five components that spin.toml points to.
     Build,
     /// Runs the embedded bucket alone.
     #[command(disable_help_flag = true)]
     Bucket(PassedOn),
+    /// Brings to its end what dead requests left half-done, in a running installation.
+    #[command(disable_help_flag = true)]
+    Sweep(PassedOn),
+    /// Compares the store of a running installation with its bucket.
+    #[command(disable_help_flag = true)]
+    Reconcile(PassedOn),
     /// Measures; names of benchmarks, or all of them.
     #[command(disable_help_flag = true)]
     Bench(PassedOn),
@@ -57,8 +66,12 @@ fn main() -> Result<()> {
             build::local("up", &passed.arguments)
         }
         Task::Bucket(passed) => build::local("bucket", &passed.arguments),
+        Task::Google => build::google_clients(),
+        Task::Sweep(passed) => build::local("sweep", &passed.arguments),
+        Task::Reconcile(passed) => build::local("reconcile", &passed.arguments),
         Task::Build => build::components(),
         Task::Test(passed) => {
+            build::google_clients()?;
             build::components()?;
             build::tests(&passed.arguments)
         }

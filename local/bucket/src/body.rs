@@ -11,6 +11,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tokio::task::JoinHandle;
+use tokio::time::Sleep;
 
 use crate::error::ApiError;
 
@@ -19,6 +20,9 @@ const STALL: Duration = Duration::from_secs(120);
 
 /// How much of an unwanted request body is read, so that the client gets to read the answer.
 const DRAIN: u64 = 16 * 1024 * 1024;
+
+/// How long a body that is cut off waits before it breaks.
+const CUT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How much of a file is read at once.
 pub(crate) const BLOCK: usize = 512 * 1024;
@@ -100,6 +104,22 @@ pub(crate) enum ResponseBody {
     Full(Option<Bytes>),
     /// A part of a file.
     File(FileBody),
+    /// A body that ends too early.
+    Cut(Box<CutBody>),
+}
+
+impl ResponseBody {
+    /// The same body, but broken off behind `length` bytes, if it has more.
+    pub(crate) fn cut(self, length: u64) -> ResponseBody {
+        if self.size_hint().lower() <= length {
+            return self;
+        }
+        ResponseBody::Cut(Box::new(CutBody {
+            inner: self,
+            left: length,
+            pause: None,
+        }))
+    }
 }
 
 impl HttpBody for ResponseBody {
@@ -115,6 +135,7 @@ impl HttpBody for ResponseBody {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
             ResponseBody::File(file) => file.poll(context),
+            ResponseBody::Cut(cut) => cut.poll(context),
         }
     }
 
@@ -122,6 +143,7 @@ impl HttpBody for ResponseBody {
         match self {
             ResponseBody::Full(bytes) => bytes.is_none(),
             ResponseBody::File(file) => file.left == 0,
+            ResponseBody::Cut(_) => false,
         }
     }
 
@@ -129,7 +151,37 @@ impl HttpBody for ResponseBody {
         SizeHint::with_exact(match self {
             ResponseBody::Full(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
             ResponseBody::File(file) => file.left,
+            ResponseBody::Cut(cut) => return cut.inner.size_hint(),
         })
+    }
+}
+
+/// A body that breaks off, as one does whose sender dies.
+pub(crate) struct CutBody {
+    inner: ResponseBody,
+    /// How many bytes still come.
+    left: u64,
+    /// The time for what came to leave this machine, before the connection ends.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl CutBody {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.left == 0 {
+            let pause = self
+                .pause
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(CUT_PAUSE)));
+            ready!(pause.as_mut().poll(context));
+            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+        }
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        Poll::Ready(frame.map(|frame| {
+            Ok(frame?.map_data(|mut data| {
+                data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+                self.left -= data.len() as u64;
+                data
+            }))
+        }))
     }
 }
 
@@ -238,6 +290,19 @@ mod tests {
         let body = ResponseBody::File(FileBody::new(source, block, length));
         let error = body.collect().await.map(drop).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_cut_gives_what_is_before_the_cut_and_breaks() {
+        let full = || ResponseBody::Full(Some(Bytes::from_static(b"12345")));
+        let mut cut = full().cut(3);
+        assert_eq!(cut.size_hint().exact(), Some(5));
+        let frame = cut.frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), "123");
+        assert!(cut.frame().await.unwrap().is_err());
+        assert!(full().cut(0).frame().await.unwrap().is_err());
+        let whole = full().cut(5).collect().await.unwrap().to_bytes();
+        assert_eq!(whole, "12345");
     }
 
     #[tokio::test]

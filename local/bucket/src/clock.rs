@@ -8,6 +8,11 @@ pub(crate) fn now() -> u64 {
     u64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000).unwrap_or(0)
 }
 
+/// Now, in seconds since 1970.
+pub(crate) fn seconds() -> u64 {
+    now() / 1_000_000
+}
+
 fn date(micros: u64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)

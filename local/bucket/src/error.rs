@@ -1,5 +1,6 @@
 //! The API's errors: a status, a reason and a message, in Google's JSON form
-//! (<https://cloud.google.com/storage/docs/json_api/v1/status-codes>).
+//! (<https://cloud.google.com/storage/docs/json_api/v1/status-codes>) or in that of the XML API
+//! (<https://cloud.google.com/storage/docs/xml-api/reference-status>).
 
 use std::io;
 
@@ -13,7 +14,11 @@ use crate::storage::StorageError;
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     reason: &'static str,
+    /// The XML API's word for it, where that says more than the reason.
+    code: Option<&'static str>,
     message: String,
+    /// Further elements of the XML form.
+    details: Vec<(&'static str, String)>,
     /// What the status code demands beside the body.
     pub(crate) header: Option<Box<(HeaderName, HeaderValue)>>,
     /// What happened inside, for the log only.
@@ -21,14 +26,33 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, reason: &'static str, message: impl Into<String>) -> ApiError {
+    /// An error with the JSON API's word for its reason.
+    pub(crate) fn new(
+        status: StatusCode,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) -> ApiError {
         ApiError {
             status,
             reason,
+            code: None,
             message: message.into(),
+            details: Vec::new(),
             header: None,
             cause: None,
         }
+    }
+
+    /// Gives it the XML API's code.
+    pub(crate) fn named(mut self, code: &'static str) -> ApiError {
+        self.code = Some(code);
+        self
+    }
+
+    /// Adds an element to the XML form.
+    pub(crate) fn with_detail(mut self, element: &'static str, text: &str) -> ApiError {
+        self.details.push((element, text.to_owned()));
+        self
     }
 
     /// 400: a value that cannot be.
@@ -40,6 +64,34 @@ impl ApiError {
     pub(crate) fn required(parameter: &str) -> ApiError {
         let message = format!("Required parameter: {parameter}");
         ApiError::new(StatusCode::BAD_REQUEST, "required", message)
+    }
+
+    /// 401: no credential, or (`given`) one that is not valid, or no longer.
+    pub(crate) fn unauthorized(given: bool) -> ApiError {
+        let (reason, code, message, challenge) = if given {
+            (
+                "authError",
+                "AuthenticationRequired",
+                "The access token is not valid: it is not of this bucket, or has expired.",
+                "Bearer realm=\"spinreel-bucket\", error=\"invalid_token\"",
+            )
+        } else {
+            (
+                "required",
+                "AuthenticationRequired",
+                "The request has no credential.",
+                "Bearer realm=\"spinreel-bucket\"",
+            )
+        };
+        let mut error = ApiError::new(StatusCode::UNAUTHORIZED, reason, message).named(code);
+        let challenge = HeaderValue::from_static(challenge);
+        error.header = Some(Box::new((header::WWW_AUTHENTICATE, challenge)));
+        error
+    }
+
+    /// 403: a credential that is valid, but not for this.
+    pub(crate) fn forbidden(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
     /// 404: a path that is none of the API's.
@@ -91,6 +143,26 @@ impl ApiError {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "backendError", message)
     }
 
+    /// An error that a rule for faults asks for; `retry_after` is in seconds.
+    pub(crate) fn asked_for(status: u16, retry_after: Option<u64>) -> ApiError {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let reason = match status {
+            StatusCode::TOO_MANY_REQUESTS => "rateLimitExceeded",
+            StatusCode::UNAUTHORIZED => "authError",
+            StatusCode::FORBIDDEN => "forbidden",
+            StatusCode::NOT_FOUND | StatusCode::GONE => "notFound",
+            StatusCode::REQUEST_TIMEOUT => "requestTimeout",
+            StatusCode::PRECONDITION_FAILED => "conditionNotMet",
+            StatusCode::INTERNAL_SERVER_ERROR => "internalError",
+            status if status.is_server_error() => "backendError",
+            _ => "invalid",
+        };
+        let mut error = ApiError::new(status, reason, "This request was made to fail.");
+        error.header =
+            retry_after.map(|seconds| Box::new((header::RETRY_AFTER, HeaderValue::from(seconds))));
+        error
+    }
+
     /// 500; `cause` goes to the log, never to the client.
     pub(crate) fn internal(cause: impl ToString) -> ApiError {
         let mut error = ApiError::new(
@@ -104,12 +176,68 @@ impl ApiError {
 
     /// The JSON body.
     pub(crate) fn to_json(&self) -> Value {
+        let domain = match self.reason {
+            "rateLimitExceeded" => "usageLimits",
+            _ => "global",
+        };
+        let mut item = json!({"message": self.message, "domain": domain, "reason": self.reason});
+        if self.status == StatusCode::UNAUTHORIZED {
+            item["locationType"] = "header".into();
+            item["location"] = "Authorization".into();
+        }
         json!({"error": {
             "code": self.status.as_u16(),
             "message": self.message,
-            "errors": [{"message": self.message, "domain": "global", "reason": self.reason}],
+            "errors": [item],
         }})
     }
+
+    /// The XML body.
+    pub(crate) fn to_xml(&self) -> String {
+        let mut xml = String::from("<?xml version='1.0' encoding='UTF-8'?><Error>");
+        let mut element = |name: &str, text: &str| {
+            xml += &format!("<{name}>{}</{name}>", escape(text));
+        };
+        element("Code", self.xml_code());
+        element("Message", &self.message);
+        for (name, text) in &self.details {
+            element(name, text);
+        }
+        xml + "</Error>"
+    }
+
+    fn xml_code(&self) -> &'static str {
+        self.code.unwrap_or(match self.reason {
+            "conditionNotMet" => "PreconditionFailed",
+            "conflict" => "BucketAlreadyOwnedByYou",
+            "forbidden" => "AccessDenied",
+            "httpMethodNotAllowed" => "MethodNotAllowed",
+            "insufficientStorage" | "internalError" => "InternalError",
+            "notFound" => "NoSuchKey",
+            "rateLimitExceeded" => "SlowDown",
+            "requestedRangeNotSatisfiable" => "InvalidRange",
+            "requestTimeout" => "RequestTimeout",
+            "uploadTooLarge" => "EntityTooLarge",
+            "backendError" => "ServiceUnavailable",
+            _ => "InvalidArgument",
+        })
+    }
+}
+
+/// Text as the content of an element; what XML cannot have at all becomes a question mark.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '\t' | '\n' | '\r' => escaped.push(character),
+            character if character.is_control() => escaped.push('?'),
+            character => escaped.push(character),
+        }
+    }
+    escaped
 }
 
 impl From<io::Error> for ApiError {
@@ -134,8 +262,17 @@ impl From<StorageError> for ApiError {
             StorageError::NoSuchBucket
             | StorageError::NoSuchObject { .. }
             | StorageError::NoSuchSession => {
-                ApiError::new(StatusCode::NOT_FOUND, "notFound", message)
+                let code = match error {
+                    StorageError::NoSuchBucket => "NoSuchBucket",
+                    StorageError::NoSuchSession => "NoSuchUpload",
+                    _ => "NoSuchKey",
+                };
+                ApiError::new(StatusCode::NOT_FOUND, "notFound", message).named(code)
             }
+            StorageError::TooFast => {
+                ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rateLimitExceeded", message)
+            }
+            StorageError::Length(code) => ApiError::invalid(message).named(code),
             StorageError::BucketExists => ApiError::new(StatusCode::CONFLICT, "conflict", message),
             StorageError::BucketName(_)
             | StorageError::Checksum { .. }
@@ -163,6 +300,25 @@ mod tests {
         assert_eq!(
             json["error"]["errors"][0]["message"],
             json["error"]["message"]
+        );
+    }
+
+    #[test]
+    fn the_xml_form_says_the_same_and_escapes() {
+        let error = ApiError::from(StorageError::NoSuchObject {
+            bucket: "films".to_owned(),
+            name: "<a&b>\u{1}".to_owned(),
+        });
+        assert_eq!(
+            error.to_xml(),
+            "<?xml version='1.0' encoding='UTF-8'?><Error><Code>NoSuchKey</Code>\
+             <Message>No such object: films/&lt;a&amp;b&gt;?</Message></Error>"
+        );
+        let many = ApiError::from(StorageError::TooFast);
+        assert!(many.to_xml().contains("<Code>SlowDown</Code>"));
+        assert_eq!(
+            many.to_json()["error"]["errors"][0]["domain"],
+            "usageLimits"
         );
     }
 

@@ -5,12 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::manage::BucketResource;
 use crate::object::Resource;
 use crate::query::Query;
 use crate::reply::{self, Response};
-use crate::server::Context;
 use crate::storage::Selection;
 
 /// The most entries of a page, and the default.

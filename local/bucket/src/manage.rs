@@ -8,11 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::body::RequestBody;
 use crate::clock::rfc3339;
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::object::{Attributes, Resource, STORAGE_CLASS};
-use crate::preconditions::Preconditions;
 use crate::reply::{self, Response};
-use crate::server::Context;
 use crate::storage::BucketRecord;
 
 /// The most bytes of JSON in a request.
@@ -92,7 +91,7 @@ pub(crate) async fn delete(
     name: String,
 ) -> Result<(), ApiError> {
     let generation = context.query.number("generation")?;
-    let conditions = Preconditions::from_query(&context.query)?;
+    let conditions = context.preconditions()?;
     let work =
         context.blocking(move |storage| storage.delete(&bucket, &name, generation, &conditions));
     Ok(work.await?)
@@ -160,7 +159,7 @@ pub(crate) async fn patch(
     body: &mut RequestBody,
 ) -> Result<Response, ApiError> {
     let generation = context.query.number("generation")?;
-    let conditions = Preconditions::from_query(&context.query)?;
+    let conditions = context.preconditions()?;
     let patch: Patch = parse(&body.whole(MAX_JSON).await?)?;
     let place = bucket.clone();
     let record = context

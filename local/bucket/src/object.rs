@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checksum::{Claims, encode_crc32c, encode_md5};
 use crate::clock::rfc3339;
+use crate::storage::StorageError;
 
 /// What an object without a content type is.
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
@@ -84,6 +85,29 @@ pub(crate) struct Draft {
     pub(crate) name: String,
     pub(crate) attributes: Attributes,
     pub(crate) claims: Claims,
+    /// The sizes that the object may have, where its uploader is bound to some.
+    #[serde(default)]
+    pub(crate) length: Option<LengthRange>,
+}
+
+/// `X-Goog-Content-Length-Range`: how many bytes an upload may have, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LengthRange {
+    pub(crate) least: u64,
+    pub(crate) most: u64,
+}
+
+impl LengthRange {
+    /// Checks the size of a whole object.
+    pub(crate) fn check(self, length: u64) -> Result<(), StorageError> {
+        if length < self.least {
+            return Err(StorageError::Length("EntityTooSmall"));
+        }
+        if length > self.most {
+            return Err(StorageError::Length("EntityTooLarge"));
+        }
+        Ok(())
+    }
 }
 
 /// A stored object: what its file on disk says. Times are in microseconds since 1970.

@@ -1,5 +1,6 @@
 //! What a bucket server is started with, and why it may refuse to start.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,53 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The buckets to make at the start, where they do not exist yet.
     pub buckets: Vec<String>,
+    /// Who may do what.
+    pub access: Access,
+    /// Whether `/_spinreel/faults` can make requests fail.
+    pub faults: bool,
+    /// Whether a name that was written is refused further writes for a second, with 429.
+    pub one_write_a_second: bool,
+}
+
+impl Options {
+    /// A bucket server that is open to everybody, has no faults and no limits.
+    pub fn new(
+        dir: impl Into<PathBuf>,
+        listen: SocketAddr,
+        buckets: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Options {
+        Options {
+            dir: dir.into(),
+            listen,
+            buckets: buckets.into_iter().map(Into::into).collect(),
+            access: Access::Open,
+            faults: false,
+            one_write_a_second: false,
+        }
+    }
+}
+
+/// Who may do what with a bucket server.
+#[derive(Clone, Default)]
+pub enum Access {
+    /// Everybody everything; credentials are not looked at.
+    #[default]
+    Open,
+    /// Only who holds a token of this server, a signed URL, or the URL of an upload.
+    ServiceAccount {
+        /// The key of the account, as Google's JSON; its `token_uri` is replaced by this server's. Without
+        /// one it is the key in the folder, which is made at the first start.
+        key: Option<String>,
+    },
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Access::Open => "Open",
+            Access::ServiceAccount { .. } => "ServiceAccount",
+        })
+    }
 }
 
 /// Why a bucket server did not start. Each message says what to do about it.
@@ -74,4 +122,21 @@ pub enum StartError {
         /// The rule it breaks.
         reason: &'static str,
     },
+    /// The key in [`Access::ServiceAccount`] cannot be used.
+    #[error("the service account key cannot be used: {0}")]
+    Key(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_not_shown() {
+        let mut options = Options::new("x", SocketAddr::from(([127, 0, 0, 1], 0)), ["films"]);
+        options.access = Access::ServiceAccount {
+            key: Some("secret".to_owned()),
+        };
+        assert!(!format!("{options:?}").contains("secret"));
+    }
 }

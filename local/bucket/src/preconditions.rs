@@ -1,6 +1,7 @@
 //! `ifGenerationMatch` and its kin
 //! (<https://cloud.google.com/storage/docs/request-preconditions>).
 
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
@@ -36,6 +37,30 @@ impl Preconditions {
             generation_not_match: query.number("ifGenerationNotMatch")?,
             metageneration_match: query.number("ifMetagenerationMatch")?,
             metageneration_not_match: query.number("ifMetagenerationNotMatch")?,
+        })
+    }
+
+    /// Reads them from a request's headers, of which the XML API has fewer.
+    ///
+    /// # Errors
+    /// 400, if one of them is not a whole number.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Preconditions, ApiError> {
+        let number = |name: &str| {
+            let Some(value) = headers.get(name) else {
+                return Ok(None);
+            };
+            let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+            let text = value.to_str().ok().filter(digits);
+            text.and_then(|text| text.parse().ok())
+                .map(Some)
+                .ok_or_else(|| {
+                    ApiError::invalid(format!("Invalid value for {name}: not a whole number."))
+                })
+        };
+        Ok(Preconditions {
+            generation_match: number("x-goog-if-generation-match")?,
+            metageneration_match: number("x-goog-if-metageneration-match")?,
+            ..Preconditions::default()
         })
     }
 
@@ -104,6 +129,21 @@ mod tests {
             ("ifGenerationNotMatch=8&ifMetagenerationNotMatch=3", Ok(())),
         ] {
             assert_eq!(conditions(query).check(Some(&record)), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn headers_of_the_xml_api_say_the_same() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-goog-if-generation-match", "7".parse().unwrap());
+        headers.insert("x-goog-if-metageneration-match", "2".parse().unwrap());
+        assert_eq!(
+            Preconditions::from_headers(&headers).unwrap(),
+            conditions("ifGenerationMatch=7&ifMetagenerationMatch=2")
+        );
+        for bad in ["", "-1", "+1", "x", "1.0", "18446744073709551616"] {
+            headers.insert("x-goog-if-generation-match", bad.parse().unwrap());
+            assert!(Preconditions::from_headers(&headers).is_err(), "{bad}");
         }
     }
 }

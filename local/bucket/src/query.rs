@@ -31,6 +31,13 @@ impl Query {
             .map(Query)
     }
 
+    /// All parameters with their values.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of a parameter; the first one, if it is given more than once.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0

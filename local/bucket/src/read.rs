@@ -11,12 +11,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use crate::body::{FileBody, ResponseBody, read_block};
 use crate::checksum::{encode_crc32c, encode_md5};
 use crate::clock::http_date;
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::object::{Record, Resource, STORAGE_CLASS};
-use crate::preconditions::{Preconditions, Unmet};
+use crate::preconditions::Unmet;
 use crate::range::{Selection, select};
 use crate::reply::{self, Response};
-use crate::server::Context;
+use crate::route::Dialect;
 use crate::storage::StorageError;
 
 /// How often a read starts over when its object is replaced between looking it up and opening it.
@@ -54,7 +55,10 @@ pub(crate) async fn media(
             Selection::Unsatisfiable => return Err(ApiError::range_not_satisfiable(record.size)),
         };
         let mut response = reply::empty(status);
-        *response.headers_mut() = media_headers(&record);
+        *response.headers_mut() = media_headers(&record, context.dialect);
+        if context.dialect == Dialect::Xml {
+            override_headers(context, response.headers_mut())?;
+        }
         put(
             response.headers_mut(),
             header::CONTENT_LENGTH,
@@ -107,17 +111,77 @@ fn look_up(
     name: &str,
 ) -> Result<Result<Arc<Record>, Box<Response>>, ApiError> {
     let generation = context.query.number("generation")?;
-    let conditions = Preconditions::from_query(&context.query)?;
+    let conditions = context.preconditions()?;
     let record = context.storage.object(bucket, name, generation)?;
-    match conditions.check(Some(&record)) {
+    let met = conditions
+        .check(Some(&record))
+        .and_then(|()| check_tags(context, &record));
+    match met {
         Ok(()) => Ok(Ok(record)),
         Err(Unmet::NotMatch) => {
             let mut response = reply::empty(StatusCode::NOT_MODIFIED);
-            put(response.headers_mut(), header::ETAG, record.etag());
+            let etag = etag(&record, context.dialect);
+            put(response.headers_mut(), header::ETAG, etag);
             Ok(Err(Box::new(response)))
         }
         Err(unmet) => Err(StorageError::Precondition(unmet).into()),
     }
+}
+
+/// `If-Match` and `If-None-Match`, which the XML API knows (RFC 9110, section 13.1).
+fn check_tags(context: &Context, record: &Record) -> Result<(), Unmet> {
+    if context.dialect == Dialect::Json {
+        return Ok(());
+    }
+    let names = |name: HeaderName| {
+        let value = context.headers.get(name)?.to_str().ok()?;
+        let mut tags = value.split(',').map(str::trim);
+        Some(tags.any(|tag| tag == "*" || tag.trim_matches('"') == record.etag()))
+    };
+    if names(header::IF_MATCH) == Some(false) {
+        return Err(Unmet::Match);
+    }
+    if names(header::IF_NONE_MATCH) == Some(true) {
+        return Err(Unmet::NotMatch);
+    }
+    Ok(())
+}
+
+/// The entity tag as a header: with the quotes of RFC 9110 in the XML API, without in the JSON API.
+fn etag(record: &Record, dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Json => record.etag(),
+        Dialect::Xml => format!("\"{}\"", record.etag()),
+    }
+}
+
+/// What the URL asks to be told in place of the object's own attributes
+/// (<https://cloud.google.com/storage/docs/xml-api/reference-headers>).
+fn override_headers(context: &Context, headers: &mut HeaderMap) -> Result<(), ApiError> {
+    for (parameter, header) in [
+        ("response-content-disposition", header::CONTENT_DISPOSITION),
+        ("response-content-type", header::CONTENT_TYPE),
+    ] {
+        if let Some(text) = context.query.text(parameter) {
+            let value = HeaderValue::try_from(text).map_err(|_| {
+                ApiError::invalid(format!("Invalid {parameter}: no header can have it."))
+            })?;
+            headers.insert(header, value);
+        }
+    }
+    Ok(())
+}
+
+/// What the XML API answers to an upload: what there is to know of the object, in headers.
+pub(crate) fn headers_only(record: &Record) -> Response {
+    let mut response = reply::empty(StatusCode::OK);
+    let about = media_headers(record, Dialect::Xml);
+    for (name, value) in &about {
+        if name == header::ETAG || name.as_str().starts_with("x-goog-") {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
 }
 
 /// The part that is asked for. With an `If-Range` of another version it is the whole (RFC 9110, section 13.1.5).
@@ -136,7 +200,7 @@ fn selection(headers: &HeaderMap, record: &Record) -> Selection {
     }
 }
 
-fn media_headers(record: &Record) -> HeaderMap {
+fn media_headers(record: &Record, dialect: Dialect) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let attributes = &record.attributes;
     let cache = attributes
@@ -156,7 +220,7 @@ fn media_headers(record: &Record) -> HeaderMap {
         attributes.content_type(),
     );
     put(&mut headers, header::CACHE_CONTROL, cache);
-    put(&mut headers, header::ETAG, record.etag());
+    put(&mut headers, header::ETAG, etag(record, dialect));
     put(
         &mut headers,
         header::LAST_MODIFIED,

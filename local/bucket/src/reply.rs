@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::body::ResponseBody;
 use crate::error::ApiError;
+use crate::route::Dialect;
 
 /// An HTTP response of the bucket.
 pub(crate) type Response = http::Response<ResponseBody>;
@@ -24,22 +25,37 @@ pub(crate) fn empty(status: StatusCode) -> Response {
 
 /// A response with a JSON body.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, ApiError> {
-    let bytes = Bytes::from(serde_json::to_vec(value).map_err(ApiError::internal)?);
-    let mut response = empty(status);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    let kind = HeaderValue::from_static("application/json; charset=UTF-8");
-    headers.insert(header::CONTENT_TYPE, kind);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    *response.body_mut() = ResponseBody::Full(Some(bytes));
-    Ok(response)
+    let bytes = serde_json::to_vec(value).map_err(ApiError::internal)?;
+    Ok(with_body(
+        status,
+        bytes.into(),
+        "application/json; charset=UTF-8",
+    ))
 }
 
-/// The response to an error.
-pub(crate) fn error(error: &ApiError) -> Response {
-    let mut response = json(error.status, &error.to_json()).unwrap_or_else(|_| empty(error.status));
+/// The response to an error, in the form of the API that was spoken.
+pub(crate) fn error(error: &ApiError, dialect: Dialect) -> Response {
+    let response = match dialect {
+        Dialect::Json => json(error.status, &error.to_json()),
+        Dialect::Xml => Ok(with_body(
+            error.status,
+            error.to_xml().into(),
+            "application/xml; charset=UTF-8",
+        )),
+    };
+    let mut response = response.unwrap_or_else(|_| empty(error.status));
     if let Some((name, value)) = error.header.as_deref() {
         response.headers_mut().insert(name, value.clone());
     }
+    response
+}
+
+fn with_body(status: StatusCode, bytes: Bytes, kind: &'static str) -> Response {
+    let mut response = empty(status);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    *response.body_mut() = ResponseBody::Full(Some(bytes));
     response
 }

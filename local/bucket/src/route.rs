@@ -3,8 +3,40 @@
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use crate::access::{METADATA_TOKEN_PATH, TOKEN_PATH};
 use crate::error::ApiError;
+use crate::faults;
 use crate::names;
+use crate::query::Query;
+
+/// The first segments that belong to the JSON API and to this server; all others name a bucket in the XML API.
+const RESERVED: [&str; 6] = [
+    "_spinreel",
+    "computeMetadata",
+    "download",
+    "storage",
+    "token",
+    "upload",
+];
+
+/// Which of Google's two APIs a request speaks. It decides about the forms of preconditions, answers and errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// <https://cloud.google.com/storage/docs/json_api>
+    Json,
+    /// <https://cloud.google.com/storage/docs/xml-api>: `/{bucket}/{object}`, what signed URLs are made for.
+    Xml,
+}
+
+impl Dialect {
+    /// The API that a path belongs to.
+    pub(crate) fn of(path: &str) -> Dialect {
+        match path.get(1..).and_then(|path| path.split_once('/')) {
+            Some((first, _)) if !RESERVED.contains(&first) => Dialect::Xml,
+            _ => Dialect::Json,
+        }
+    }
+}
 
 /// A call of the API, with the names from its path.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,14 +78,66 @@ pub(crate) enum Call {
     CancelUpload {
         bucket: String,
     },
+    /// A whole object, by the XML API.
+    PutObject {
+        bucket: String,
+        name: String,
+    },
+    /// The start of a resumable upload, by the XML API.
+    StartUpload {
+        bucket: String,
+        name: String,
+    },
+    /// A token for a service account.
+    Token,
+    /// A token for a machine.
+    MachineToken,
+    /// The rules for faults.
+    Faults,
 }
 
-/// Reads the method and the path of a request. `GET` includes `HEAD`.
+impl Call {
+    /// Whether it changes nothing.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(
+            self,
+            Call::ListBuckets
+                | Call::GetBucket { .. }
+                | Call::ListObjects { .. }
+                | Call::GetObject { .. }
+                | Call::Download { .. }
+        )
+    }
+
+    /// Whether it is about the upload that the query names.
+    pub(crate) fn goes_on_with_upload(&self, query: &Query) -> bool {
+        matches!(
+            self,
+            Call::ContinueUpload { .. } | Call::CancelUpload { .. }
+        ) && query.text(UPLOAD_ID).is_some()
+    }
+}
+
+/// The parameter that names an upload.
+pub(crate) const UPLOAD_ID: &str = "upload_id";
+
+/// Reads the method, the path and the query of a request. `GET` includes `HEAD`.
 ///
 /// # Errors
 /// 404 for a path that the API does not have, 405 for a method that the path does not have, 400 for a
 /// name that cannot be.
-pub(crate) fn route(method: &Method, path: &str) -> Result<Call, ApiError> {
+pub(crate) fn route(method: &Method, path: &str, query: &Query) -> Result<Call, ApiError> {
+    if Dialect::of(path) == Dialect::Xml {
+        return route_xml(method, path, query);
+    }
+    match path {
+        TOKEN_PATH if method == Method::POST => return Ok(Call::Token),
+        TOKEN_PATH => return Err(ApiError::method_not_allowed("POST")),
+        METADATA_TOKEN_PATH if method == Method::GET => return Ok(Call::MachineToken),
+        METADATA_TOKEN_PATH => return Err(ApiError::method_not_allowed("GET")),
+        faults::PATH => return Ok(Call::Faults),
+        _ => {}
+    }
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match segments.as_slice() {
         ["storage", "v1", "b"] => match *method {
@@ -104,6 +188,25 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Call, ApiError> {
     }
 }
 
+/// `/{bucket}/{object}`: here slashes in the object's name stay what they are.
+fn route_xml(method: &Method, path: &str, query: &Query) -> Result<Call, ApiError> {
+    let (bucket, name) = path
+        .get(1..)
+        .and_then(|path| path.split_once('/'))
+        .ok_or_else(ApiError::not_found)?;
+    let (bucket, name) = (decode(bucket)?, object(name)?);
+    let goes_on = query.text(UPLOAD_ID).is_some();
+    match *method {
+        Method::GET | Method::HEAD => Ok(Call::Download { bucket, name }),
+        Method::PUT if goes_on => Ok(Call::ContinueUpload { bucket }),
+        Method::DELETE if goes_on => Ok(Call::CancelUpload { bucket }),
+        Method::PUT => Ok(Call::PutObject { bucket, name }),
+        Method::DELETE => Ok(Call::DeleteObject { bucket, name }),
+        Method::POST => Ok(Call::StartUpload { bucket, name }),
+        _ => Err(ApiError::method_not_allowed("GET, HEAD, PUT, DELETE, POST")),
+    }
+}
+
 fn decode(segment: &str) -> Result<String, ApiError> {
     let text = percent_decode_str(segment).decode_utf8();
     text.map(|text| text.into_owned())
@@ -118,114 +221,4 @@ fn object(segment: &str) -> Result<String, ApiError> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use http::StatusCode;
-
-    use super::*;
-
-    #[test]
-    fn names_are_decoded_from_one_segment() {
-        let call = route(&Method::GET, "/storage/v1/b/films/o/u%2F%C3%BC%20%2B+.mp4").unwrap();
-        let name = "u/ü ++.mp4".to_owned();
-        assert_eq!(
-            call,
-            Call::GetObject {
-                bucket: "films".to_owned(),
-                name
-            }
-        );
-    }
-
-    #[test]
-    fn each_method_is_a_call_of_its_own() {
-        let bucket = || "films".to_owned();
-        let name = || "a".to_owned();
-        for (method, path, call) in [
-            (Method::GET, "/storage/v1/b", Call::ListBuckets),
-            (Method::POST, "/storage/v1/b", Call::CreateBucket),
-            (
-                Method::HEAD,
-                "/storage/v1/b/films",
-                Call::GetBucket { bucket: bucket() },
-            ),
-            (
-                Method::GET,
-                "/storage/v1/b/films/o",
-                Call::ListObjects { bucket: bucket() },
-            ),
-            (
-                Method::PATCH,
-                "/storage/v1/b/films/o/a",
-                Call::PatchObject {
-                    bucket: bucket(),
-                    name: name(),
-                },
-            ),
-            (
-                Method::HEAD,
-                "/download/storage/v1/b/films/o/a",
-                Call::Download {
-                    bucket: bucket(),
-                    name: name(),
-                },
-            ),
-            (
-                Method::PUT,
-                "/upload/storage/v1/b/films/o",
-                Call::ContinueUpload { bucket: bucket() },
-            ),
-        ] {
-            assert_eq!(route(&method, path).unwrap(), call);
-        }
-    }
-
-    #[test]
-    fn what_the_api_does_not_have_is_refused() {
-        for (method, path, status) in [
-            (Method::GET, "/", StatusCode::NOT_FOUND),
-            (
-                Method::GET,
-                "/storage/v1/b/films/o/a/b",
-                StatusCode::NOT_FOUND,
-            ),
-            (Method::GET, "/storage/v2/b", StatusCode::NOT_FOUND),
-            (
-                Method::PUT,
-                "/storage/v1/b/films/o/a",
-                StatusCode::METHOD_NOT_ALLOWED,
-            ),
-            (
-                Method::GET,
-                "/storage/v1/b/films/o/..",
-                StatusCode::BAD_REQUEST,
-            ),
-            (
-                Method::GET,
-                "/storage/v1/b/films/o/%2E%2E",
-                StatusCode::BAD_REQUEST,
-            ),
-            (
-                Method::GET,
-                "/storage/v1/b/films/o/",
-                StatusCode::BAD_REQUEST,
-            ),
-            (
-                Method::GET,
-                "/storage/v1/b/films/o/a%0Ab",
-                StatusCode::BAD_REQUEST,
-            ),
-            (
-                Method::GET,
-                "/storage/v1/b/films/o/%FF",
-                StatusCode::BAD_REQUEST,
-            ),
-        ] {
-            assert_eq!(
-                route(&method, path).unwrap_err().status,
-                status,
-                "{method} {path}"
-            );
-        }
-    }
-}
+mod tests;

@@ -1,11 +1,11 @@
 //! The HTTP server: connections, and the dispatch of their requests.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,14 +14,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::access::{Account, HmacKey, Scope};
 use crate::body::RequestBody;
+use crate::dispatch::{Shared, answer};
 use crate::error::ApiError;
-use crate::options::{Options, StartError};
-use crate::query::Query;
+use crate::faults::{Fault, Faults};
+use crate::options::{Access, Options, StartError};
 use crate::reply::{self, Response};
-use crate::route::{Call, route};
-use crate::storage::{Storage, StorageError, blocking};
-use crate::{list, manage, names, read, upload};
+use crate::route::Dialect;
+use crate::socket::{Reset, Socket};
+use crate::storage::{Storage, StorageError};
+use crate::{clock, names};
 
 /// How long a connection may take to send a request's head; also how long it may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
@@ -39,6 +42,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Bucket {
     address: SocketAddr,
+    account: Option<Arc<Account>>,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
     released: mpsc::Receiver<()>,
@@ -50,53 +54,55 @@ impl Bucket {
     /// # Errors
     /// [`StartError`], before anything is served.
     pub async fn start(options: Options) -> Result<Bucket, StartError> {
-        let Options {
-            dir,
-            listen,
-            buckets,
-        } = options;
-        for name in &buckets {
+        for name in &options.buckets {
             names::check_bucket(name).map_err(|reason| StartError::BucketName {
                 name: name.clone(),
                 reason,
             })?;
         }
         let in_listening = |source| StartError::Listen {
-            address: listen,
+            address: options.listen,
             source,
         };
-        let listener = TcpListener::bind(listen).await.map_err(in_listening)?;
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(in_listening)?;
         let address = listener.local_addr().map_err(in_listening)?;
         let (held, released) = mpsc::channel(1);
-        let opened = tokio::task::spawn_blocking({
-            let dir = dir.clone();
-            move || {
-                let storage = Storage::open(&dir, held)?;
-                for name in &buckets {
-                    match storage.create_bucket(name) {
-                        Ok(_) | Err(StorageError::BucketExists) => {}
-                        Err(error) => {
-                            let source = std::io::Error::other(error);
-                            return Err(StartError::Folder { path: dir, source });
-                        }
-                    }
-                }
-                Ok(storage)
-            }
-        });
-        let storage = opened.await.map_err(|error| {
-            let source = std::io::Error::other(error);
-            StartError::Folder { path: dir, source }
+        let dir = options.dir.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&options, address, held));
+        let shared = opened.await.map_err(|error| StartError::Folder {
+            path: dir,
+            source: std::io::Error::other(error),
         })??;
+        let account = shared.account.clone();
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept(listener, Arc::new(storage), stopped));
+        let accepting = tokio::spawn(accept(listener, Arc::new(shared), stopped));
         tracing::info!(%address, "the bucket is listening");
         Ok(Bucket {
             address,
+            account,
             stop,
             accepting,
             released,
         })
+    }
+
+    /// The key of the service account, as Google's JSON, with this server's token URI. None if everybody may
+    /// do everything.
+    pub fn service_account_key(&self) -> Option<&str> {
+        Some(self.account.as_ref()?.key_json())
+    }
+
+    /// The key for signed URLs without RSA, where there is a service account.
+    pub fn hmac_key(&self) -> Option<&HmacKey> {
+        Some(self.account.as_ref()?.hmac())
+    }
+
+    /// A new access token that allows everything for an hour, where there is a service account.
+    pub fn access_token(&self) -> Option<String> {
+        let account = self.account.as_ref()?;
+        Some(account.token(Scope::ReadWrite, clock::seconds()))
     }
 
     /// Where it listens.
@@ -115,18 +121,64 @@ impl Bucket {
     }
 }
 
+/// Opens the folder, and what the options ask for beside it.
+fn open(
+    options: &Options,
+    address: SocketAddr,
+    held: mpsc::Sender<()>,
+) -> Result<Shared, StartError> {
+    let storage = Storage::open(&options.dir, held, options.one_write_a_second)?;
+    for name in &options.buckets {
+        match storage.create_bucket(name) {
+            Ok(_) | Err(StorageError::BucketExists) => {}
+            Err(error) => return Err(in_folder(&options.dir, error)),
+        }
+    }
+    let account = match &options.access {
+        Access::Open => None,
+        Access::ServiceAccount { key } => {
+            let origin = format!("http://{}", reachable(address));
+            let account = Account::open(&storage, key.as_deref(), &origin)?;
+            Some(Arc::new(account))
+        }
+    };
+    Ok(Shared {
+        storage: Arc::new(storage),
+        account,
+        faults: options.faults.then(Faults::new),
+    })
+}
+
+fn in_folder(path: &Path, error: StorageError) -> StartError {
+    StartError::Folder {
+        path: path.to_owned(),
+        source: std::io::Error::other(error),
+    }
+}
+
+/// An address for clients on this machine: one that is listened on by all interfaces is none.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
 /// Accepts connections until `stopped` says so, or its sender is gone.
-async fn accept(listener: TcpListener, storage: Arc<Storage>, mut stopped: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let mut expiry = tokio::time::interval(EXPIRY_INTERVAL);
     loop {
         tokio::select! {
             () = told_to_stop(&mut stopped) => break,
             Some(_) = connections.join_next() => {}
-            _ = expiry.tick() => expire(Arc::clone(&storage)),
+            _ = expiry.tick() => expire(Arc::clone(&shared.storage)),
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, Arc::clone(&storage), stopped.clone()));
+                    connections.spawn(serve(stream, Arc::clone(&shared), stopped.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -136,7 +188,7 @@ async fn accept(listener: TcpListener, storage: Arc<Storage>, mut stopped: watch
         }
     }
     drop(listener);
-    drop(storage);
+    drop(shared);
     let finish = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, finish).await.is_err() {
         connections.shutdown().await;
@@ -158,7 +210,7 @@ fn expire(storage: Arc<Storage>) {
 }
 
 /// Serves one connection.
-async fn serve(stream: TcpStream, storage: Arc<Storage>, mut stopped: watch::Receiver<bool>) {
+async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
@@ -166,26 +218,18 @@ async fn serve(stream: TcpStream, storage: Arc<Storage>, mut stopped: watch::Rec
         .local_addr()
         .map(|address| address.to_string())
         .unwrap_or_default();
-    let service = service_fn(move |request: Request<Incoming>| {
-        let context = Context::new(Arc::clone(&storage), &request, &fallback);
-        let (head, body) = request.into_parts();
-        let body = RequestBody::new(body, head.headers.contains_key(header::EXPECT));
-        let answer = answer(context, head.method, head.uri, body);
-        async move {
-            // A task of its own: when the connection breaks, what has arrived is still put away.
-            Ok::<_, Infallible>(match tokio::spawn(answer).await {
-                Ok(response) => response,
-                Err(error) => {
-                    tracing::error!(%error, "a request failed");
-                    reply::error(&ApiError::internal(error))
-                }
-            })
+    let reset = Reset::default();
+    let service = service_fn({
+        let reset = reset.clone();
+        move |request| {
+            let (shared, reset) = (Arc::clone(&shared), reset.clone());
+            respond(shared, request, fallback.clone(), reset)
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Socket::new(stream, reset)), service);
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
@@ -199,98 +243,66 @@ async fn serve(stream: TcpStream, storage: Arc<Storage>, mut stopped: watch::Rec
     }
 }
 
-/// What a call needs to know of its request, beside the names in the path and the body.
-pub(crate) struct Context {
-    pub(crate) storage: Arc<Storage>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) query: Query,
-    /// `http://host[:port]`, as the client addressed this server; for the links in answers.
-    pub(crate) origin: String,
-}
+/// The connection ends here, because of a fault that was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault ended the connection")]
+struct Ended;
 
-impl Context {
-    fn new(
-        storage: Arc<Storage>,
-        request: &Request<Incoming>,
-        fallback: &str,
-    ) -> Result<Context, ApiError> {
-        let host = request
-            .headers()
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok());
-        let valid = |host: &&str| host.parse::<http::uri::Authority>().is_ok();
-        Ok(Context {
-            storage,
-            headers: request.headers().clone(),
-            query: Query::parse(request.uri().query().unwrap_or_default())?,
-            origin: format!("http://{}", host.filter(valid).unwrap_or(fallback)),
-        })
+/// Answers a request, or makes it fail as the rules for faults say.
+async fn respond(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    fallback: String,
+    reset: Reset,
+) -> Result<Response, Ended> {
+    let dialect = Dialect::of(request.uri().path());
+    let faults = shared.faults.as_ref();
+    let fault = faults.and_then(|faults| faults.strike(request.method(), request.uri()));
+    if fault == Some(Fault::Reset) {
+        reset.arm();
+        return Err(Ended);
     }
-
-    /// Runs storage work where it may block.
-    pub(crate) async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Storage) -> Result<T, StorageError> + Send + 'static,
-    ) -> Result<T, StorageError> {
-        let storage = Arc::clone(&self.storage);
-        blocking(move || work(&storage)).await
+    let (head, body) = request.into_parts();
+    let mut body = RequestBody::new(body, head.headers.contains_key(header::EXPECT));
+    if let Some(Fault::Status {
+        status,
+        retry_after,
+    }) = fault
+    {
+        let error = ApiError::asked_for(status, retry_after);
+        body.drain().await;
+        return Ok(reply::error(&error, dialect));
     }
-}
-
-/// Answers a request.
-async fn answer(
-    context: Result<Context, ApiError>,
-    method: Method,
-    uri: http::Uri,
-    mut body: RequestBody,
-) -> Response {
-    let result = async {
-        let context = context?;
-        let call = route(&method, uri.path())?;
-        dispatch(&context, call, method == Method::HEAD, &mut body).await
-    };
-    let response = match result.await {
-        Ok(response) => response,
+    // A task of its own: when the connection breaks, what has arrived is still put away.
+    let work = tokio::spawn(async move {
+        let shared = match fault {
+            Some(Fault::Stall(time)) => stall(shared, time).await?,
+            _ => shared,
+        };
+        let request = Request::from_parts(head, ());
+        Ok(answer(&shared, &request, &fallback, body).await)
+    });
+    let response = match work.await {
+        Ok(result) => result?,
         Err(error) => {
-            if let Some(cause) = &error.cause {
-                tracing::error!(%method, path = uri.path(), cause, "a request failed");
-            }
-            reply::error(&error)
+            tracing::error!(%error, "a request failed");
+            reply::error(&ApiError::internal(error), dialect)
         }
     };
-    // A client that is still sending would not read an answer on a connection that is being closed.
-    body.drain().await;
-    // Without the query: an upload's id is a credential.
-    tracing::debug!(%method, path = uri.path(), status = response.status().as_u16(), "answered");
-    response
+    match fault {
+        Some(Fault::ResetAfterEffect) => {
+            reset.arm();
+            Err(Ended)
+        }
+        Some(Fault::CutBody(length)) => Ok(response.map(|body| body.cut(length))),
+        _ => Ok(response),
+    }
 }
 
-async fn dispatch(
-    context: &Context,
-    call: Call,
-    head: bool,
-    body: &mut RequestBody,
-) -> Result<Response, ApiError> {
-    match call {
-        Call::ListBuckets => list::buckets(context),
-        Call::CreateBucket => manage::create_bucket(context, body).await,
-        Call::GetBucket { bucket } => manage::get_bucket(context, &bucket),
-        Call::ListObjects { bucket } => list::objects(context, &bucket),
-        Call::GetObject { bucket, name } => match context.query.text("alt") {
-            None | Some("json") => read::resource(context, &bucket, &name),
-            Some("media") => read::media(context, &bucket, &name, head).await,
-            Some(_) => Err(ApiError::invalid(
-                "Invalid value for alt: neither json nor media.",
-            )),
-        },
-        Call::Download { bucket, name } => read::media(context, &bucket, &name, head).await,
-        Call::PatchObject { bucket, name } => manage::patch(context, bucket, name, body).await,
-        Call::DeleteObject { bucket, name } => {
-            manage::delete(context, bucket, name).await?;
-            Ok(reply::empty(StatusCode::NO_CONTENT))
-        }
-        Call::Upload { bucket } => upload::begin(context, bucket, body).await,
-        Call::ContinueUpload { bucket } => upload::proceed(context, bucket, body).await,
-        Call::CancelUpload { bucket } => upload::cancel(context, bucket).await,
-    }
+/// Waits, without holding up the end of the server.
+async fn stall(shared: Arc<Shared>, time: Duration) -> Result<Arc<Shared>, Ended> {
+    let server = Arc::downgrade(&shared);
+    drop(shared);
+    tokio::time::sleep(time).await;
+    server.upgrade().ok_or(Ended)
 }

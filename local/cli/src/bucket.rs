@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use spinreel_bucket::{Bucket, Options};
+use spinreel_bucket::{Access, Bucket, Options};
 
 use crate::stopped;
 
@@ -19,13 +19,29 @@ pub(crate) struct Arguments {
     /// A bucket to make; may be given several times.
     #[arg(long = "bucket", default_value = "spinreel")]
     buckets: Vec<String>,
+    /// Lets nobody in without a token, a signed URL or the URL of an upload; the folder gets the key of a
+    /// service account.
+    #[arg(long)]
+    require_credentials: bool,
+    /// Makes requests fail as rules say that are sent to /_spinreel/faults.
+    #[arg(long)]
+    faults: bool,
+    /// Answers 429 to a write of a name that was written less than a second before.
+    #[arg(long)]
+    one_write_a_second: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let access = if arguments.require_credentials {
+        Access::ServiceAccount { key: None }
+    } else {
+        Access::Open
+    };
     let bucket = Bucket::start(Options {
-        dir: arguments.dir,
-        listen: arguments.listen,
-        buckets: arguments.buckets.clone(),
+        access,
+        faults: arguments.faults,
+        one_write_a_second: arguments.one_write_a_second,
+        ..Options::new(&arguments.dir, arguments.listen, &arguments.buckets)
     })
     .await?;
     println!(
@@ -33,6 +49,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         arguments.buckets.join(", "),
         bucket.address()
     );
+    if bucket.service_account_key().is_some() {
+        let key = arguments.dir.join("service-account.json");
+        println!("The key of the service account is {}", key.display());
+    }
     stopped().await?;
     bucket.shutdown().await;
     Ok(())

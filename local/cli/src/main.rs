@@ -1,8 +1,9 @@
 #![forbid(unsafe_code)]
 //! Spinreel without Spin: `up` runs the application on the embedded host with the embedded bucket beside it,
-//! `bucket` runs the bucket alone.
+//! `bucket` runs the bucket alone; `sweep` and `reconcile` look after an installation, wherever it runs.
 
 mod bucket;
+mod sweep;
 mod up;
 
 use anyhow::Result;
@@ -21,6 +22,10 @@ enum Task {
     Up(up::Arguments),
     /// Runs the embedded bucket alone until Ctrl-C.
     Bucket(bucket::Arguments),
+    /// Brings to its end what dead requests left half-done.
+    Sweep(sweep::SweepArguments),
+    /// Compares the store with the bucket, and prints what differs.
+    Reconcile(sweep::ReconcileArguments),
 }
 
 #[tokio::main]
@@ -34,6 +39,8 @@ async fn main() -> Result<()> {
     match Cli::parse().command {
         Task::Up(arguments) => up::run(arguments).await,
         Task::Bucket(arguments) => bucket::run(arguments).await,
+        Task::Sweep(arguments) => sweep::sweep(arguments).await,
+        Task::Reconcile(arguments) => sweep::reconcile(arguments).await,
     }
 }
 

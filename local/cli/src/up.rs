@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use spinreel_bucket::{Bucket, Options as BucketOptions};
+use spinreel_bucket::{Access, Bucket, Options as BucketOptions};
 use spinreel_host::{Host, Options};
 use uuid::Uuid;
 
@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Where the embedded bucket listens; any free port where not given.
     #[arg(long, default_value = "127.0.0.1:0")]
     bucket_listen: SocketAddr,
+    /// The embedded bucket answers nobody without credentials; storage-service gets some.
+    #[arg(long)]
+    require_credentials: bool,
     /// Prints nothing but errors.
     #[arg(long)]
     quiet: bool,
@@ -35,10 +38,14 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let mut variables: BTreeMap<String, String> = arguments.variables.into_iter().collect();
+    // Only who has credentials can sign what clients are redirected to.
+    let strict = arguments.require_credentials
+        || variables.get("delivery").map(String::as_str) == Some("redirect");
     let bucket = embedded_bucket(
         &mut variables,
         &arguments.state_dir,
         arguments.bucket_listen,
+        strict,
     )
     .await?;
     // Tokens between services live for a minute: a secret that is new with every start is as good as a kept one.
@@ -69,6 +76,7 @@ async fn embedded_bucket(
     variables: &mut BTreeMap<String, String>,
     state_dir: &std::path::Path,
     listen: SocketAddr,
+    strict: bool,
 ) -> Result<Option<Bucket>> {
     if is_set(variables, "gcs_endpoint") {
         return Ok(None);
@@ -78,13 +86,20 @@ async fn embedded_bucket(
         .cloned()
         .or_else(|| std::env::var("SPIN_VARIABLE_GCS_BUCKET").ok())
         .unwrap_or_else(|| "spinreel".to_owned());
-    let bucket = Bucket::start(BucketOptions {
-        dir: state_dir.join("bucket"),
-        listen,
-        buckets: vec![name],
-    })
-    .await
-    .context("the embedded bucket did not start")?;
+    let access = match strict {
+        true => Access::ServiceAccount { key: None },
+        false => Access::Open,
+    };
+    let options = BucketOptions {
+        access,
+        ..BucketOptions::new(state_dir.join("bucket"), listen, [name])
+    };
+    let bucket = Bucket::start(options)
+        .await
+        .context("the embedded bucket did not start")?;
+    if let Some(key) = bucket.service_account_key() {
+        variables.insert("gcs_credentials".to_owned(), key.to_owned());
+    }
     let endpoint = format!("http://{}", bucket.address());
     variables.insert("gcs_endpoint".to_owned(), endpoint);
     Ok(Some(bucket))

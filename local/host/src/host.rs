@@ -20,7 +20,7 @@ use crate::engine;
 use crate::error::StartError;
 use crate::headers::RouteHeaders;
 use crate::instance::Guest;
-use crate::key_value::Database;
+use crate::key_value::{Database, Store};
 use crate::logs::LogFile;
 use crate::manifest::{ComponentManifest, Manifest};
 use crate::options::Options;
@@ -29,6 +29,7 @@ use crate::routes::Router;
 use crate::runtime_config::RuntimeConfig;
 use crate::server;
 use crate::state::StateDir;
+use crate::store_calls::StoreCalls;
 use crate::stores::Stores;
 use crate::variables;
 
@@ -39,6 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Host {
     app: Arc<App>,
     routes: Vec<RouteInfo>,
+    stores: Vec<Store>,
     databases: Vec<Arc<Database>>,
     server: JoinHandle<()>,
 }
@@ -108,6 +110,7 @@ impl Host {
             info: info(&manifest),
             running: Running::new(),
         });
+        let (stores, databases) = stores.into_parts();
         Ok(Host {
             server: tokio::spawn(server::serve(app.clone(), listener)),
             routes: manifest
@@ -118,7 +121,8 @@ impl Host {
                     component: trigger.component.clone(),
                 })
                 .collect(),
-            databases: stores.into_databases(),
+            stores,
+            databases,
             app,
         })
     }
@@ -140,6 +144,12 @@ impl Host {
             .components
             .get(component)
             .map_or(0, |component| component.peak_memory.load(Ordering::Relaxed))
+    }
+
+    /// How often the components have called their key-value stores since the start. Take the difference of two looks
+    /// ([`StoreCalls::since`]) to see what something in between cost.
+    pub fn store_calls(&self) -> StoreCalls {
+        Store::calls(&self.stores)
     }
 
     /// Stops accepting connections, lets requests that are under way finish for up to five seconds, ends the

@@ -22,8 +22,8 @@
 //! - configuration: `manifest`, `runtime_config`, `variables`, `source` (TOML with line numbers), `state` (the
 //!   folder), `stores` (opening them)
 //! - the way of a request: `server` → `routes`, `headers` → `instance` (one guest) on `engine`, `component`, `app`
-//! - what guests reach: `outbound` (`allowed_hosts`, `chain`, `connect`, `response_body`), `key_value`, `logs`,
-//!   `bindings` (the interfaces besides WASI's own)
+//! - what guests reach: `outbound` (`allowed_hosts`, `chain`, `connect`, `response_body`), `key_value` (with
+//!   `store_calls`, which counts), `logs`, `bindings` (the interfaces besides WASI's own)
 
 mod allowed_hosts;
 mod app;
@@ -48,9 +48,11 @@ mod runtime_config;
 mod server;
 mod source;
 mod state;
+mod store_calls;
 mod stores;
 mod variables;
 
 pub use error::StartError;
 pub use host::{Host, RouteInfo};
 pub use options::{Allocator, Options};
+pub use store_calls::{StoreCalls, StoreOperation};

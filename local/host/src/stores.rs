@@ -70,8 +70,9 @@ impl Stores {
         Ok(store)
     }
 
-    /// All databases that were opened.
-    pub(crate) fn into_databases(self) -> Vec<Arc<Database>> {
-        self.databases.into_values().collect()
+    /// All stores that were granted, and all databases that were opened.
+    pub(crate) fn into_parts(self) -> (Vec<Store>, Vec<Arc<Database>>) {
+        let stores = self.stores.into_values().collect();
+        (stores, self.databases.into_values().collect())
     }
 }

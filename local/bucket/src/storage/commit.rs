@@ -62,6 +62,9 @@ impl Storage {
         written: Written,
     ) -> Result<Arc<Record>, StorageError> {
         let index = self.bucket(bucket)?;
+        if let Some(range) = draft.length {
+            range.check(written.len)?;
+        }
         let file = data::open_for_writing(&self.folder.data(data))?;
         let md5 = check_claims(draft.claims, written, || data::md5_of(&file))?;
         file.sync_all()?;
@@ -72,6 +75,7 @@ impl Storage {
         conditions
             .check(old.as_deref())
             .map_err(StorageError::Precondition)?;
+        self.check_pace(bucket, &draft.name)?;
         let generation = self.next_generation();
         let record = Arc::new(Record {
             name: draft.name.clone(),
@@ -86,6 +90,7 @@ impl Storage {
             attributes: draft.attributes.clone(),
         });
         self.write_record(bucket, &record)?;
+        self.note_pace(bucket, &record.name);
         index.insert(Arc::clone(&record));
         // The old data goes only once nothing can bring the old record back.
         self.sync_records(bucket)?;
@@ -110,6 +115,7 @@ impl Storage {
         conditions
             .check(Some(&current))
             .map_err(StorageError::Precondition)?;
+        self.check_pace(bucket, name)?;
         let mut record = Record::clone(&current);
         change(&mut record.attributes);
         record.attributes.check().map_err(StorageError::Attribute)?;
@@ -117,6 +123,7 @@ impl Storage {
         record.updated = crate::clock::now();
         let record = Arc::new(record);
         self.write_record(bucket, &record)?;
+        self.note_pace(bucket, name);
         self.bucket(bucket)?.insert(Arc::clone(&record));
         self.sync_records(bucket)?;
         Ok(record)
@@ -135,7 +142,9 @@ impl Storage {
         conditions
             .check(Some(&current))
             .map_err(StorageError::Precondition)?;
+        self.check_pace(bucket, name)?;
         fs::remove_file(self.folder.object(bucket, name))?;
+        self.note_pace(bucket, name);
         self.bucket(bucket)?.remove(name);
         self.sync_records(bucket)?;
         drop(guard);
@@ -154,6 +163,18 @@ impl Storage {
 
     fn sync_records(&self, bucket: &str) -> Result<(), StorageError> {
         sync_dir(&self.folder.objects(bucket)).map_err(StorageError::Unsynced)
+    }
+
+    fn check_pace(&self, bucket: &str, name: &str) -> Result<(), StorageError> {
+        self.pace
+            .as_ref()
+            .map_or(Ok(()), |pace| pace.check(bucket, name, crate::clock::now()))
+    }
+
+    fn note_pace(&self, bucket: &str, name: &str) {
+        if let Some(pace) = &self.pace {
+            pace.note(bucket, name, crate::clock::now());
+        }
     }
 
     fn lock_object(&self, bucket: &str, name: &str) -> MutexGuard<'_, ()> {
@@ -201,7 +222,7 @@ mod tests {
     use crate::query::Query;
 
     fn open(dir: &std::path::Path) -> Storage {
-        let storage = Storage::open(dir, mpsc::channel(1).0).unwrap();
+        let storage = Storage::open(dir, mpsc::channel(1).0, false).unwrap();
         if storage.bucket("films").is_err() {
             storage.create_bucket("films").unwrap();
         }

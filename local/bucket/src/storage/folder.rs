@@ -93,6 +93,11 @@ impl Folder {
         }
     }
 
+    /// The folder itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The path of a data file.
     pub(super) fn data(&self, id: &str) -> PathBuf {
         self.root.join("data").join(id)
@@ -188,17 +193,46 @@ impl Folder {
 /// Writes a file so that it is there whole or not at all: under another name first, then renamed.
 /// With `durable` its bytes outlive a power failure; its name does once the folder is synced.
 pub(super) fn write_whole(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(UNFINISHED);
-    let write = || {
-        let mut file = File::create(&unfinished)?;
+    let mut options = OpenOptions::new();
+    write_with(&mut options, path, bytes, durable)
+}
+
+/// Does the same with a file that only its owner may read.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // One that was left by a kill may have other rights.
+    remove(&unfinished(path));
+    write_with(&mut options, path, bytes, true)
+}
+
+fn write_with(
+    options: &mut OpenOptions,
+    path: &Path,
+    bytes: &[u8],
+    durable: bool,
+) -> io::Result<()> {
+    let unfinished = unfinished(path);
+    let mut write = || {
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&unfinished)?;
         file.write_all(bytes)?;
         if durable {
             file.sync_all()?;
         }
         fs::rename(&unfinished, path)
     };
-    write().inspect_err(|_| remove(Path::new(&unfinished)))
+    write().inspect_err(|_| remove(&unfinished))
+}
+
+fn unfinished(path: &Path) -> PathBuf {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
+    unfinished.into()
 }
 
 /// Makes sure that the names in a folder outlive a power failure.

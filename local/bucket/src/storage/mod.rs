@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! VERSION  LOCK
+//! service-account.json  hmac.json  token-key    the secrets of a strict bucket
 //! buckets/<bucket>/bucket.json          a bucket
 //! buckets/<bucket>/objects/<hash>.json  an object's record; <hash> is the SHA-256 of its name
 //! data/<id>                             an object's bytes, or what has arrived of them
@@ -17,7 +18,9 @@ mod commit;
 mod data;
 mod folder;
 mod index;
+mod pace;
 mod resume;
+mod secret;
 mod session;
 
 use std::collections::BTreeMap;
@@ -38,8 +41,9 @@ pub(crate) use data::{DataWriter, UNIT};
 pub(crate) use folder::BucketRecord;
 use folder::Folder;
 pub(crate) use index::{BucketIndex, Selection};
+use pace::Pace;
 use session::Sessions;
-pub(crate) use session::{Found, Ticket};
+pub(crate) use session::{Found, Session, Ticket};
 
 /// How many objects can be committed at the same time.
 const LOCKS: usize = 64;
@@ -67,6 +71,11 @@ pub(crate) enum StorageError {
         claimed: String,
         found: String,
     },
+    #[error("The name was written less than a second ago; that is the most for one name.")]
+    TooFast,
+    /// The XML API's code says which way.
+    #[error("The object's size is outside of X-Goog-Content-Length-Range.")]
+    Length(&'static str),
     #[error("{0}")]
     Attribute(String),
     #[error("{0}")]
@@ -85,6 +94,8 @@ pub(crate) struct Storage {
     locks: [Mutex<()>; LOCKS],
     /// The last generation that was given out.
     generation: AtomicU64,
+    /// Where writes of one name have a limit.
+    pace: Option<Pace>,
     /// Keeps other processes out of the folder.
     _lock: File,
     /// Tells the starter that the folder is free again; after the lock, since fields drop in their order.
@@ -93,8 +104,12 @@ pub(crate) struct Storage {
 
 impl Storage {
     /// Opens the folder, makes it if need be, loads its index and removes what a killed process left behind.
-    /// `released` is dropped when the storage is.
-    pub(crate) fn open(dir: &Path, released: mpsc::Sender<()>) -> Result<Storage, StartError> {
+    /// `released` is dropped when the storage is; `paced` limits the writes of one name.
+    pub(crate) fn open(
+        dir: &Path,
+        released: mpsc::Sender<()>,
+        paced: bool,
+    ) -> Result<Storage, StartError> {
         let (folder, lock) = Folder::open(dir)?;
         let buckets = folder.load_buckets()?;
         let newest = buckets
@@ -107,6 +122,7 @@ impl Storage {
             sessions: Sessions::default(),
             locks: [const { Mutex::new(()) }; LOCKS],
             generation: AtomicU64::new(newest.unwrap_or(0)),
+            pace: paced.then(Pace::default),
             _lock: lock,
             _released: released,
         };
@@ -227,7 +243,7 @@ mod tests {
     #[test]
     fn generations_increase_even_if_the_clock_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        let storage = Storage::open(dir.path(), mpsc::channel(1).0).unwrap();
+        let storage = Storage::open(dir.path(), mpsc::channel(1).0, false).unwrap();
         let future = crate::clock::now() + 3_600_000_000;
         storage.generation.store(future, Ordering::Relaxed);
         assert_eq!(storage.next_generation(), future + 1);
@@ -237,7 +253,7 @@ mod tests {
     #[test]
     fn buckets_are_listed_by_pages() {
         let dir = tempfile::tempdir().unwrap();
-        let storage = Storage::open(dir.path(), mpsc::channel(1).0).unwrap();
+        let storage = Storage::open(dir.path(), mpsc::channel(1).0, false).unwrap();
         for name in ["b-one", "a-one", "b-two", "b-three"] {
             storage.create_bucket(name).unwrap();
         }

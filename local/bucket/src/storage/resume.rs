@@ -130,7 +130,9 @@ impl Storage {
             Err(error) => {
                 if matches!(
                     error,
-                    StorageError::Precondition(_) | StorageError::Checksum { .. }
+                    StorageError::Precondition(_)
+                        | StorageError::Checksum { .. }
+                        | StorageError::Length(_)
                 ) {
                     self.discard_session(session);
                 }
@@ -247,7 +249,7 @@ mod tests {
     use super::*;
 
     fn open(dir: &Path) -> Storage {
-        let storage = Storage::open(dir, mpsc::channel(1).0).unwrap();
+        let storage = Storage::open(dir, mpsc::channel(1).0, false).unwrap();
         if storage.bucket("films").is_err() {
             storage.create_bucket("films").unwrap();
         }

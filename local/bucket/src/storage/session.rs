@@ -23,7 +23,7 @@ pub(crate) struct SessionRecord {
     pub(crate) draft: Draft,
     pub(crate) conditions: Preconditions,
     /// The size of the object, if the client said so at the start.
-    pub(crate) size: Option<u64>,
+    pub(super) size: Option<u64>,
     pub(super) data: String,
     /// The object that came of it, once it is stored.
     pub(super) finished: Option<Record>,
@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(super) recount: AtomicBool,
     pub(super) outcome: Mutex<Outcome>,
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+    /// The size of the object, once somebody said it. (After a restart it is only what was said at the start.)
+    total: Mutex<Option<u64>>,
     newest: watch::Sender<u64>,
 }
 
@@ -86,6 +88,7 @@ impl Session {
     /// A session of whose data file the first `len` bytes count.
     pub(super) fn new(record: SessionRecord, len: u64) -> Session {
         Session {
+            total: Mutex::new(record.size),
             record,
             written: Arc::new(Mutex::new(Written { len, crc32c: 0 })),
             recount: AtomicBool::new(len > 0),
@@ -98,6 +101,16 @@ impl Session {
     /// How many bytes are stored.
     pub(crate) fn stored(&self) -> u64 {
         lock(&self.written).len
+    }
+
+    /// The size that the object will have, if it is known.
+    pub(crate) fn total(&self) -> Option<u64> {
+        *lock(&self.total)
+    }
+
+    /// Notes the size that the object will have. For who has the turn.
+    pub(crate) fn announce(&self, total: u64) {
+        *lock(&self.total) = Some(total);
     }
 
     /// Asks for the right to write. The request that has it now, perhaps on a connection that is dead

@@ -6,10 +6,10 @@ use http::{HeaderMap, header};
 use serde::Deserialize;
 
 use crate::checksum::Claims;
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::names;
 use crate::object::{Attributes, Draft};
-use crate::server::Context;
 
 /// The members of the object resource that count at an upload; the others are ignored.
 #[derive(Debug, Default, Deserialize)]
@@ -68,6 +68,7 @@ impl Insert {
             name,
             attributes,
             claims,
+            length: None,
         })
     }
 }

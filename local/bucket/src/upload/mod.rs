@@ -5,20 +5,24 @@ mod content_range;
 mod metadata;
 mod multipart;
 mod resumable;
+mod xml;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 
 use crate::body::RequestBody;
+use crate::context::Context;
 use crate::error::ApiError;
-use crate::object::{Draft, Record, Resource};
-use crate::preconditions::Preconditions;
+use crate::object::{Draft, LengthRange, Record, Resource};
+use crate::read;
 use crate::reply::{self, Response};
-use crate::server::Context;
-use metadata::{Insert, content_type};
+use crate::route::Dialect;
+use crate::storage::StorageError;
+use metadata::{Insert, content_type, text};
 use multipart::Multipart;
 
 pub(crate) use resumable::{cancel, proceed};
+pub(crate) use xml::{put, start};
 
 /// `POST /upload/storage/v1/b/{bucket}/o`: a whole object, or the start of a resumable upload.
 pub(crate) async fn begin(
@@ -66,10 +70,19 @@ async fn store(
     draft: Draft,
     media: &mut impl Media,
 ) -> Result<Response, ApiError> {
-    let conditions = Preconditions::from_query(&context.query)?;
+    let conditions = context.preconditions()?;
     context.storage.check(&bucket, &draft.name, &conditions)?;
+    if let Some(range) = draft.length {
+        check_announced(range, &context.headers)?;
+    }
+    let most = draft.length.map_or(u64::MAX, |range| range.most);
+    let mut received = 0;
     let (data, mut writer) = context.blocking(|storage| storage.new_data()).await?;
     while let Some(bytes) = media.next().await? {
+        received += bytes.len() as u64;
+        if received > most {
+            return Err(StorageError::Length("EntityTooLarge").into());
+        }
         writer.push(&bytes).await?;
     }
     let written = writer.finish().await?;
@@ -80,10 +93,22 @@ async fn store(
     stored(context, &place, &record)
 }
 
+/// Refuses a body whose announced size is out of range, before it comes.
+fn check_announced(range: LengthRange, headers: &HeaderMap) -> Result<(), ApiError> {
+    let announced = text(headers, header::CONTENT_LENGTH.as_str());
+    match announced.and_then(|length| length.parse().ok()) {
+        Some(length) => Ok(range.check(length)?),
+        None => Ok(()),
+    }
+}
+
 /// The answer to an upload that has become an object.
 fn stored(context: &Context, bucket: &str, record: &Record) -> Result<Response, ApiError> {
-    reply::json(
-        StatusCode::OK,
-        &Resource::new(&context.origin, bucket, record),
-    )
+    match context.dialect {
+        Dialect::Json => reply::json(
+            StatusCode::OK,
+            &Resource::new(&context.origin, bucket, record),
+        ),
+        Dialect::Xml => Ok(read::headers_only(record)),
+    }
 }

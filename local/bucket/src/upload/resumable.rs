@@ -11,12 +11,13 @@ use super::metadata::{Insert, text};
 use super::stored;
 use crate::body::RequestBody;
 use crate::checksum::Claims;
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::manage::{MAX_JSON, parse};
-use crate::preconditions::Preconditions;
+use crate::object::Draft;
 use crate::reply::{self, Response};
-use crate::server::Context;
-use crate::storage::{DataWriter, Found, Ticket, UNIT};
+use crate::route::UPLOAD_ID;
+use crate::storage::{DataWriter, Found, Session, Ticket, UNIT};
 
 /// The code for a cancelled upload, from outside HTTP's standard.
 const CANCELLED: u16 = 499;
@@ -30,29 +31,41 @@ pub(super) async fn start(
     let insert: Insert = parse(&body.whole(MAX_JSON).await?)?;
     let media_type = text(&context.headers, "x-upload-content-type");
     let draft = insert.draft(context, &bucket, media_type)?;
-    let conditions = Preconditions::from_query(&context.query)?;
+    let path = format!("{}/upload/storage/v1/b/{bucket}/o", context.origin);
+    let name = utf8_percent_encode(&draft.name, NON_ALPHANUMERIC).to_string();
+    let id = open(context, bucket, draft).await?;
+    let location = format!("{path}?uploadType=resumable&name={name}&{UPLOAD_ID}={id}");
+    let mut response = reply::empty(StatusCode::OK);
+    for (name, value) in [
+        ("location", location.as_str()),
+        ("x-guploader-uploadid", &id),
+    ] {
+        let value = HeaderValue::try_from(value).map_err(ApiError::internal)?;
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}
+
+/// Opens a session, and gives its id.
+pub(super) async fn open(
+    context: &Context,
+    bucket: String,
+    draft: Draft,
+) -> Result<String, ApiError> {
+    let conditions = context.preconditions()?;
     let size = match text(&context.headers, "x-upload-content-length") {
         None => None,
         Some(size) => Some(size.parse().map_err(|_| {
             ApiError::invalid("Invalid X-Upload-Content-Length: not a number of bytes.")
         })?),
     };
-    let path = format!("{}/upload/storage/v1/b/{bucket}/o", context.origin);
-    let name = utf8_percent_encode(&draft.name, NON_ALPHANUMERIC).to_string();
+    if let Some((range, size)) = draft.length.zip(size) {
+        range.check(size)?;
+    }
     let session = context
         .blocking(move |storage| storage.start_session(&bucket, draft, conditions, size))
         .await?;
-    let id = &session.record.id;
-    let location = format!("{path}?uploadType=resumable&name={name}&upload_id={id}");
-    let mut response = reply::empty(StatusCode::OK);
-    for (name, value) in [
-        ("location", location.as_str()),
-        ("x-guploader-uploadid", id),
-    ] {
-        let value = HeaderValue::try_from(value).map_err(ApiError::internal)?;
-        response.headers_mut().insert(name, value);
-    }
-    Ok(response)
+    Ok(session.record.id.clone())
 }
 
 /// `PUT …&upload_id=…`: more of the object, all of it, or the question what is stored.
@@ -67,7 +80,7 @@ pub(crate) async fn proceed(
         Found::Open(session) => session,
         Found::Finished(record) => return stored(context, &bucket, &record),
     };
-    let total = agreed_size(session.record.size, range.total())?;
+    let total = agreed_size(&session, range.total())?;
     if matches!(range, ContentRange::Status { .. }) && total != Some(session.stored()) {
         return Ok(incomplete(session.stored()));
     }
@@ -78,6 +91,9 @@ pub(crate) async fn proceed(
         return stored(context, &bucket, &record);
     }
     let part = Part::new(range, total, session.stored(), &context.headers)?;
+    if let Some(total) = total {
+        session.announce(total);
+    }
     let writer = {
         let session = Arc::clone(&session);
         context
@@ -126,22 +142,31 @@ pub(crate) async fn cancel(context: &Context, bucket: String) -> Result<Response
 async fn find(context: &Context, bucket: &str) -> Result<Found, ApiError> {
     let id = context
         .query
-        .text("upload_id")
-        .ok_or_else(|| ApiError::required("upload_id"))?;
+        .text(UPLOAD_ID)
+        .ok_or_else(|| ApiError::required(UPLOAD_ID))?;
     let (bucket, id) = (bucket.to_owned(), id.to_owned());
     Ok(context
         .blocking(move |storage| storage.find_session(&bucket, &id))
         .await?)
 }
 
-/// The size of the object, from the start of the upload and from a request.
-fn agreed_size(announced: Option<u64>, named: Option<u64>) -> Result<Option<u64>, ApiError> {
-    match (announced, named) {
-        (Some(announced), Some(named)) if announced != named => Err(ApiError::invalid(format!(
+/// The size of the object, from earlier requests and from this one.
+fn agreed_size(session: &Session, named: Option<u64>) -> Result<Option<u64>, ApiError> {
+    let announced = session.total();
+    if let (Some(announced), Some(named)) = (announced, named)
+        && announced != named
+    {
+        return Err(ApiError::invalid(format!(
             "The object was announced with {announced} bytes, but this request says {named}."
-        ))),
-        _ => Ok(named.or(announced)),
+        )));
     }
+    let stored = session.stored();
+    if let Some(named) = named.filter(|named| *named < stored) {
+        return Err(ApiError::invalid(format!(
+            "The request says that the object has {named} bytes, but {stored} are stored."
+        )));
+    }
+    Ok(named.or(announced))
 }
 
 /// 308: the upload goes on behind what is stored.

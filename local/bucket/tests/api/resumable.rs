@@ -388,3 +388,41 @@ async fn an_unknown_upload_is_404() {
     }
     bucket.part(place, "bytes */*", b"").await.expect(400);
 }
+
+#[tokio::test]
+async fn a_total_that_was_named_stays_and_is_never_less_than_what_is_stored() {
+    let bucket = TestBucket::start().await;
+    let body = content(2 * UNIT);
+    let session = bucket.begin("a", "", &[]).await;
+    bucket
+        .part(&session, "bytes 0-262143/*", &body[..UNIT])
+        .await
+        .expect(308);
+    bucket
+        .part(&session, "bytes */262143", b"")
+        .await
+        .expect(400);
+    bucket.part(&session, "bytes */0", b"").await.expect(400);
+    // A question names no total for good.
+    bucket
+        .part(&session, "bytes */600000", b"")
+        .await
+        .expect(308);
+    bucket
+        .part(&session, "bytes 0-262143/524288", &body[..UNIT])
+        .await
+        .expect(308);
+    bucket
+        .part(&session, "bytes 262144-524287/600000", &body[UNIT..])
+        .await
+        .expect(400);
+    bucket
+        .part(&session, "bytes 262144-786431/*", &content(2 * UNIT))
+        .await
+        .expect(400);
+    bucket
+        .part(&session, "bytes 262144-524287/524288", &body[UNIT..])
+        .await
+        .expect(200);
+    assert!(bucket.media("a").await.body == body);
+}

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -10,7 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use spinreel_bucket::{Bucket, Options};
+use spinreel_bucket::{Access, Bucket, Options, generate_service_account_key};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -44,6 +45,19 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
+    /// Checks status and code of an error of the XML API.
+    pub(crate) fn expect_xml(self, status: u16, code: &str) -> Answer {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status.as_u16(), status, "{text}");
+        assert!(text.starts_with("<?xml "), "{text}");
+        assert!(
+            text.contains(&format!("<Error><Code>{code}</Code><Message>")),
+            "{text}"
+        );
+        assert!(self.header("content-type").starts_with("application/xml"));
+        self
+    }
+
     /// Checks the status, and for an error that it has the API's form.
     pub(crate) fn expect(self, status: u16) -> Answer {
         assert_eq!(
@@ -63,11 +77,13 @@ impl Answer {
 }
 
 pub(crate) fn options(dir: &Path) -> Options {
-    Options {
-        dir: dir.to_owned(),
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        buckets: vec!["films".to_owned()],
-    }
+    Options::new(dir, SocketAddr::from(([127, 0, 0, 1], 0)), ["films"])
+}
+
+/// A service account's key, one for all tests.
+pub(crate) fn key() -> &'static str {
+    static KEY: OnceLock<String> = OnceLock::new();
+    KEY.get_or_init(|| generate_service_account_key().unwrap())
 }
 
 /// Bytes in which every place looks different.
@@ -83,19 +99,49 @@ impl TestBucket {
     }
 
     pub(crate) async fn start_in(dir: TempDir) -> TestBucket {
-        let bucket = Bucket::start(options(dir.path())).await.unwrap();
+        let options = options(dir.path());
+        TestBucket::start_as(dir, options).await
+    }
+
+    /// Starts it with these options, the folder of which is in `dir`.
+    pub(crate) async fn start_as(dir: TempDir, options: Options) -> TestBucket {
         TestBucket {
             dir,
-            bucket,
+            bucket: Bucket::start(options).await.unwrap(),
             client: Client::builder(TokioExecutor::new()).build_http(),
         }
     }
 
+    /// A bucket that wants credentials.
+    pub(crate) async fn strict() -> TestBucket {
+        TestBucket::start_but(|options| {
+            options.access = Access::ServiceAccount {
+                key: Some(key().to_owned()),
+            };
+        })
+        .await
+    }
+
+    /// A bucket with other options than the common ones.
+    pub(crate) async fn start_but(change: impl FnOnce(&mut Options)) -> TestBucket {
+        let dir = TempDir::new().unwrap();
+        let mut options = options(dir.path());
+        change(&mut options);
+        TestBucket::start_as(dir, options).await
+    }
+
     /// Stops it in order, and starts another one in the same folder.
     pub(crate) async fn restart(self) -> TestBucket {
+        self.restart_but(|_| {}).await
+    }
+
+    /// The same, with other options than the common ones.
+    pub(crate) async fn restart_but(self, change: impl FnOnce(&mut Options)) -> TestBucket {
         drop(self.client);
         self.bucket.shutdown().await;
-        TestBucket::start_in(self.dir).await
+        let mut options = options(self.dir.path());
+        change(&mut options);
+        TestBucket::start_as(self.dir, options).await
     }
 
     /// Starts another server on a copy of the folder as it is at this moment: what a killed process leaves.
@@ -103,6 +149,10 @@ impl TestBucket {
         let copy = TempDir::new().unwrap();
         copy_dir(self.dir.path(), copy.path());
         TestBucket::start_in(copy).await
+    }
+
+    pub(crate) fn bucket(&self) -> &Bucket {
+        &self.bucket
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -117,6 +167,18 @@ impl TestBucket {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        let answer = self.try_send(method, target, headers, body).await;
+        answer.expect("the connection broke")
+    }
+
+    /// Sends a request whose connection may break, before the answer or in the middle of it.
+    pub(crate) async fn try_send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, ()> {
         let uri = match target.strip_prefix('/') {
             Some(path) => format!("http://{}/{path}", self.address()),
             None => target.to_owned(),
@@ -127,14 +189,14 @@ impl TestBucket {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into())).unwrap();
-        let response = self.client.request(request).await.unwrap();
+        let response = self.client.request(request).await.map_err(drop)?;
         let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer {
+        let body = body.collect().await.map_err(drop)?.to_bytes();
+        Ok(Answer {
             status: head.status,
             headers: head.headers,
             body,
-        }
+        })
     }
 
     pub(crate) async fn get(&self, target: &str) -> Answer {
@@ -177,6 +239,20 @@ impl TestBucket {
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
         stream
+    }
+
+    /// Sends all of this, and gives all that comes until the connection ends.
+    pub(crate) async fn raw_bytes(&self, request: &str) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        all
+    }
+
+    /// The same, as text.
+    pub(crate) async fn raw(&self, request: &str) -> String {
+        String::from_utf8_lossy(&self.raw_bytes(request).await).into_owned()
     }
 
     pub(crate) fn files(&self, part: &str) -> usize {

@@ -21,6 +21,8 @@ use wasmtime::component::{HasData, ResourceTable};
 pub(crate) use database::Database;
 use writer::{Outcome, Write};
 
+use crate::store_calls::{Counters, StoreCalls, StoreOperation};
+
 /// The most bytes that one read may give to a guest, as in Spin.
 const MAX_RESULT_BYTES: usize = 128 * 1024 * 1024;
 
@@ -59,11 +61,12 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// One store: a label in a database.
+/// One store: a label in a database. What guests ask of it is counted; clones count together.
 #[derive(Clone)]
 pub(crate) struct Store {
     label: Arc<str>,
     database: Arc<Database>,
+    calls: Arc<Counters>,
 }
 
 impl Store {
@@ -72,27 +75,46 @@ impl Store {
         Store {
             label: label.into(),
             database,
+            calls: Arc::default(),
         }
     }
 
+    /// How often guests called these stores, each of a label of its own.
+    pub(crate) fn calls<'a>(stores: impl IntoIterator<Item = &'a Store>) -> StoreCalls {
+        stores
+            .into_iter()
+            .flat_map(|store| store.calls.look(&store.label))
+            .collect()
+    }
+
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.calls.count(StoreOperation::Get);
+        self.peek(key)
+    }
+
+    /// A read that no guest asked for.
+    fn peek(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.database.get(&self.label, key)
     }
 
     fn exists(&self, key: &str) -> Result<bool, StoreError> {
+        self.calls.count(StoreOperation::Exists);
         self.database.exists(&self.label, key)
     }
 
     fn keys(&self) -> Result<Vec<String>, StoreError> {
+        self.calls.count(StoreOperation::ListKeys);
         self.database.keys(&self.label)
     }
 
     fn get_many(&self, keys: &[String]) -> Result<Pairs, StoreError> {
+        self.calls.count(StoreOperation::GetMany);
         self.database.get_many(&self.label, keys)
     }
 
     /// Applies a change; it is durable when this returns.
     async fn write(&self, write: Write) -> Result<Outcome, StoreError> {
+        self.calls.count(write.operation());
         self.database.write(self.label.clone(), write).await
     }
 }

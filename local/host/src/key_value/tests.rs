@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 //! The stores as guests see them: through the interfaces' traits.
 
+mod calls;
 mod commits;
 
 use std::path::Path;

@@ -179,7 +179,7 @@ impl atomics::Host for KeyValueView<'_> {
         };
         match store.write(swap).await {
             Ok(Outcome::Swapped(true)) => Ok(Ok(())),
-            Ok(_) => match store.get(&key) {
+            Ok(_) => match store.peek(&key) {
                 // The new handle has seen the value that won, so that the guest can try again at once.
                 Ok(seen) => Ok(Err(CasError::CasFailed(self.table.push(Cas {
                     store,

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Savepoint, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use crate::store_calls::StoreOperation;
 
 /// Changes that wait at most; further writers wait before they queue.
 const QUEUE: usize = 1024;
@@ -40,6 +41,20 @@ pub(super) enum Write {
         expected: Option<Vec<u8>>,
         value: Vec<u8>,
     },
+}
+
+impl Write {
+    /// What a guest called to ask for it.
+    pub(super) fn operation(&self) -> StoreOperation {
+        match self {
+            Write::Set { .. } => StoreOperation::Set,
+            Write::Delete { .. } => StoreOperation::Delete,
+            Write::SetMany(_) => StoreOperation::SetMany,
+            Write::DeleteMany(_) => StoreOperation::DeleteMany,
+            Write::Increment { .. } => StoreOperation::Increment,
+            Write::Swap { .. } => StoreOperation::Swap,
+        }
+    }
 }
 
 /// What came of a change.

@@ -1,0 +1,189 @@
+//! Google's own clients of Cloud Storage, for the tests that run them against the embedded bucket, and the
+//! source of the Python one, whose test data other tests read.
+//!
+//! Everything is installed below one folder, at the versions that the files in [`PINS`] name, and by the machine's
+//! own pip, npm and apt as they are configured. A part whose versions have not changed is not touched again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::run::{capture, run, step};
+
+/// The folder with `python/requirements.txt` and `javascript/package-lock.json`, below the repository's root.
+const PINS: &str = "local/bucket/tests/google";
+/// The Python client's name in `requirements.txt`.
+const PYTHON_CLIENT: &str = "google-cloud-storage";
+/// The oldest major version of Node.js that the pinned JavaScript client runs on (its `engines`); Debian 12 has it.
+const OLDEST_NODE: u32 = 18;
+/// Written into a part's folder when the part is complete; it holds what the part was made from.
+const STAMP: &str = ".complete";
+
+/// Makes `venv/`, `sdist/` and `node/` in `folder`; returns at once where they are already there.
+pub(crate) fn prepare(root: &Path, folder: &Path) -> Result<()> {
+    let pins = root.join(PINS);
+    fs::create_dir_all(folder)?;
+    python(&pins.join("python"), folder)
+        .context("Google's Python client, which the tests use, cannot be installed")?;
+    javascript(&pins.join("javascript"), &folder.join("node"))
+        .context("Google's JavaScript client, which the tests use, cannot be installed")
+}
+
+/// `venv/`, with the client and all that it needs, and `sdist/`, the client's unpacked source.
+fn python(pins: &Path, folder: &Path) -> Result<()> {
+    let requirements = pins.join("requirements.txt");
+    let wanted = read(&requirements)?;
+    let environment = folder.join("venv");
+    let interpreter = environment.join("bin/python");
+    // An environment points to the interpreter it was made with, which may be gone since.
+    if !is_complete(&environment, &wanted) || !works(Command::new(&interpreter).args(["-c", ""])) {
+        step("Installing Google's Python client of Cloud Storage");
+        make_environment(&environment)?;
+        run(Command::new(&interpreter)
+            .args(["-m", "pip", "install", "--quiet", "--requirement"])
+            .arg(&requirements))?;
+        complete(&environment, &wanted)?;
+    }
+
+    let requirement = wanted
+        .lines()
+        .find(|line| line.starts_with(&format!("{PYTHON_CLIENT}==")))
+        .with_context(|| format!("{} does not pin {PYTHON_CLIENT}", requirements.display()))?;
+    let source = folder.join("sdist");
+    if !is_complete(&source, requirement) {
+        step("Downloading the source of Google's Python client");
+        download_source(&interpreter, requirement, &source)?;
+        complete(&source, requirement)?;
+    }
+    Ok(())
+}
+
+/// An empty virtual environment, with apt's help where the machine's Python cannot make one.
+fn make_environment(environment: &Path) -> Result<()> {
+    let by = |interpreter: &str| {
+        let mut command = Command::new(interpreter);
+        command.args(["-m", "venv", "--clear"]).arg(environment);
+        command
+    };
+    if works(&mut by("python3")) {
+        return Ok(());
+    }
+    // Debian's python3 comes without what `venv` needs.
+    apt_install(&["python3", "python3-venv"])?;
+    run(&mut by("/usr/bin/python3"))
+}
+
+fn download_source(interpreter: &Path, requirement: &str, source: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(source);
+    let download = source.join("download");
+    fs::create_dir_all(&download)?;
+    run(Command::new(interpreter)
+        .args(["-m", "pip", "download", "--quiet", "--no-deps"])
+        .args(["--no-binary", PYTHON_CLIENT, "--dest"])
+        .arg(&download)
+        .arg(requirement))?;
+    let archive = fs::read_dir(&download)?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.to_string_lossy().ends_with(".tar.gz"))
+        .context("pip downloaded no source archive")?;
+    run(Command::new("tar")
+        .args(["--extract", "--gzip", "--strip-components=1", "--file"])
+        .arg(archive)
+        .arg("--directory")
+        .arg(source))?;
+    fs::remove_dir_all(&download)?;
+    Ok(())
+}
+
+/// `node_modules/` as the lock file says.
+fn javascript(pins: &Path, folder: &Path) -> Result<()> {
+    let files = ["package.json", "package-lock.json"];
+    let wanted = files
+        .iter()
+        .map(|name| read(&pins.join(name)))
+        .collect::<Result<String>>()?;
+    let installed = is_complete(folder, &wanted);
+    let npm_works = || works(Command::new("npm").arg("--version"));
+    if node_version().is_none() || !(installed || npm_works()) {
+        apt_install(&["nodejs", "npm"])?;
+    }
+    match node_version() {
+        Some(version) if version >= OLDEST_NODE => {}
+        Some(version) => bail!(
+            "`node` is Node.js {version}, but version {OLDEST_NODE} or a newer one is needed: install that and run this again"
+        ),
+        None => bail!("`node` does not work: install Node.js {OLDEST_NODE} or a newer one"),
+    }
+    if installed {
+        return Ok(());
+    }
+    step("Installing Google's JavaScript client of Cloud Storage");
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir_all(folder)?;
+    for name in files {
+        fs::copy(pins.join(name), folder.join(name))?;
+    }
+    run(Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .arg("--loglevel=error")
+        .current_dir(folder)
+        .stdout(Stdio::null()))?;
+    complete(folder, &wanted)
+}
+
+/// The major version of the machine's Node.js.
+fn node_version() -> Option<u32> {
+    let output = Command::new("node").arg("--version").output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    version
+        .trim()
+        .strip_prefix('v')?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// Installs Debian packages, on a machine where that needs nobody's password.
+fn apt_install(packages: &[&str]) -> Result<()> {
+    let line = format!("apt-get install {}", packages.join(" "));
+    let is_root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id == "0");
+    ensure!(
+        is_root && works(Command::new("apt-get").arg("--version")),
+        "{} is needed: install it (on Debian and Ubuntu: `{line}`) and run this again",
+        packages.join(" with ")
+    );
+    step(&format!("Installing {}", packages.join(" and ")));
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdout(Stdio::null());
+        command
+    };
+    run(apt().args(["update", "-qq"]))?;
+    run(apt()
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .args(packages))
+}
+
+/// Whether the program is there and succeeds; what it prints is not shown.
+fn works(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+fn read(path: &PathBuf) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+fn is_complete(part: &Path, made_from: &str) -> bool {
+    fs::read_to_string(part.join(STAMP)).is_ok_and(|stamp| stamp == made_from)
+}
+
+fn complete(part: &Path, made_from: &str) -> Result<()> {
+    fs::write(part.join(STAMP), made_from)?;
+    Ok(())
+}
