@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::hello_server::{Allocator, BODY, HelloServer};
 use crate::nginx::Nginx;
-use crate::report::{Report, Table, thousands};
+use crate::report::{Report, Table, range, thousands};
+use crate::statistics::Samples;
 use crate::wrk::{CONNECTIONS, Round, THREADS, Wrk};
-use crate::{http, step};
+use crate::{client, step};
 
 /// How long each server is loaded before the first round, so that memory is mapped and caches are warm.
 const WARM_UP: Duration = Duration::from_secs(3);
@@ -43,11 +44,12 @@ pub(crate) async fn run() -> Result<Report> {
     let wrk = Wrk::new(folder.path()).await?;
     let pooling = HelloServer::start(Allocator::Pooling, folder.path()).await?;
     let on_demand = HelloServer::start(Allocator::OnDemand, folder.path()).await?;
-    let nginx = Nginx::start(BODY, folder.path()).await?;
-    let urls = [pooling.url(), on_demand.url(), nginx.url()];
+    let nginx = Nginx::answering(BODY, folder.path()).await?;
+    let nginx_url = nginx.urls().first().context("nginx has one server")?;
+    let urls = [pooling.url(), on_demand.url(), nginx_url];
 
     for (url, (_, name)) in urls.iter().zip(SERVERS) {
-        let body = http::get(url).await?;
+        let body = client::get(url).await?;
         ensure!(
             body == BODY.as_bytes(),
             "{name} answers {body:?} instead of {BODY:?}"
@@ -72,8 +74,8 @@ pub(crate) async fn run() -> Result<Report> {
 /// All rounds of one server.
 #[derive(Debug, Clone, PartialEq)]
 struct Summary {
-    /// Requests a second in each round, the lowest first.
-    rates: Vec<f64>,
+    /// Requests a second in each round.
+    rates: Samples,
     /// The medians of the rounds' latencies, in microseconds.
     latency_p50: f64,
     latency_p99: f64,
@@ -81,30 +83,16 @@ struct Summary {
 
 impl Summary {
     fn of(rounds: &[Round]) -> Self {
-        let sorted = |value: fn(&Round) -> f64| {
-            let mut values: Vec<f64> = rounds.iter().map(value).collect();
-            values.sort_by(f64::total_cmp);
-            values
-        };
+        let samples = |value: fn(&Round) -> f64| -> Samples { rounds.iter().map(value).collect() };
         Self {
-            rates: sorted(Round::requests_per_second),
-            latency_p50: median(&sorted(|round| round.latency_p50 as f64)),
-            latency_p99: median(&sorted(|round| round.latency_p99 as f64)),
+            rates: samples(Round::requests_per_second),
+            latency_p50: samples(|round| round.latency_p50 as f64).median(),
+            latency_p99: samples(|round| round.latency_p99 as f64).median(),
         }
     }
 
     fn rate(&self) -> f64 {
-        median(&self.rates)
-    }
-}
-
-/// The middle of sorted values; 0 if there are none.
-fn median(sorted: &[f64]) -> f64 {
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => 0.0,
-        odd if odd % 2 == 1 => sorted[middle],
-        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+        self.rates.median()
     }
 }
 
@@ -123,12 +111,10 @@ fn table(summaries: &[Summary; SERVERS.len()]) -> Table {
         .iter()
         .zip(SERVERS)
         .map(|(summary, (_, name))| {
-            let lowest = summary.rates.first().copied().unwrap_or_default();
-            let highest = summary.rates.last().copied().unwrap_or_default();
             vec![
                 name.to_owned(),
                 thousands(summary.rate()),
-                format!("{}–{}", thousands(lowest), thousands(highest)),
+                range(&summary.rates, thousands),
                 format!("{:.2}", summary.rate() / on_demand),
                 format!("{:.3}", summary.rate() / nginx),
                 format!("{:.2} ms", summary.latency_p50 / 1e3),
@@ -168,7 +154,7 @@ fn data(summaries: &[Summary; SERVERS.len()]) -> Value {
         .map(|(summary, (name, _))| {
             let server = json!({
                 "requests_per_second": summary.rate(),
-                "requests_per_second_of_rounds": summary.rates,
+                "requests_per_second_of_rounds": summary.rates.sorted(),
                 "latency_p50_microseconds": summary.latency_p50,
                 "latency_p99_microseconds": summary.latency_p99,
             });
@@ -195,17 +181,10 @@ mod tests {
 
     fn summary(rates: &[f64]) -> Summary {
         Summary {
-            rates: rates.to_vec(),
+            rates: rates.iter().copied().collect(),
             latency_p50: 1_000.0,
             latency_p99: 2_500.0,
         }
-    }
-
-    #[test]
-    fn the_median_is_the_middle_one_or_lies_between_the_middle_two() {
-        assert_eq!(median(&[1.0, 2.0, 9.0]), 2.0);
-        assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), 3.0);
-        assert_eq!(median(&[]), 0.0);
     }
 
     #[test]

@@ -2,17 +2,19 @@
 //! The benchmarks: `cargo xtask bench [NAME …] [--json]`.
 //!
 //! # Layout
-//! - one file a benchmark: `host`
-//! - what they use: `wrk` (load), `http` (one request), `hello_server` and `nginx` (what is measured, each in
+//! - one module a benchmark: `host`, `storage`
+//! - what they use: `wrk` (load), `client` (single requests), `hello_server` and `nginx` (what is measured, each in
 //!   processes of its own), `tools` (programs of the system), `machine`
-//! - `report`: the table and the JSON
+//! - `report`: the table and the JSON; `statistics`: many measurements of one thing
 
+mod client;
 mod hello_server;
 mod host;
-mod http;
 mod machine;
 mod nginx;
 mod report;
+mod statistics;
+mod storage;
 mod tools;
 mod wrk;
 
@@ -53,12 +55,15 @@ enum Server {
 enum Benchmark {
     /// Small requests: the embedded host with both allocators, and nginx.
     Host,
+    /// Big files, beside nginx; what uploads, deletions and lists cost in calls of the store.
+    Storage,
 }
 
 impl Benchmark {
     async fn run(self) -> Result<Report> {
         match self {
             Self::Host => host::run().await,
+            Self::Storage => storage::run().await,
         }
     }
 }

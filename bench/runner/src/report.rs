@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::machine::Machine;
+use crate::statistics::Samples;
 
 /// What a benchmark found out.
 pub(crate) struct Report {
@@ -77,6 +78,11 @@ impl Table {
         }
         text
     }
+}
+
+/// The lowest and the highest of them, as `write` writes numbers.
+pub(crate) fn range(samples: &Samples, write: impl Fn(f64) -> String) -> String {
+    format!("{}–{}", write(samples.lowest()), write(samples.highest()))
 }
 
 /// A whole number with its thousands apart.

@@ -1,0 +1,164 @@
+//! The application as `cargo xtask up` runs it, in this process, so that its store calls can be looked at.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, request};
+use serde_json::{Value, json};
+use spinreel_bucket::Bucket;
+use spinreel_host::{Host, Options, StoreCalls};
+use uuid::Uuid;
+
+use super::content::Content;
+use crate::client::{Body, Client};
+use crate::repository;
+
+/// The bucket's name.
+pub(crate) const BUCKET: &str = "spinreel";
+
+/// Limits that nothing reaches: 1 PiB.
+const LIMIT: &str = "1125899906842624";
+
+/// The services go on after an answer. They are done when their stores have not been called for so long.
+const SILENCE: Duration = Duration::from_millis(50);
+
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The running application.
+pub(crate) struct Application {
+    host: Host,
+    bucket: Bucket,
+    /// The client of everything.
+    pub(crate) client: Client,
+}
+
+impl Application {
+    /// Starts it with an empty state below `folder`.
+    pub(crate) async fn start(folder: &Path) -> Result<Self> {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let objects = spinreel_bucket::Options::new(folder.join("bucket"), any_port, [BUCKET]);
+        let bucket = Bucket::start(objects).await?;
+        let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let variables = [
+            ("service_secret", secret.as_str()),
+            ("gcs_endpoint", &format!("http://{}", bucket.address())),
+            ("gcs_bucket", BUCKET),
+            ("storage_limit_bytes", LIMIT),
+            ("bandwidth_limit_bytes", LIMIT),
+            // Longer than any run.
+            ("access_token_seconds", "86400"),
+        ];
+        let mut options = Options::new(repository("spin.toml"), folder.join("state"));
+        options.cache_dir = Some(repository("target/bench-cache"));
+        options.read_environment = false;
+        options.variables = variables
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        Ok(Self {
+            host: Host::start(options).await?,
+            bucket,
+            client: Client::new(),
+        })
+    }
+
+    /// Where the bucket listens.
+    pub(crate) fn bucket_address(&self) -> SocketAddr {
+        self.bucket.address()
+    }
+
+    /// Somebody new, signed in.
+    pub(crate) async fn sign_up(&self, username: &str) -> Result<User> {
+        let origin = format!("http://{}", self.host.address());
+        let mut account = json!({
+            "email": format!("{username}@example.com"),
+            "password": "a password for benchmarks",
+        });
+        let sign_in = json_request(&format!("{origin}/v1/sessions"), &account)?;
+        account["username"] = username.into();
+        let sign_up = json_request(&format!("{origin}/v1/users"), &account)?;
+        self.client.ask(sign_up).await?;
+        let tokens: Value = serde_json::from_slice(&self.client.ask(sign_in).await?)?;
+        let token = tokens["access_token"]
+            .as_str()
+            .context("there is no token")?;
+        Ok(User {
+            origin,
+            authorization: format!("Bearer {token}"),
+        })
+    }
+
+    /// All store calls so far, when nothing is under way any more.
+    pub(crate) async fn settled(&self) -> Result<StoreCalls> {
+        let started = Instant::now();
+        let mut calls = self.host.store_calls();
+        loop {
+            tokio::time::sleep(SILENCE).await;
+            let now = self.host.store_calls();
+            if now == calls {
+                return Ok(now);
+            }
+            ensure!(
+                started.elapsed() < PATIENCE,
+                "the services call their stores without end"
+            );
+            calls = now;
+        }
+    }
+
+    /// Ends it.
+    pub(crate) async fn shutdown(self) {
+        self.host.shutdown().await;
+        self.bucket.shutdown().await;
+    }
+}
+
+/// Somebody who is signed in, as requests.
+pub(crate) struct User {
+    origin: String,
+    authorization: String,
+}
+
+impl User {
+    /// Asks for a path.
+    pub(crate) fn get(&self, path: &str) -> Result<Request<Body>> {
+        Ok(self.request(Method::GET, path).body(Body::default())?)
+    }
+
+    /// Uploads a file.
+    pub(crate) fn upload(&self, filename: &str, content: &Content) -> Result<Request<Body>> {
+        let (content_type, body) = content.form(filename);
+        Ok(self
+            .request(Method::POST, "/upload")
+            .header(CONTENT_TYPE, content_type)
+            .body(body)?)
+    }
+
+    /// Deletes a file.
+    pub(crate) fn delete(&self, filename: &str) -> Result<Request<Body>> {
+        Ok(self
+            .request(Method::DELETE, "/delete-file")
+            .header(CONTENT_TYPE, "application/json")
+            .body(json_body(&json!({ "filename": filename })))?)
+    }
+
+    fn request(&self, method: Method, path: &str) -> request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.origin))
+            .header(AUTHORIZATION, &self.authorization)
+    }
+}
+
+fn json_request(url: &str, json: &Value) -> Result<Request<Body>> {
+    Ok(Request::post(url)
+        .header(CONTENT_TYPE, "application/json")
+        .body(json_body(json))?)
+}
+
+fn json_body(json: &Value) -> Body {
+    [json.to_string().into()].into_iter().collect()
+}
