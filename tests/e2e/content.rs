@@ -1,5 +1,7 @@
 //! `GET`, `HEAD /v1/videos/{id}/content`: the bytes and their parts.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
 use spinreel_tests::{App, CLIP, Form, Reply, User};
 
@@ -21,6 +23,8 @@ async fn the_whole_file_has_all_its_headers() {
     assert_eq!(reply.header("x-content-type-options"), "nosniff");
     assert!(reply.header("content-security-policy").contains("sandbox"));
     assert!(reply.header("etag").starts_with('"'));
+    let checksum = STANDARD.encode(crc32c::crc32c(CLIP).to_be_bytes());
+    assert_eq!(reply.header("repr-digest"), format!("crc32c=:{checksum}:"));
     assert!(reply.header("last-modified").ends_with(" GMT"));
     assert_eq!(reply.header("content-disposition"), "");
     assert_eq!(reply.header("content-range"), "");

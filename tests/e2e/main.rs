@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod alerts;
 mod bucket_faults;
 mod bucket_gone;
 mod content;

@@ -98,7 +98,7 @@ impl AppBuilder {
 
     async fn start_in(self, folder: TempDir, room: SemaphorePermit<'static>) -> App {
         let objects = folder.path().join("bucket");
-        let bucket = match self.anonymous_bucket || true {
+        let bucket = match self.anonymous_bucket {
             true => TestBucket::start_open(&objects).await,
             false => TestBucket::start_strict(&objects).await,
         };
@@ -112,10 +112,6 @@ impl AppBuilder {
             ("gcs_credentials", credentials),
         ];
         for (name, value) in own {
-            // TEMPORARY-H4
-            if name == "gcs_credentials" {
-                continue;
-            }
             options.variables.entry(name.to_owned()).or_insert(value);
         }
         let host = match Host::start(options).await {

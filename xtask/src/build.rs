@@ -32,10 +32,7 @@ pub(crate) fn components() -> Result<()> {
 
 /// Builds the embedded host and bucket and becomes that program.
 pub(crate) fn local(command: &str, arguments: &[String]) -> Result<()> {
-    step("Building the embedded host (several minutes the first time)");
-    run(cargo("build")
-        .args(NATIVE)
-        .args(["--bin", "spinreel-local"]))?;
+    local_program()?;
     replace(
         Command::new(target_dir().join("debug/spinreel-local"))
             .arg(command)
@@ -43,12 +40,20 @@ pub(crate) fn local(command: &str, arguments: &[String]) -> Result<()> {
     )
 }
 
+/// Builds the embedded host and bucket. Some tests start and kill that program.
+pub(crate) fn local_program() -> Result<()> {
+    step("Building the embedded host (several minutes the first time)");
+    run(cargo("build")
+        .args(NATIVE)
+        .args(["--bin", "spinreel-local"]))
+}
+
 /// Installs the clients of Google's that tests run, where they are missing.
 pub(crate) fn google_clients() -> Result<()> {
     google::prepare(&root(), &target_dir().join("google"))
 }
 
-/// Runs every test of the workspace. Some need [`google_clients`].
+/// Runs every test of the workspace. Some need [`google_clients`] and [`local_program`].
 pub(crate) fn tests(arguments: &[String]) -> Result<()> {
     step("Building and running the tests (several minutes the first time)");
     run(cargo("test").args(NATIVE).args(arguments))

@@ -73,6 +73,7 @@ fn main() -> Result<()> {
         Task::Test(passed) => {
             build::google_clients()?;
             build::components()?;
+            build::local_program()?;
             build::tests(&passed.arguments)
         }
         Task::Bench(passed) => {

@@ -180,7 +180,7 @@ fn configuration(ports: &[u16], servers: &[String], upstream: &str) -> String {
         "daemon off;
 worker_processes auto;
 pid nginx.pid;
-error_log stderr warn;
+error_log stderr error;
 events {{
     worker_connections 1024;
 }}

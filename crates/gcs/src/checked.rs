@@ -28,10 +28,10 @@ impl<B> Download<B> {
         }
     }
 
-    /// The whole object's checksum as the value of `x-goog-hash`, for whoever receives the bytes.
-    pub fn hash(&self) -> Option<String> {
+    /// The whole object's checksum as the value of `Repr-Digest` (RFC 9530, section 3), for whoever receives the bytes.
+    pub fn repr_digest(&self) -> Option<String> {
         let crc32c = checksum::to_base64(self.crc32c?);
-        Some(format!("crc32c={crc32c}"))
+        Some(format!("crc32c=:{crc32c}:"))
     }
 }
 

@@ -145,8 +145,7 @@ impl ServiceAccountKey {
         bytes: &[u8],
         random: &impl Random,
     ) -> Result<Vec<u8>, CredentialsError> {
-        let key =
-            RsaPrivateKey::from_pkcs8_der(&self.key).map_err(|_| CredentialsError::NotRsa)?;
+        let key = RsaPrivateKey::from_pkcs8_der(&self.key).map_err(|_| CredentialsError::NotRsa)?;
         SigningKey::<Sha256>::new(key)
             .try_sign_with_rng(&mut Rng(random), bytes)
             .map(|signature| signature.to_vec())

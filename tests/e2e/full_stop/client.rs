@@ -198,13 +198,13 @@ async fn upload(
     answer(request.body(reqwest::Body::wrap_stream(stream))).await
 }
 
-/// Deletes all that a client has stored, as soon as that can be done.
-pub(super) async fn delete_all(site: &Site, account: &Account, client: &mut Client) {
+/// Deletes all that a client has stored, as soon as that can be done; gives how long it had to wait.
+pub(super) async fn delete_all(site: &Site, account: &Account, client: &mut Client) -> Duration {
+    let mut waited = Duration::ZERO;
     for (name, known) in &mut client.names {
         let Known::Stored(_) = known else {
             continue;
         };
-        let mut waited = Duration::ZERO;
         loop {
             match delete(site, account, name).await {
                 Answer::Status(200) => break,
@@ -218,6 +218,7 @@ pub(super) async fn delete_all(site: &Site, account: &Account, client: &mut Clie
         }
         *known = Known::Absent;
     }
+    waited
 }
 
 async fn delete(site: &Site, account: &Account, name: &str) -> Answer {

@@ -49,13 +49,13 @@ impl Running {
         ];
         let objects: PathBuf = folder.join("bucket");
         let survivor = match bucket_survives {
-            true => Some(TestBucket::start_open(&objects).await),
+            true => Some(TestBucket::start_as_it_was(&objects).await),
             false => None,
         };
         if let Some(bucket) = &survivor {
             let key = bucket.key().unwrap_or_default().to_owned();
             variables.push(("gcs_endpoint", bucket.origin().to_owned()));
-            let _ = key; // TEMPORARY-H4
+            variables.push(("gcs_credentials", key));
         }
         let program = Program::start(folder, &variables).await;
         // The bucket inside asks nobody who it is.
@@ -168,7 +168,10 @@ async fn nothing_is_lost_and_no_quota_leaks_however_often_the_process_is_killed(
     // And everything can go.
     for client in &mut clients {
         let account = &accounts[client.account];
-        client::delete_all(site, account, client).await;
+        let waited = client::delete_all(site, account, client).await;
+        if !waited.is_zero() {
+            println!("waited {waited:?} for what a killed process had locked");
+        }
         assert!(client.names.values().all(|known| *known == Known::Absent));
     }
     let request = site.request(http::Method::DELETE, "/delete-file", &accounts[0]);

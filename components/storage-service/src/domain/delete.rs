@@ -2,14 +2,14 @@
 
 use spinreel_gcs::Error as BucketError;
 use spinreel_gcs::TokenCache;
-use spinreel_ledger::{Held, LEASE_MS, LedgerError};
+use spinreel_ledger::{Held, LEASE_MS, LedgerError, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
 use super::guard::while_it_may;
 use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
-use super::record::{FileRecord, Intent, Operation, Owner, Rest, Upload, UserFiles};
+use super::record::{Deletion, Intent, Operation, Owner, Rest, Upload, UserFiles};
 use super::storage::{SettleError, Storage};
 
 /// How often a deletion looks whether somebody else is ready, and how long it waits in between, in milliseconds.
@@ -75,8 +75,38 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         match self.holder(owner, name).await? {
             Holder::File(number, _) => Ok(number),
-            Holder::Nobody | Holder::Upload | Holder::Foreign => Err(DeleteError::NotFound),
+            Holder::Nobody | Holder::Upload | Holder::Foreign => {
+                let number = self.half_deleted(files, name).await?;
+                number.ok_or(DeleteError::NotFound)
+            }
         }
+    }
+
+    /// A file that is there, though its name and its object may be gone: its deletion did not come to its end.
+    async fn half_deleted(
+        &self,
+        files: &UserFiles,
+        name: &str,
+    ) -> Result<Option<u64>, LedgerError> {
+        let head = files.roster.head(&self.store).await?;
+        let patience = Patience::Leases;
+        let open = files
+            .intents
+            .look::<Intent>(&self.store, &self.clock, head, 0, patience)
+            .await?;
+        for (_, intent) in open.intents.into_iter().rev() {
+            if let Operation::Deletion(deletion) = intent.operation
+                && deletion.file.head.name == name
+                && files
+                    .file(deletion.number)
+                    .get(&self.store)
+                    .await?
+                    .is_some()
+            {
+                return Ok(Some(deletion.number));
+            }
+        }
+        Ok(None)
     }
 
     /// Deletes the file of a number.
@@ -96,11 +126,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         outcome
     }
 
-    async fn remove_locked(
-        &self,
-        files: &UserFiles,
-        number: u64,
-    ) -> Result<Deleted, DeleteError> {
+    async fn remove_locked(&self, files: &UserFiles, number: u64) -> Result<Deleted, DeleteError> {
         let Some(file) = files.file(number).get(&self.store).await? else {
             return Err(DeleteError::NotFound);
         };
@@ -108,30 +134,36 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if unsettled_ms > 0 {
             self.clock.sleep_ms(unsettled_ms).await;
         }
+        let rest = match self.upload_of(files, number).await? {
+            // Its announcement may be on its way still; what it brings back is withdrawn once more.
+            Some(upload) => Rest {
+                recount: upload.moving || upload.reserved != file.object.size,
+                withdraw: Some(file.head.id.clone()),
+            },
+            None => Rest::default(),
+        };
         let began_ms = self.clock.now_ms();
-        let deletion = files.roster.allocate(&self.store, 1).await?;
+        let operation = files.roster.allocate(&self.store, 1).await?;
         if self.clock.now_ms().saturating_sub(began_ms) > LEASE_MS / 2 {
             // By now it may be taken for one that never gets its intent.
             return Err(DeleteError::Busy);
         }
+        let deletion = Deletion { number, file, rest };
         let mut intent = Intent {
             until_ms: self.clock.now_ms() + LEASE_MS,
-            operation: Operation::Deletion {
-                number,
-                file: Box::new(file.clone()),
-            },
+            operation: Operation::Deletion(Box::new(deletion.clone())),
         };
-        let cell = files.intent(deletion);
+        let cell = files.intent(operation);
         cell.set(&self.store, &intent).await?;
-        if let Err(error) = self.erase(files, deletion, number, &file).await {
+        if let Err(error) = self.erase(files, operation, &deletion).await {
             // Others need not wait for the lease to end.
             intent.until_ms = 0;
             let _ = cell.set(&self.store, &intent).await;
             return Err(error.into());
         }
         Ok(Deleted {
-            id: file.head.id,
-            size: file.object.size,
+            id: deletion.file.head.id,
+            size: deletion.file.object.size,
         })
     }
 
@@ -156,20 +188,17 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     pub(super) async fn erase(
         &self,
         files: &UserFiles,
-        deletion: u64,
-        number: u64,
-        file: &FileRecord,
+        operation: u64,
+        deletion: &Deletion,
     ) -> Result<(), SettleError> {
-        let mut rest = match self.end_upload(files, number).await? {
-            // Its announcement may be on its way still; what it brings back is withdrawn once more.
-            Some(upload) => Rest {
-                recount: upload.moving || upload.reserved != file.object.size,
-                withdraw: Some(file.head.id.clone()),
-            },
-            None => Rest::default(),
-        };
+        let Deletion { number, file, rest } = deletion;
+        let mut rest = rest.clone();
+        if rest != Rest::default() && self.upload_of(files, *number).await?.is_some() {
+            // Settled after this, it would look like one that died.
+            files.intent(*number).delete(&self.store).await?;
+        }
         let name = files.name(&file.head.name);
-        if name.get(&self.store).await? == Some(number) {
+        if name.get(&self.store).await? == Some(*number) {
             // Before the object goes: after that, the name may be somebody else's.
             name.delete(&self.store).await?;
         }
@@ -180,50 +209,46 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if self.peers.withdraw(&file.head.id).await.is_err() {
             rest.withdraw = Some(file.head.id.clone());
         }
-        let cell = files.file(number);
+        let cell = files.file(*number);
         if cell.get(&self.store).await?.is_some() {
             cell.delete(&self.store).await?;
             rest.recount |= self.give_back(files, file.object.size).await.is_err();
         } else {
             rest.recount = true;
         }
-        self.end_operation(files, deletion, rest).await?;
-        // One that is not struck costs readers a look.
-        let _ = files.roster.bury(&self.store, &[number]).await;
-        Ok(())
+        let dead = [*number, operation];
+        Ok(self.end_operation(files, operation, rest, &dead).await?)
     }
 
-    /// Ends the upload of a file that is there, where it has not done so itself: settled later, it would look like one
-    /// that died. The answer is how far it was.
-    async fn end_upload(
+    /// The upload of a file that is there, where it has not come to its end.
+    async fn upload_of(
         &self,
         files: &UserFiles,
         number: u64,
     ) -> Result<Option<Box<Upload>>, LedgerError> {
-        let cell = files.intent(number);
-        match cell.get(&self.store).await?.map(|intent| intent.operation) {
-            Some(Operation::Upload(upload)) => {
-                cell.delete(&self.store).await?;
-                Ok(Some(upload))
-            }
-            Some(Operation::Deletion { .. } | Operation::Rest(_)) | None => Ok(None),
+        let intent = files.intent(number).get(&self.store).await?;
+        match intent.map(|intent| intent.operation) {
+            Some(Operation::Upload(upload)) => Ok(Some(upload)),
+            Some(Operation::Deletion(_) | Operation::Rest(_)) | None => Ok(None),
         }
     }
 
-    /// Ends an operation that has no file: with nothing, or with what it left undone.
+    /// Ends an operation that has no file: with nothing, or with what it left undone. The numbers in `dead` have no file
+    /// and never will.
     pub(super) async fn end_operation(
         &self,
         files: &UserFiles,
         number: u64,
         rest: Rest,
+        dead: &[u64],
     ) -> Result<(), LedgerError> {
+        // One that is not struck costs readers a look.
+        let _ = files.roster.bury(&self.store, dead).await;
         let cell = files.intent(number);
         if rest != Rest::default() {
             let intent = Intent::rest(rest, self.clock.now_ms());
             return cell.set(&self.store, &intent).await;
         }
-        cell.delete(&self.store).await?;
-        let _ = files.roster.bury(&self.store, &[number]).await;
-        Ok(())
+        cell.delete(&self.store).await
     }
 }

@@ -39,13 +39,10 @@ mod tests {
     fn work_whose_time_ended_while_it_waited_takes_no_further_step() {
         let (may, stepped) = (Cell::new(true), Cell::new(false));
         let (answer, answered) = oneshot::channel::<()>();
-        let mut work = Box::pin(while_it_may(
-            || may.get(),
-            async {
-                let _ = answered.await;
-                stepped.set(true);
-            },
-        ));
+        let mut work = Box::pin(while_it_may(|| may.get(), async {
+            let _ = answered.await;
+            stepped.set(true);
+        }));
         assert_eq!(work.as_mut().now_or_never(), None);
         may.set(false);
         let _ = answer.send(());

@@ -63,7 +63,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             Some(_) => Ok(Holder::Foreign),
             None => match intent.map(|intent| intent.operation) {
                 Some(Operation::Upload(_)) => Ok(Holder::Upload),
-                Some(Operation::Deletion { .. } | Operation::Rest(_)) | None => Ok(Holder::Nobody),
+                Some(Operation::Deletion(_) | Operation::Rest(_)) | None => Ok(Holder::Nobody),
             },
         }
     }

@@ -88,14 +88,20 @@ pub enum Operation {
     /// A file's bytes are coming in; the number is the file's.
     Upload(Box<Upload>),
     /// A file is going.
-    Deletion {
-        /// The file's number.
-        number: u64,
-        /// What it was.
-        file: Box<FileRecord>,
-    },
+    Deletion(Box<Deletion>),
     /// What an operation left undone.
     Rest(Rest),
+}
+
+/// The deletion of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// The file's number.
+    pub number: u64,
+    /// What it was.
+    pub file: FileRecord,
+    /// What its upload left undone.
+    pub rest: Rest,
 }
 
 /// What an operation that is over left undone.

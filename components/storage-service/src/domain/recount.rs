@@ -114,7 +114,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                     Operation::Rest(rest) if intent.is_abandoned(now_ms, patience) => {
                         rests.insert(number, (rest.clone(), false));
                     }
-                    Operation::Upload(_) | Operation::Deletion { .. } | Operation::Rest(_) => {
+                    Operation::Upload(_) | Operation::Deletion(_) | Operation::Rest(_) => {
                         return Ok(None);
                     }
                 }

@@ -119,7 +119,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     ) -> Result<Settled, SettleError> {
         let file = match &intent.operation {
             Operation::Upload(_) => number,
-            Operation::Deletion { number: file, .. } => *file,
+            Operation::Deletion(deletion) => deletion.number,
             Operation::Rest(rest) => return self.settle_rest(files, number, rest).await,
         };
         let held = self.lock(&files.file_lock(file), patience).await?;
@@ -161,11 +161,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let intent = files.intent(number).get(&self.store).await?;
         let intent = intent.filter(|intent| intent.is_abandoned(self.clock.now_ms(), patience));
         match intent.map(|intent| intent.operation) {
-            Some(Operation::Upload(upload)) => {
-                self.settle_upload(files, number, *upload).await
-            }
-            Some(Operation::Deletion { number: of, file }) => {
-                self.erase(files, number, of, &file).await?;
+            Some(Operation::Upload(upload)) => self.settle_upload(files, number, *upload).await,
+            Some(Operation::Deletion(deletion)) => {
+                self.erase(files, number, &deletion).await?;
                 let left = files.intent(number).get(&self.store).await?;
                 Ok(Settled::from(left.as_ref()))
             }
@@ -222,7 +220,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             rest.recount = self.give_back(files, reserved).await.is_err();
         }
         let settled = Settled::from(&rest);
-        self.end_operation(files, number, rest).await?;
+        self.end_operation(files, number, rest, &[number]).await?;
         Ok(settled)
     }
 
@@ -252,7 +250,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if let Some(id) = &rest.withdraw {
             self.peers.withdraw(id).await?;
             if !rest.recount {
-                self.end_operation(files, number, Rest::default()).await?;
+                self.end_operation(files, number, Rest::default(), &[number])
+                    .await?;
                 return Ok(Settled::Over);
             }
         }

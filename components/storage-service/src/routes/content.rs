@@ -1,7 +1,7 @@
 //! `GET /internal/storage/files/{location}/content`.
 
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use spinreel_gcs::{ByteRange, Error as BucketError};
 use spinreel_http::Problem;
 use spinreel_service::{Body, Call, Outcome, Relay, Response, empty};
@@ -9,6 +9,8 @@ use spinreel_service::{Body, Call, Outcome, Relay, Response, empty};
 use super::{bucket_problem, storage};
 use crate::domain::content::ContentError;
 
+/// A checksum of the whole file, also beside a part of it (RFC 9530, section 3).
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 /// How long a link opens a file, in seconds: a player asks for ranges of it as long as it plays.
 const LINK_SECONDS: u32 = 3_600;
 
@@ -34,9 +36,14 @@ pub async fn content(call: Call) -> Outcome {
         .await
         .map_err(content_problem)?;
     let (start, length, size) = (download.start, download.length, download.size);
+    let digest = download.repr_digest();
     let mut response = Response::new(Body::Relay(Relay::new(download.body)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, length.into());
+    // The bytes are moved on without being looked at, so the bucket's own checksum goes with them.
+    if let Some(Ok(digest)) = digest.as_deref().map(HeaderValue::from_str) {
+        headers.insert(REPR_DIGEST, digest);
+    }
     if range.is_some() {
         let value = format!("bytes {start}-{}/{size}", start + length - 1);
         if let Ok(value) = HeaderValue::from_str(&value) {

@@ -20,6 +20,9 @@ use crate::domain::disposition::attachment;
 use crate::domain::record::Record;
 use crate::routes::visible_video;
 
+/// A checksum of the whole file, also beside a part of it (RFC 9530, section 3).
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
 /// `GET`, `HEAD /v1/videos/{id}/content`: the bytes, or a part of them. The owner's bandwidth pays for what the client
 /// receives.
 pub(crate) async fn content(call: Call) -> Outcome {
@@ -43,7 +46,7 @@ pub(crate) async fn content(call: Call) -> Outcome {
         Plan::Whole => StatusCode::OK,
         Plan::Part { .. } => StatusCode::PARTIAL_CONTENT,
     };
-    let headers = content_headers(&record, plan, download);
+    let mut headers = content_headers(&record, plan, download);
     let nothing_to_send =
         call.request.method == Method::HEAD || length(plan, record.stored.size) == 0;
     let body = if nothing_to_send {
@@ -57,7 +60,10 @@ pub(crate) async fn content(call: Call) -> Outcome {
         };
         let path = linkable_path(&record.stored.location, disposition.as_deref());
         match open(&call.context, &record, &path, plan, action).await? {
-            Opened::Here(relay) => Body::Relay(relay),
+            Opened::Here { bytes, digest } => {
+                headers.extend(digest.map(|digest| (REPR_DIGEST, digest)));
+                Body::Relay(bytes)
+            }
             Opened::Elsewhere(address) => return Ok(redirect(&record, address)),
         }
     };
@@ -70,7 +76,12 @@ pub(crate) async fn content(call: Call) -> Outcome {
 /// Where the bytes are to be had.
 enum Opened<T> {
     /// Here, as they arrive from storage-service.
-    Here(T),
+    Here {
+        /// The body.
+        bytes: T,
+        /// The bucket's checksum of the whole file.
+        digest: Option<HeaderValue>,
+    },
     /// At an address of the bucket, which is a credential.
     Elsewhere(HeaderValue),
 }
@@ -105,11 +116,11 @@ async fn open(
     billing.reserve(context, bytes).await?;
     let context = Rc::clone(context);
     match fetch(&context, path, plan, bytes).await {
-        Ok(Opened::Here(source)) => {
-            let relay = Relay::new(source).on_finish(move |transfer| {
+        Ok(Opened::Here { bytes, digest }) => {
+            let bytes = Relay::new(bytes).on_finish(move |transfer| {
                 Box::pin(async move { billing.settle(&context, transfer).await })
             });
-            Ok(Opened::Here(relay))
+            Ok(Opened::Here { bytes, digest })
         }
         Ok(Opened::Elsewhere(address)) => {
             let all = Transfer {
@@ -168,7 +179,9 @@ async fn fetch(
             "storage-service answered {status} with {promised:?} bytes instead of {bytes}"
         )));
     }
-    Ok(Opened::Here(response.into_body()))
+    let digest = response.headers().get(REPR_DIGEST).cloned();
+    let bytes = response.into_body();
+    Ok(Opened::Here { bytes, digest })
 }
 
 /// Who pays for a transfer.

@@ -68,7 +68,7 @@ impl Bucket {
     ) -> Response<Pieces> {
         self.now_ms = world.now_ms();
         let response = match message::target(request) {
-            Target::Session(id) => self.to_session(id, request, world),
+            Target::Session(id) => self.at_session(id, request, world),
             Target::Upload {
                 create_only,
                 resumable,
@@ -152,7 +152,7 @@ impl Bucket {
         *self.stored.entry(user.to_owned()).or_default() += delta;
     }
 
-    fn to_session(
+    fn at_session(
         &mut self,
         id: u64,
         request: &Request<Vec<Bytes>>,

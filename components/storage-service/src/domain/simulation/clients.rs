@@ -6,8 +6,9 @@ use spinreel_gcs::{Client, Credentials, Endpoint, RetryPolicy};
 use spinreel_ledger::Patience;
 use spinreel_platform::ReadBody as _;
 
+use super::check::files;
 use super::handle::Handle;
-use super::history::{Answer, Asked, Content, Tried};
+use super::history::{Answer, Content, Tried};
 use super::requests::{Planned, Request, Sending, USERS};
 use super::scheduler::Mortal;
 use super::world::World;
@@ -40,7 +41,7 @@ pub(super) fn files_of(user: usize) -> UserFiles {
 
 /// The storage on the simulated world.
 pub(super) fn storage(world: &World) -> Simulated<'_> {
-    let handle = Handle(world);
+    let handle = Handle::new(world);
     let endpoint = Endpoint::new("http://bucket.test", "spinreel").expect("it is valid");
     let policy = RetryPolicy {
         attempts: world.profile.attempts,
@@ -141,7 +142,7 @@ pub(super) async fn upload(world: &World, sending: Sending) {
     }
     world.history.borrow_mut().acknowledge(&id, world.step());
     for transfer in uploaded.transfers {
-        let _ = Handle(world)
+        let _ = Handle::new(world)
             .settle_bandwidth(&transfer, &owner.user_id, None)
             .await;
     }
@@ -208,20 +209,19 @@ impl FileSource for Source<'_> {
     }
 }
 
+/// The ids of the files that have a name.
+fn entries(world: &World, user: usize, name: &str) -> Vec<String> {
+    let files = files(world, user).into_values();
+    let named = files.filter(|file| file.head.name == name);
+    named.map(|file| file.head.id).collect()
+}
+
 /// Deletes a file; whoever is told that it is gone relies on it.
 pub(super) async fn delete(world: &World, user: usize, name: &str) {
     let began = world.step();
-    let (index, there) = {
-        let mut history = world.history.borrow_mut();
-        let there = history.certain(user, Some(name), began);
-        history.deletions.push(Asked {
-            user,
-            name: name.to_owned(),
-            ended: None,
-            answer: None,
-        });
-        (history.deletions.len() - 1, there)
-    };
+    let listed = entries(world, user, name);
+    let certain = world.history.borrow().certain(user, Some(name), began);
+    let index = world.history.borrow_mut().ask_deletion(user, name);
     let deleted = storage(world).delete(&owner(user), name).await;
     world.trace(format_args!("the deletion is answered {deleted:?}"));
     let answer = match deleted {
@@ -229,34 +229,39 @@ pub(super) async fn delete(world: &World, user: usize, name: &str) {
         Err(DeleteError::NotFound) => Answer::NotFound,
         Err(_) => Answer::Failed,
     };
-    let mut history = world.history.borrow_mut();
-    if let (Answer::NotFound, [id, ..]) = (&answer, there.as_slice()) {
-        let alone = history.deletions.iter().enumerate().all(|(other, asked)| {
-            other == index
-                || asked.user != user
-                || asked.name != name
-                || asked.ended.is_some_and(|ended| ended < began)
-        });
-        if alone {
+    let still_listed = entries(world, user, name);
+    let listed = listed.iter().filter(|id| still_listed.contains(id));
+    let there = certain.iter().chain(listed).next();
+    check_deletion(world, index, began, there, &answer);
+    let ended = world.step();
+    world
+        .history
+        .borrow_mut()
+        .end_deletion(index, ended, answer);
+    after_answer(world, user).await;
+}
+
+/// Whether an answer to a deletion can be right; `there` is a file that was there all the time, if nobody else deleted
+/// it.
+fn check_deletion(
+    world: &World,
+    index: usize,
+    began: u64,
+    there: Option<&String>,
+    answer: &Answer,
+) {
+    let history = world.history.borrow();
+    match (answer, there) {
+        (Answer::NotFound, Some(id)) if history.is_alone(index, began) => {
             world.violated(format!(
                 "{id} is stored, and cannot be found for its deletion"
             ));
         }
-    }
-    if let Answer::Deleted(id) = &answer {
-        let twice = history
-            .deletions
-            .iter()
-            .any(|asked| asked.answer.as_ref() == Some(&answer));
-        if twice {
+        (Answer::Deleted(id), _) if history.is_answered(answer) => {
             world.violated(format!("{id} was deleted twice"));
         }
+        _ => {}
     }
-    let asked = &mut history.deletions[index];
-    asked.ended = Some(world.step());
-    asked.answer = Some(answer);
-    drop(history);
-    after_answer(world, user).await;
 }
 
 async fn status(world: &World, user: usize) {
@@ -266,7 +271,7 @@ async fn status(world: &World, user: usize) {
     };
     check_listed(world, user, began, &status);
     let roster = files_of(user).roster;
-    let _ = roster.bury(&Handle(world), &status.dead).await;
+    let _ = roster.bury(&Handle::new(world), &status.dead).await;
     after_answer(world, user).await;
 }
 

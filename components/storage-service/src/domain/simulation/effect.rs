@@ -14,7 +14,7 @@ use super::world::World;
 #[derive(Debug)]
 pub(super) enum Effect {
     Store(Operation),
-    Bucket(Request<Vec<Bytes>>),
+    Bucket(Box<Request<Vec<Bytes>>>),
     Service(ServiceCall),
 }
 
@@ -126,7 +126,7 @@ impl Effect {
             Self::Store(operation) if world.profile.provider == Provider::DynamoDb => {
                 Self::Store(operation.part(&world.dice))
             }
-            Self::Bucket(request) => Self::Bucket(bucket::part(request, &world.dice)),
+            Self::Bucket(request) => Self::Bucket(Box::new(bucket::part(*request, &world.dice))),
             whole => whole,
         }
     }

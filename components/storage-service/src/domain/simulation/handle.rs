@@ -17,23 +17,32 @@ use crate::domain::peers::{PeerFailure, Peers};
 
 /// One client's view of the world.
 #[derive(Clone, Copy)]
-pub(super) struct Handle<'w>(pub(super) &'w World);
+pub(super) struct Handle<'w> {
+    world: &'w World,
+    /// By how much the instance's clock is fast, in milliseconds.
+    fast_ms: u64,
+}
 
-impl Handle<'_> {
+impl<'w> Handle<'w> {
+    pub(super) fn new(world: &'w World) -> Self {
+        let fast_ms = world.dice.below(world.profile.skew_ms + 1);
+        Self { world, fast_ms }
+    }
+
     async fn operate(self, operation: Operation) -> Result<Answer, StoreError> {
-        let operation = match mutation::operation(self.0, operation) {
+        let operation = match mutation::operation(self.world, operation) {
             mutation::Instead::Do(operation) => operation,
             mutation::Instead::Answer(answer) => return Ok(answer),
         };
-        let answer = self.0.call(Effect::Store(operation)).await;
+        let answer = self.world.call(Effect::Store(operation)).await;
         answer.map_err(|fault| StoreError::Failed(format!("{fault:?}")))
     }
 
     async fn tell(self, call: ServiceCall) -> Result<Answer, PeerFailure> {
-        if mutation::is_untold(self.0, &call) {
+        if mutation::is_untold(self.world, &call) {
             return Ok(Answer::Done);
         }
-        let answer = self.0.call(Effect::Service(call)).await;
+        let answer = self.world.call(Effect::Service(call)).await;
         answer.map_err(|fault| PeerFailure(format!("{fault:?}")))
     }
 }
@@ -41,7 +50,7 @@ impl Handle<'_> {
 impl Store for Handle<'_> {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let answer = self.operate(Operation::Get(key.to_owned())).await?;
-        Ok(mutation::value(self.0, key, answer.value()))
+        Ok(mutation::value(self.world, key, answer.value()))
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
@@ -70,7 +79,7 @@ impl Store for Handle<'_> {
             delta,
         };
         let answer = self.operate(operation).await?;
-        Ok(mutation::sum(self.0, key, delta, answer.sum()))
+        Ok(mutation::sum(self.world, key, delta, answer.sum()))
     }
 }
 
@@ -78,10 +87,10 @@ impl HttpClient for Handle<'_> {
     type Body = Pieces;
 
     async fn send(&self, request: Request<Vec<Bytes>>) -> Result<Response<Pieces>, TransportError> {
-        let world = self.0;
+        let world = self.world;
         let request = match mutation::request(world, request) {
-            mutation::Asked::Send(request) => request,
-            mutation::Asked::Answer(status) => return Ok(answered(status)),
+            Ok(request) => Box::new(request),
+            Err(status) => return Ok(answered(status)),
         };
         let fault = match world.call(Effect::Bucket(request)).await {
             Ok(Answer::Response(response)) => return Ok(response),
@@ -116,18 +125,20 @@ fn answered(status: StatusCode) -> Response<Pieces> {
 
 impl Clock for Handle<'_> {
     fn now_ms(&self) -> u64 {
-        self.0.now_ms()
+        self.world.now_ms() + self.fast_ms
     }
 
     async fn sleep_ms(&self, ms: u64) {
-        self.0.pause(ms).await;
+        if !mutation::is_skipped(self.world, ms) {
+            self.world.pause(ms).await;
+        }
     }
 }
 
 impl Random for Handle<'_> {
     fn fill(&self, bytes: &mut [u8]) {
         for part in bytes.chunks_mut(8) {
-            let random = self.0.dice.roll().to_le_bytes();
+            let random = self.world.dice.roll().to_le_bytes();
             part.copy_from_slice(&random[..part.len()]);
         }
     }

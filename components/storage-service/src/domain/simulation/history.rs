@@ -86,6 +86,44 @@ impl History {
         }
     }
 
+    /// Somebody asks for a deletion; its index.
+    pub(super) fn ask_deletion(&mut self, user: usize, name: &str) -> usize {
+        self.deletions.push(Asked {
+            user,
+            name: name.to_owned(),
+            ended: None,
+            answer: None,
+        });
+        self.deletions.len() - 1
+    }
+
+    /// A deletion is answered.
+    pub(super) fn end_deletion(&mut self, index: usize, step: u64, answer: Answer) {
+        let asked = &mut self.deletions[index];
+        asked.ended = Some(step);
+        asked.answer = Some(answer);
+    }
+
+    /// Whether all other deletions of that name were over when this one began.
+    pub(super) fn is_alone(&self, index: usize, began: u64) -> bool {
+        let this = &self.deletions[index];
+        self.deletions.iter().enumerate().all(|(other, asked)| {
+            other == index
+                || asked.user != this.user
+                || asked.name != this.name
+                || asked.ended.is_some_and(|ended| ended < began)
+        })
+    }
+
+    /// Whether some deletion was answered like that.
+    pub(super) fn is_answered(&self, answer: &Answer) -> bool {
+        let mut answers = self
+            .deletions
+            .iter()
+            .filter_map(|asked| asked.answer.as_ref());
+        answers.any(|given| given == answer)
+    }
+
     /// Whether somebody may have deleted what this upload stored.
     pub(super) fn may_be_deleted(&self, tried: &Tried) -> bool {
         self.deletions.iter().any(|asked| {

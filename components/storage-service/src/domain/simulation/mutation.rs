@@ -6,7 +6,7 @@ use http::{Method, Request, StatusCode, Uri};
 use super::effect::Answer;
 use super::peers::ServiceCall;
 use super::store::Operation;
-use super::world::World;
+use super::world::{EFFECT_MS, World};
 
 /// A protective step that is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub(super) enum Mutation {
     IntentsAreNotWritten,
     /// Uncertain moves of the counter are not written down.
     RecountsAreNotWritten,
-    /// Whoever reserves sees nobody else's reservations.
-    ReservationsAreNotSeen,
+    /// Whoever reserves does not see what others reserved at the same time.
+    SumsAreNotLookedAt,
     /// The sessions of dead uploads go on.
     SessionsAreNotCancelled,
     /// Uploads give no sign of life.
@@ -37,16 +37,22 @@ pub(super) enum Mutation {
     WithdrawalsAreDropped,
     /// The catalogue is not told of files.
     AnnouncementsAreDropped,
+    /// Nobody waits for what may still have its effect.
+    LateEffectsAreNotAwaited,
+    /// Operations that go on are passed as if they were over.
+    MarksRunAhead,
+    /// Sweeps do not hear of users.
+    RegistrationsAreDropped,
 }
 
 /// All of them.
-pub(super) const ALL: [Mutation; 13] = [
+pub(super) const ALL: [Mutation; 16] = [
     Mutation::InsertsReplace,
     Mutation::DeletionsTakeAnyGeneration,
     Mutation::LocksAreAlwaysGranted,
     Mutation::IntentsAreNotWritten,
     Mutation::RecountsAreNotWritten,
-    Mutation::ReservationsAreNotSeen,
+    Mutation::SumsAreNotLookedAt,
     Mutation::SessionsAreNotCancelled,
     Mutation::HeartbeatsAreDropped,
     Mutation::LeasesAreIgnored,
@@ -54,18 +60,18 @@ pub(super) const ALL: [Mutation; 13] = [
     Mutation::RefundsAreDropped,
     Mutation::WithdrawalsAreDropped,
     Mutation::AnnouncementsAreDropped,
+    Mutation::LateEffectsAreNotAwaited,
+    Mutation::MarksRunAhead,
+    Mutation::RegistrationsAreDropped,
 ];
+
+/// The longest pause between two tries of the same, in milliseconds.
+const PAUSES_MS: u64 = 8_001;
 
 /// What becomes of a call to the store.
 pub(super) enum Instead {
     Do(Operation),
     Answer(Answer),
-}
-
-/// What becomes of a request to the bucket.
-pub(super) enum Asked {
-    Send(Request<Vec<Bytes>>),
-    Answer(StatusCode),
 }
 
 /// Before a call to the store.
@@ -94,6 +100,21 @@ pub(super) fn operation(world: &World, operation: Operation) -> Instead {
         {
             Instead::Answer(Answer::Done)
         }
+        (Mutation::MarksRunAhead, Operation::Set(pairs))
+            if pairs.iter().any(|(key, _)| key.ends_with("/intents/mark")) =>
+        {
+            let ahead = pairs
+                .iter()
+                .map(|(key, value)| (key.clone(), run_ahead(value)));
+            Instead::Do(Operation::Set(ahead.collect()))
+        }
+        (Mutation::RegistrationsAreDropped, Operation::Set(pairs))
+            if pairs
+                .iter()
+                .any(|(key, _)| key.starts_with("storage/users/")) =>
+        {
+            Instead::Answer(Answer::Done)
+        }
         (Mutation::RefundsAreDropped, Operation::Increment { key, delta })
             if key.ends_with("/used") && *delta < 0 =>
         {
@@ -114,7 +135,6 @@ pub(super) fn operation(world: &World, operation: Operation) -> Instead {
 pub(super) fn value(world: &World, key: &str, value: Option<Vec<u8>>) -> Option<Vec<u8>> {
     match world.mutation {
         Some(Mutation::LocksAreAlwaysGranted) if key.contains("/lock/") => None,
-        Some(Mutation::ReservationsAreNotSeen) if key.ends_with("/used") => None,
         Some(Mutation::LeasesAreIgnored) if is_intent(key) => {
             let mut intent = parse(value.as_deref()?)?;
             intent["until_ms"] = 0.into();
@@ -128,29 +148,38 @@ pub(super) fn value(world: &World, key: &str, value: Option<Vec<u8>>) -> Option<
 pub(super) fn sum(world: &World, key: &str, delta: i64, sum: i64) -> i64 {
     match world.mutation {
         Some(Mutation::LocksAreAlwaysGranted) if key.contains("/lock/") => 1,
-        Some(Mutation::ReservationsAreNotSeen) if key.ends_with("/used") => delta,
+        Some(Mutation::SumsAreNotLookedAt) if key.ends_with("/used") && delta > 0 => delta,
         _ => sum,
     }
 }
 
-/// Before a request to the bucket.
-pub(super) fn request(world: &World, request: Request<Vec<Bytes>>) -> Asked {
+/// Whether somebody does not wait: for a request that may still be on its way, not for a try of its own.
+pub(super) fn is_skipped(world: &World, ms: u64) -> bool {
+    world.mutation == Some(Mutation::LateEffectsAreNotAwaited)
+        && (PAUSES_MS..=EFFECT_MS).contains(&ms)
+}
+
+/// Before a request to the bucket: what is sent, or what is answered instead.
+pub(super) fn request(
+    world: &World,
+    request: Request<Vec<Bytes>>,
+) -> Result<Request<Vec<Bytes>>, StatusCode> {
     let is_session = uri_has(&request, "upload_id=");
     match world.mutation {
         Some(Mutation::InsertsReplace) if *request.method() == Method::POST => {
-            Asked::Send(unconditional(request))
+            Ok(unconditional(request))
         }
         Some(Mutation::DeletionsTakeAnyGeneration)
             if *request.method() == Method::DELETE && !is_session =>
         {
-            Asked::Send(unconditional(request))
+            Ok(unconditional(request))
         }
         Some(Mutation::SessionsAreNotCancelled)
             if *request.method() == Method::DELETE && is_session =>
         {
-            Asked::Answer(StatusCode::GONE)
+            Err(StatusCode::GONE)
         }
-        _ => Asked::Send(request),
+        _ => Ok(request),
     }
 }
 
@@ -175,6 +204,15 @@ fn is_intent(key: &str) -> bool {
 
 fn parse(value: &[u8]) -> Option<serde_json::Value> {
     serde_json::from_slice(value).ok()
+}
+
+/// A mark that says that all that was ever seen is over.
+fn run_ahead(mark: &[u8]) -> Vec<u8> {
+    let Some(mut ahead) = parse(mark) else {
+        return mark.to_vec();
+    };
+    ahead["over"] = ahead["head"].clone();
+    ahead.to_string().into_bytes()
 }
 
 fn is_recount(value: &[u8]) -> bool {

@@ -38,6 +38,10 @@ pub(super) struct Profile {
     pub(super) slow_clients: u64,
     /// Of reservations of bandwidth: there is none left.
     pub(super) bandwidth_refusals: u64,
+    /// By how much the clocks of instances differ, in milliseconds.
+    pub(super) skew_ms: u64,
+    /// The most requests of a client.
+    pub(super) requests: usize,
     /// How often a request to the bucket is tried.
     pub(super) attempts: u32,
     /// Whether there are files of several chunks.
@@ -66,6 +70,8 @@ impl Profile {
             stalls: dice.pick(&[0, 0, 0, 40]),
             slow_clients: dice.pick(&[0, 0, 500]),
             bandwidth_refusals: dice.pick(&[0, 0, 0, 1_000]),
+            skew_ms: dice.pick(&[0, 0, 0, 15_000]),
+            requests: dice.pick(&[3, 5, 8]),
             attempts: dice.pick(&[1, 3]),
             large_files,
             limit: match large_files {

@@ -45,7 +45,7 @@ pub(super) struct Planned {
 
 /// What one client does in a run.
 pub(super) fn plan(dice: &Dice, profile: &Profile) -> Vec<Planned> {
-    let count = 1 + dice.index(5);
+    let count = 1 + dice.index(profile.requests);
     (0..count)
         .map(|_| Planned {
             after_ms: match dice.below(12) {

@@ -18,9 +18,9 @@ pub(super) fn run<'w>(world: &'w World, tasks: Vec<Task<'w>>) {
     let mut tasks: Vec<Option<Task<'w>>> = tasks.into_iter().map(Some).collect();
     let mut left = tasks.len();
     let mut runnable = Vec::new();
-    for index in 0..tasks.len() {
+    for (index, task) in tasks.iter_mut().enumerate() {
         // Every task begins with a pause of its own.
-        step(world, &mut tasks[index], index, &mut context, &mut left);
+        step(world, task, index, &mut context, &mut left);
     }
     for _ in 0..MOST_STEPS {
         if left == 0 || world.is_violated() {

@@ -76,11 +76,16 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if doubt == Doubt::Later {
             return self.save(running).await;
         }
-        if self.undo(running, doubt).await.is_err() && running.is_settled(self.clock.now_ms()) {
+        match self.undo(running, doubt).await {
+            Ok(()) => Ok(()),
+            // The object may go yet: others must not take it for a file.
+            Err(SettleError::Bucket(error)) if error.may_land_later() => Ok(()),
             // Others need not wait for the lease to end.
-            self.write_intent(running, 0).await?;
+            Err(_) if running.is_settled(self.clock.now_ms()) => {
+                Ok(self.write_intent(running, 0).await?)
+            }
+            Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Removes the object, where it came about, and gives the quota back.

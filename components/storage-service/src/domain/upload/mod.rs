@@ -283,7 +283,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// What a failure means to the client: where the bucket refuses the name, whose it is decides.
-    async fn explained(&self, owner: &Owner, running: &Running<'_>, error: UploadError) -> UploadError {
+    async fn explained(
+        &self,
+        owner: &Owner,
+        running: &Running<'_>,
+        error: UploadError,
+    ) -> UploadError {
         let UploadError::Bucket(bucket) = &error else {
             return error;
         };
