@@ -8,6 +8,10 @@ pub const WINDOW_MS: u64 = 120_000;
 /// one. All leases are made with this in mind.
 pub const CALL_MS: u64 = 20_000;
 
+/// How long before its end a lock is taken for lost, in milliseconds: a call may take so long, and the clocks of two
+/// instances differ by as much.
+const MARGIN_MS: u64 = 2 * CALL_MS;
+
 /// The right to work on something, for one at a time, that outlives no holder for long.
 ///
 /// Time is cut into windows, and a window's right is a claim: a key of its own. Who has claimed one looks for claims of
@@ -49,7 +53,7 @@ impl Lock {
         }
         let held = Held {
             key,
-            good_until_ms: half_over(window + 1).saturating_sub(CALL_MS),
+            good_until_ms: half_over(window + 1).saturating_sub(MARGIN_MS),
         };
         let before = match window.checked_sub(1) {
             Some(before) => self.is_claimed(store, before).await?,
@@ -157,10 +161,10 @@ mod tests {
         );
         block_on(async {
             let held = lock().acquire(&store, &clock).await.unwrap().unwrap();
-            clock.advance_ms(WINDOW_MS / 2 - CALL_MS - 1);
+            clock.advance_ms(WINDOW_MS / 2 - MARGIN_MS - 1);
             assert!(held.is_good(&clock));
             assert!(lock().acquire(&store, &clock).await.unwrap().is_none());
-            clock.advance_ms(CALL_MS + 2);
+            clock.advance_ms(MARGIN_MS + 2);
             assert!(!held.is_good(&clock));
             assert!(lock().acquire(&store, &clock).await.unwrap().is_some());
         });

@@ -40,7 +40,7 @@ use self::world::World;
 /// How many seeds hold in every run of the tests.
 const SEEDS: u64 = 100_000;
 /// Within so many seeds a missing protective step is noticed.
-const MUTATION_SEEDS: u64 = 20_000;
+const MUTATION_SEEDS: u64 = 60_000;
 
 /// Runs one seed; the invariant that it breaks.
 fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri};
+use spinreel_ledger::LEASE_MS;
 
 use super::effect::Answer;
 use super::peers::ServiceCall;
@@ -156,7 +157,8 @@ pub(super) fn sum(world: &World, key: &str, delta: i64, sum: i64) -> i64 {
 /// Whether somebody does not wait: for a request that may still be on its way, not for a try of its own.
 pub(super) fn is_skipped(world: &World, ms: u64) -> bool {
     world.mutation == Some(Mutation::LateEffectsAreNotAwaited)
-        && (PAUSES_MS..=EFFECT_MS).contains(&ms)
+        && (PAUSES_MS..=2 * EFFECT_MS).contains(&ms)
+        && ms != LEASE_MS / 4
 }
 
 /// Before a request to the bucket: what is sent, or what is answered instead.

@@ -77,6 +77,7 @@ impl<F: Future<Output = ()>> Future for Mortal<'_, F> {
         let world = self.world;
         let is_dead = self.host_crashes != world.host_crashes.get();
         let Some(request) = self.request.as_mut().filter(|_| !is_dead) else {
+            world.troubles.set(world.troubles.get() + 1);
             self.request = None;
             return Poll::Ready(());
         };
