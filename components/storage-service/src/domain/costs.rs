@@ -5,7 +5,7 @@ use futures::executor::block_on;
 use spinreel_ledger::LEASE_MS;
 
 use super::record::UserFiles;
-use super::testing::{World, owner};
+use super::testing::{PieceSource, World, owner};
 use super::tidy::Eagerness;
 
 /// A user with so many files, after as many deletions of others, at a quiet time.
@@ -44,6 +44,11 @@ async fn upload(world: &World) {
     world.upload("new.mp4", b"bytes").await.unwrap();
 }
 
+async fn upload_of_unknown_size(world: &World) {
+    let source = PieceSource::new([b"bytes".to_vec()]);
+    world.upload_from("new.mp4", 0, source).await.unwrap();
+}
+
 async fn delete(world: &World) {
     let owner = owner();
     world.storage().delete(&owner, "0").await.unwrap();
@@ -66,6 +71,8 @@ fn an_upload_a_deletion_and_a_look_cost_the_same_however_many_files_there_are_or
     for (files, deleted) in [(10, 0), (2_000, 0), (10, 2_000)] {
         let size = format!("{files} files, {deleted} deleted ones");
         assert_eq!(costs(files, deleted, upload), (4, 5), "an upload, {size}");
+        let of_unknown_size = costs(files, deleted, upload_of_unknown_size);
+        assert_eq!(of_unknown_size, (4, 6), "an upload of unknown size, {size}");
         assert_eq!(costs(files, deleted, look), (3, 1), "a look, {size}");
         let (reads, writes) = costs(files, deleted, delete);
         // Where nothing was struck before, the maps above are read, too.
