@@ -7,7 +7,7 @@
 //! | `PUT /internal/usage/alerts/{id}` [`RaiseAlert`](crate::alerts::RaiseAlert) → 201 the first time, 200 when repeated | storage → usage |
 //! | `PUT /internal/videos/{id}` [`StoredVideo`] → 204 | storage → video |
 //! | `DELETE /internal/videos/{id}` → 204 | storage → video |
-//! | `GET /internal/storage/files/{location}/content` → 200, 206, 404, 416 | video → storage |
+//! | `GET /internal/storage/files/{location}/content` → 200, 206, 307 (`?link=1`), 404, 416 | video → storage |
 
 use serde::{Deserialize, Serialize};
 

@@ -126,7 +126,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
     }
 
-    async fn correct(&self, files: &UserFiles, drift: i64) -> Result<(), LedgerError> {
+    /// Moves a counter that is too high by `drift` bytes.
+    pub(super) async fn correct(&self, files: &UserFiles, drift: i64) -> Result<(), LedgerError> {
         match u64::try_from(drift) {
             Ok(too_much) => self.give_back(files, too_much).await,
             Err(_) => files.used.add(&self.store, -drift).await.map(drop),

@@ -273,3 +273,47 @@ fn bandwidth_whose_reservation_was_not_answered_is_given_back() {
         assert!(settled[0].1.is_none());
     });
 }
+
+#[test]
+fn the_use_is_reported_once_a_crossing() {
+    let world = World::with_limit(100);
+    block_on(async {
+        let report = async || world.storage().report_use(&files()).await.unwrap();
+        world.upload("a.mp4", &[1; 79]).await.unwrap();
+        assert!(!report().await);
+        world.upload("b.mp4", &[1; 1]).await.unwrap();
+        assert!(report().await);
+        world.upload("c.mp4", &[1; 5]).await.unwrap();
+        assert!(!report().await);
+        for name in ["c.mp4", "b.mp4"] {
+            world.storage().delete(&owner(), name).await.unwrap();
+            assert!(!report().await);
+        }
+        world.upload("d.mp4", &[1; 2]).await.unwrap();
+        assert!(report().await);
+        let alerts = world.peers.alerts.borrow();
+        assert_eq!(*alerts, ["storage-u-1-0", "storage-u-1-1"]);
+    });
+}
+
+#[test]
+fn what_an_upload_reserved_and_gave_back_is_a_fall_too() {
+    let world = World::with_limit(100);
+    block_on(async {
+        let report = async || world.storage().report_use(&files()).await.unwrap();
+        world.upload("a.mp4", &[1; 70]).await.unwrap();
+        {
+            let source = PieceSource::cut_off([vec![1; 5]]);
+            let failing = world.upload_from("b.mp4", 15, source);
+            pin_mut!(failing);
+            while used(&world).await < 85 {
+                assert!(futures::poll!(failing.as_mut()).is_pending());
+            }
+            assert!(report().await);
+            failing.await.unwrap_err();
+        }
+        assert_eq!(used(&world).await, 70);
+        world.upload("c.mp4", &[1; 12]).await.unwrap();
+        assert!(report().await);
+    });
+}

@@ -9,7 +9,7 @@ use super::running::Running;
 use super::{UploadError, stored};
 use crate::domain::peers::Peers;
 use crate::domain::record::Intent;
-use crate::domain::storage::{SettleError, Storage, signed};
+use crate::domain::storage::{SettleError, Storage};
 
 /// What is known of the object of an upload that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,8 +109,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if running.is_certain() && running.reserved > 0 {
             running.moving = true;
             self.save(running).await.map_err(|_| SettleError::Busy)?;
-            let given_back = signed(running.reserved);
-            files.used.add(&self.store, -given_back).await?;
+            self.give_back(&files, running.reserved).await?;
             (running.moving, running.reserved) = (false, 0);
         }
         if running.is_certain() {

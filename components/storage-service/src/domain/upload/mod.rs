@@ -258,11 +258,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let announced = self
             .announce(user_id, running.number, &file.head, &file.object)
             .await;
-        let drift = signed(object.size) - signed(running.reserved);
-        if drift != 0 {
+        let too_much = signed(running.reserved) - signed(object.size);
+        if too_much != 0 {
             running.moving = true;
             self.save(&mut running).await?;
-            running.files.used.add(&self.store, drift).await?;
+            self.correct(&running.files, too_much).await?;
             running.reserved = object.size;
             running.moving = false;
         }
