@@ -26,7 +26,7 @@ impl Crc32c {
 
     /// Takes in the bytes that follow.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.value = append(self.value, bytes);
+        self.value = crc32c::crc32c_append(self.value, bytes);
         self.length += bytes.len() as u64;
     }
 
@@ -40,27 +40,6 @@ impl Crc32c {
         self.length
     }
 }
-
-/// The processor's own instruction where there is one.
-#[cfg(not(target_arch = "wasm32"))]
-use crc32c::crc32c_append as append;
-
-/// WebAssembly has no such instruction. Sixteen tables take half the time of that crate's eight.
-#[cfg(any(test, target_arch = "wasm32"))]
-mod tables {
-    use crc::{CRC_32_ISCSI, Crc, Table};
-
-    static CASTAGNOLI: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
-
-    pub(super) fn append(value: u32, bytes: &[u8]) -> u32 {
-        let mut digest = CASTAGNOLI.digest_with_initial((!value).reverse_bits());
-        digest.update(bytes);
-        digest.finalize()
-    }
-}
-
-#[cfg(target_arch = "wasm32")]
-use tables::append;
 
 /// The form in which the bucket writes checksums: base64 of the big-endian number
 /// (<https://cloud.google.com/storage/docs/data-validation>).
@@ -76,8 +55,6 @@ pub(crate) fn from_base64(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -98,16 +75,6 @@ mod tests {
     fn the_text_form_is_base64_of_the_big_endian_number() {
         assert_eq!(to_base64(0xe306_9283), "4waSgw==");
         assert_eq!(from_base64("4waSgw=="), Some(0xe306_9283));
-    }
-
-    proptest! {
-        #[test]
-        fn tables_and_the_processor_agree(
-            before: u32,
-            bytes in proptest::collection::vec(any::<u8>(), 0..200),
-        ) {
-            prop_assert_eq!(tables::append(before, &bytes), append(before, &bytes));
-        }
     }
 
     #[test]
