@@ -4,6 +4,7 @@ use http::StatusCode;
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde_json::json;
+use spinreel_api::operations::Swept;
 
 use crate::reply::Reply;
 
@@ -12,22 +13,7 @@ const PASSES: u32 = 10;
 /// More pages than any test's users or objects fill.
 const PAGES: u32 = 1_000;
 
-/// What a sweep answered: a page, or the sum of all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct Swept {
-    /// Users looked at.
-    pub users: u64,
-    /// Operations settled that were left half-done.
-    pub settled: u64,
-    /// Counters made anew from the files.
-    pub recounted: u64,
-    /// Operations that are half-done still.
-    pub pending: u64,
-    /// Where the next page begins.
-    pub next_cursor: Option<String>,
-}
-
-/// A difference between files, counters and the bucket.
+/// A difference between files, counters and the bucket, with the words that are on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Finding {
     /// What it is, in a word.

@@ -13,7 +13,7 @@ pub struct Sweep {
 }
 
 /// What a [`Sweep`] did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Swept {
     /// Users that were looked at.
     pub users: u64,
