@@ -59,19 +59,25 @@ async fn a_client_cannot_pretend_to_be_a_service() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_token_is_good_for_one_service_and_one_secret() {
+async fn a_service_token_is_good_for_one_service_one_call_and_one_secret() {
     let app = App::start().await;
     let strangers_secret = "0123456789abcdef0123456789abcdef0123456789abcdef";
     for (method, path, service) in routes() {
         let ask = || app.request(method.clone(), path).json(&json!({}));
-        let strangers = service_token(strangers_secret, "storage-service", service);
+        let from = "storage-service";
+        let purpose = (&method, path);
+        let strangers = service_token(strangers_secret, from, service, purpose, None);
         assert_refused(ask().bearer_auth(strangers), "token_invalid", path).await;
         let for_another = match service {
             "usage-service" => "video-service",
             _ => "usage-service",
         };
-        let for_another = app.service_token("storage-service", for_another);
+        let for_another = app.service_token(from, for_another, purpose);
         assert_refused(ask().bearer_auth(for_another), "token_invalid", path).await;
+        for other in [(&Method::PATCH, path), (&method, "/internal/other")] {
+            let for_other = app.service_token(from, service, other);
+            assert_refused(ask().bearer_auth(for_other), "token_invalid", path).await;
+        }
     }
 }
 
@@ -88,10 +94,11 @@ async fn a_service_records_and_forgets_a_video_as_often_as_it_likes() {
         "etag": "\"tag\"",
         "created_at": "2024-02-29T12:00:00Z",
     });
-    let token = app.service_token("storage-service", "video-service");
+    let services = ("storage-service", "video-service");
+    let path = "/internal/videos/v-1";
     let put = async |stored: &Value| {
-        let request = app.request(Method::PUT, "/internal/videos/v-1");
-        Reply::to(request.bearer_auth(&token).json(stored)).await
+        let request = app.as_service(services, Method::PUT, path, stored["owner"].as_str());
+        Reply::to(request.json(stored)).await
     };
     for _ in 0..2 {
         assert_eq!(put(&stored).await.seen(), (204, ""));
@@ -111,8 +118,8 @@ async fn a_service_records_and_forgets_a_video_as_often_as_it_likes() {
     wrong["etag"] = json!("no tag");
     assert_eq!(put(&wrong).await.wrong_fields(), ["etag"]);
     for _ in 0..2 {
-        let request = app.request(Method::DELETE, "/internal/videos/v-1");
-        let reply = Reply::to(request.bearer_auth(&token)).await;
+        let request = app.as_service(services, Method::DELETE, path, Some(&user.id));
+        let reply = Reply::to(request).await;
         assert_eq!(reply.seen(), (204, ""));
         assert!(user.videos().await.is_empty());
     }
@@ -121,10 +128,10 @@ async fn a_service_records_and_forgets_a_video_as_often_as_it_likes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_reads_bytes_that_are_not_there_is_told() {
     let app = App::start().await;
-    let token = app.service_token("video-service", "storage-service");
+    let services = ("video-service", "storage-service");
     for location in ["nowhere", "a%2Fb", "..", "1", "%00"] {
         let path = format!("/internal/storage/files/{location}/content");
-        let reply = Reply::to(app.request(Method::GET, &path).bearer_auth(&token)).await;
+        let reply = Reply::to(app.as_service(services, Method::GET, &path, None)).await;
         assert_eq!(StatusCode::NOT_FOUND, reply.status, "{location}");
     }
 }
@@ -136,13 +143,10 @@ async fn a_repeated_reservation_or_settlement_counts_once() {
         .start()
         .await;
     let user = app.with_user().await;
-    let token = app.service_token("video-service", "usage-service");
+    let services = ("video-service", "usage-service");
     let call = async |path: &str, body: &Value| {
-        let request = app
-            .request(Method::POST, path)
-            .bearer_auth(&token)
-            .json(body);
-        Reply::to(request).await
+        let request = app.as_service(services, Method::POST, path, body["user_id"].as_str());
+        Reply::to(request.json(body)).await
     };
     let reserve = |id: &str, bytes: u64| json!({"id": id, "user_id": user.id, "direction": "out", "bytes": bytes});
     let reservations = "/internal/usage/reservations";

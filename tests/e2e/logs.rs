@@ -24,13 +24,9 @@ fn entry(action: &str, message: &str) -> Value {
 }
 
 async fn hand_in(app: &App, batch: &Value) -> Reply {
-    let token = app.service_token("usage-service", "logging-service");
-    Reply::to(
-        app.request(Method::POST, "/v1/logs")
-            .bearer_auth(token)
-            .json(batch),
-    )
-    .await
+    let services = ("usage-service", "logging-service");
+    let request = app.as_service(services, Method::POST, "/v1/logs", None);
+    Reply::to(request.json(batch)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

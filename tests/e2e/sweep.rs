@@ -34,9 +34,10 @@ async fn only_admins_and_services_sweep() {
     user.upload("clip.mp4", b"bytes")
         .await
         .expect(StatusCode::OK);
-    let service = app.service_token("usage-service", "storage-service");
-    let misdirected = app.service_token("usage-service", "video-service");
     for path in PATHS {
+        let purpose = (&Method::POST, path);
+        let service = app.service_token("usage-service", "storage-service", purpose);
+        let misdirected = app.service_token("usage-service", "video-service", purpose);
         let ask = || app.request(Method::POST, path).json(&json!({}));
         let nobody = Reply::to(ask()).await;
         assert_eq!(nobody.problem(), (401, "token_required".to_owned()));

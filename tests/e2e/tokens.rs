@@ -172,7 +172,8 @@ async fn a_token_of_another_issuers_key_is_refused() {
 async fn a_service_token_is_no_access_token() {
     let app = App::start().await;
     for service in ["storage-service", "video-service", "user-service"] {
-        let token = app.service_token("usage-service", service);
+        let purpose = (&Method::GET, "/v1/videos");
+        let token = app.service_token("usage-service", service, purpose);
         refused(&app, &format!("Bearer {token}"), "token_invalid").await;
     }
 }

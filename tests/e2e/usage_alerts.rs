@@ -21,9 +21,10 @@ fn alert(user: &User<'_>, used_bytes: u64) -> Value {
 }
 
 async fn tell(app: &App, id: &str, alert: &Value) -> Reply {
-    let token = app.service_token("storage-service", "usage-service");
-    let request = app.request(Method::PUT, &format!("/internal/usage/alerts/{id}"));
-    Reply::to(request.bearer_auth(token).json(alert)).await
+    let services = ("storage-service", "usage-service");
+    let path = format!("/internal/usage/alerts/{id}");
+    let request = app.as_service(services, Method::PUT, &path, alert["user_id"].as_str());
+    Reply::to(request.json(alert)).await
 }
 
 async fn lines(user: &User<'_>) -> Vec<LogEntry> {
@@ -146,9 +147,9 @@ async fn only_services_tell_of_alerts_and_only_users_see_them() {
     }
     let refused = app.get("/v1/usage/alerts").await;
     assert_eq!(refused.problem(), (401, "token_required".to_owned()));
-    let service = app.service_token("storage-service", "usage-service");
-    let request = app.request(Method::GET, "/v1/usage/alerts");
-    let refused = Reply::to(request.bearer_auth(service)).await;
+    let services = ("storage-service", "usage-service");
+    let request = app.as_service(services, Method::GET, "/v1/usage/alerts", Some(&ada.id));
+    let refused = Reply::to(request).await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     let shown: Page<Alert> = ada.read("/v1/usage/alerts").await;
     assert!(shown.items.is_empty());

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::Method;
 use reqwest::{Client, RequestBuilder};
 use spinreel_host::{Host, StartError};
-use spinreel_identity::{ServiceSecret, sign_service};
+use spinreel_identity::{ServiceCall, ServiceSecret, sign_service};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -246,9 +246,26 @@ impl App {
         User::sign_in(self, ADMIN_EMAIL, ADMIN_PASSWORD).await
     }
 
-    /// A token with which the service `from` may call the service `to`.
-    pub fn service_token(&self, from: &str, to: &str) -> String {
-        service_token(&self.builder.variables["service_secret"], from, to)
+    /// A token with which the service `from` may ask the service `to` for `purpose`, a method and a path.
+    pub fn service_token(&self, from: &str, to: &str, purpose: (&Method, &str)) -> String {
+        service_token(self.secret(), from, to, purpose, None)
+    }
+
+    /// A request that the service `from` makes of the service `to`, about the user with this id.
+    pub fn as_service(
+        &self,
+        (from, to): (&str, &str),
+        method: Method,
+        path: &str,
+        user_id: Option<&str>,
+    ) -> RequestBuilder {
+        let token = service_token(self.secret(), from, to, (&method, path), user_id);
+        self.request(method, path).bearer_auth(token)
+    }
+
+    /// The secret of the services.
+    pub fn secret(&self) -> &str {
+        &self.builder.variables["service_secret"]
     }
 
     /// The folder that holds the stores and the components' output.
@@ -288,13 +305,26 @@ impl App {
     }
 }
 
-/// A token that is signed with `secret`, for a call of the service `from` to the service `to`.
-pub fn service_token(secret: &str, from: &str, to: &str) -> String {
+/// A token that is signed with `secret`, for a call of one service to another.
+pub fn service_token(
+    secret: &str,
+    from: &str,
+    to: &str,
+    (method, path): (&Method, &str),
+    user_id: Option<&str>,
+) -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs();
-    sign_service(&ServiceSecret::new(secret).unwrap(), from, to, now)
+    let call = ServiceCall {
+        from,
+        to,
+        method: method.as_str(),
+        path,
+        user_id,
+    };
+    sign_service(&ServiceSecret::new(secret).unwrap(), &call, now)
 }
 
 fn lock(ids: &Mutex<Vec<String>>) -> std::sync::MutexGuard<'_, Vec<String>> {

@@ -40,6 +40,52 @@ pub struct PublicUser {
     pub created_at: Timestamp,
 }
 
+/// An account, as admins see and change it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedUser {
+    /// What its owner sees.
+    #[serde(flatten)]
+    pub user: User,
+    /// Whether it is shut: nobody signs in, and its tokens are worth nothing.
+    pub disabled: bool,
+    /// What it may store, in bytes; `None`: what everybody may.
+    pub storage_limit: Option<u64>,
+    /// What it may move in a day, in bytes; `None`: what everybody may.
+    pub bandwidth_limit: Option<u64>,
+}
+
+/// `PATCH /v1/users/{id}`, by an admin. Members that are left out stay as they are; a limit of `null` is taken away.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ChangeUser {
+    /// See [`User::role`].
+    pub role: Option<Role>,
+    /// See [`ManagedUser::disabled`].
+    pub disabled: Option<bool>,
+    /// See [`ManagedUser::storage_limit`].
+    #[serde(deserialize_with = "present")]
+    pub storage_limit: Option<Option<u64>>,
+    /// See [`ManagedUser::bandwidth_limit`].
+    #[serde(deserialize_with = "present")]
+    pub bandwidth_limit: Option<Option<u64>>,
+}
+
+/// Tells a member that is `null` from one that is left out.
+fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<u64>>, D::Error> {
+    Option::<u64>::deserialize(deserializer).map(Some)
+}
+
+/// `PATCH /v1/users/me`: changes the password, and ends the other sessions.
+#[derive(Clone, Deserialize)]
+pub struct ChangePassword {
+    /// The password as it is.
+    pub current_password: String,
+    /// The password as it shall be: 8–256 characters.
+    pub password: String,
+}
+
 /// `POST /v1/users`.
 #[derive(Clone, Deserialize)]
 pub struct NewUser {

@@ -8,9 +8,14 @@
 //! | `PUT /internal/videos/{id}` [`StoredVideo`] → 204 | storage → video |
 //! | `DELETE /internal/videos/{id}` → 204 | storage → video |
 //! | `GET /internal/storage/files/{location}/content` → 200, 206, 307 (`?link=1`), 404, 416 | video → storage |
+//! | `PUT /internal/{storage,usage}/users/{id}/limit` [`SetLimit`] → 204 | user → storage, usage |
+//! | `DELETE /internal/{storage,videos,usage}/users/{id}` → 200 [`Purged`] | user → storage, video, usage |
+//! | `POST /internal/users/standing` [`AskStanding`] → 200 [`Standing`] | all → user |
+//! | `GET /internal/users/trust?since=` → 200 keys and revocations | all → user |
 
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::Role;
 use crate::usage::Action;
 
 /// Which way bytes go, seen from the service.
@@ -64,4 +69,36 @@ pub struct StoredVideo {
     pub etag: String,
     /// When it was stored.
     pub created_at: crate::Timestamp,
+}
+
+/// Gives a user a limit of their own, or takes it away: what the user may store, or move in a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetLimit {
+    /// Bytes; `None`: what everybody has.
+    pub limit_bytes: Option<u64>,
+}
+
+/// What one call did that removes everything of a user. It removes a part; callers repeat it until it is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purged {
+    /// Things that this call removed: files, entries.
+    pub removed: u64,
+    /// Whether nothing is left, and nothing is going on that may leave something.
+    pub done: bool,
+}
+
+/// Asks whether a session is good at this moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskStanding {
+    /// The user's id.
+    pub user_id: String,
+    /// The session's id (`sid`).
+    pub session_id: String,
+}
+
+/// What a session is good for at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What its user may do; `None` where the session is over, or its user disabled or gone.
+    pub role: Option<Role>,
 }

@@ -5,7 +5,7 @@ use jwt_simple::prelude::{Ed25519KeyPair, HS256Key, JWTClaims, MACLike as _};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{ServiceSecret, sign_service, verify_service};
+use crate::{ServiceCall, ServiceSecret, sign_service, verify_service};
 
 const NOW: u64 = 1_700_000_000;
 
@@ -328,13 +328,20 @@ fn a_missing_or_wrong_claim_is_refused() {
 fn neither_kind_of_token_passes_for_the_other() {
     let (token, keys) = issued();
     let secret = ServiceSecret::new("0123456789abcdef0123456789abcdef").unwrap();
-    let service = sign_service(&secret, "video-service", "spinreel", NOW);
+    let call = ServiceCall {
+        from: "video-service",
+        to: "spinreel",
+        method: "GET",
+        path: "/",
+        user_id: None,
+    };
+    let service = sign_service(&secret, &call, NOW);
     assert_eq!(
         verify_access(&service, &keys, NOW),
         Err(TokenError::Malformed)
     );
     assert_eq!(
-        verify_service(&secret, &token, "spinreel", NOW),
+        verify_service(&secret, &token, "spinreel", ("GET", "/"), NOW),
         Err(TokenError::Malformed)
     );
 }

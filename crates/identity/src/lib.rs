@@ -4,7 +4,8 @@
 //! - An **access token** names a user. It is a JWT in the profile of RFC 9068, signed with Ed25519 by the one service
 //!   that has the [`SigningKey`]s; everybody else checks it with [`verify_access`] against the public [`Jwks`].
 //! - A **service token** names a service that calls another one. It is a JWT under the secret that all services
-//!   share (HS256), good for a minute and for one audience: [`sign_service`], [`verify_service`].
+//!   share (HS256), good for a minute, one audience and one method and path: [`sign_service`], [`verify_service`].
+//! - A [`Suspects`] filter remembers whose access tokens may have been revoked, in constant space.
 //!
 //! Nothing about how a token is checked is taken from the token (RFC 8725, section 3.1): algorithm, type, issuer
 //! and audience are pinned, so that neither kind passes for the other. Time is always an argument, in seconds since
@@ -13,16 +14,20 @@
 //! # Layout
 //! - `access`: access tokens. `service`: service tokens.
 //! - `keys`: signing keys and their public halves.
+//! - `suspects`: users whose tokens may be revoked.
 //! - `token`: what both kinds are checked for.
 
 mod access;
 mod keys;
 mod service;
+mod suspects;
 mod token;
 
 pub use access::{NewAccessToken, User, verify_access};
 pub use keys::{InvalidKey, Jwk, Jwks, SigningKey};
 pub use service::{
-    SERVICE_TOKEN_SECONDS, Service, ServiceSecret, WeakSecret, sign_service, verify_service,
+    SERVICE_TOKEN_SECONDS, Service, ServiceCall, ServiceSecret, WeakSecret, sign_service,
+    verify_service,
 };
+pub use suspects::Suspects;
 pub use token::{LEEWAY_SECONDS, MAX_TOKEN_LENGTH, TokenError, key_id};

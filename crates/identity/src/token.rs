@@ -44,6 +44,9 @@ pub enum TokenError {
     /// It is meant for somebody else.
     #[error("the token is for another audience")]
     Audience,
+    /// It is meant for another call.
+    #[error("the token is for another purpose")]
+    Purpose,
     /// Its signature is good, but a claim is missing or has another shape.
     #[error("the token's claims are incomplete")]
     Claims,

@@ -5,7 +5,7 @@ use spinreel_api::accounts::Role;
 use spinreel_http::Problem;
 use spinreel_http::problem::Unauthenticated;
 use spinreel_identity::{
-    Jwks, ServiceSecret, TokenError, User, key_id, verify_access, verify_service,
+    Jwks, Service, ServiceSecret, TokenError, User, key_id, verify_access, verify_service,
 };
 use spinreel_ledger::Cell;
 use spinreel_platform::{Clock, collect};
@@ -45,8 +45,8 @@ pub enum Caller {
     Anonymous,
     /// A user.
     User(User),
-    /// A service, by its component id.
-    Service(String),
+    /// A service.
+    Service(Service),
 }
 
 impl Caller {
@@ -55,6 +55,15 @@ impl Caller {
         match self {
             Self::User(user) => Ok(user),
             _ => Err(Problem::unauthenticated(Unauthenticated::NoToken)),
+        }
+    }
+
+    /// Whether the caller may have to do with the affairs of this user: a service whose token says that the call is
+    /// about them. Any other caller is forbidden.
+    pub fn must_be_about(&self, user_id: &str) -> Result<(), Problem> {
+        match self {
+            Self::Service(service) if service.user_id.as_deref() == Some(user_id) => Ok(()),
+            _ => Err(Problem::forbidden().because("the token is about another user")),
         }
     }
 
@@ -79,8 +88,8 @@ pub(crate) async fn authenticate(
     match (access, token) {
         (Access::Open, _) | (Access::Optional, None) => Ok(Caller::Anonymous),
         (_, None) => Err(Problem::unauthenticated(Unauthenticated::NoToken)),
-        (Access::Service, Some(token)) => verify_peer(context, token),
-        (Access::Operator, Some(token)) => match verify_peer(context, token) {
+        (Access::Service, Some(token)) => verify_peer(context, request, token),
+        (Access::Operator, Some(token)) => match verify_peer(context, request, token) {
             Ok(caller) => Ok(caller),
             Err(_) => verify_admin(context, token).await,
         },
@@ -99,12 +108,13 @@ fn bearer_token(request: &Request) -> Option<&str> {
         .then_some(token.trim())
 }
 
-fn verify_peer(context: &Context, token: &str) -> Result<Caller, Problem> {
+fn verify_peer(context: &Context, request: &Request, token: &str) -> Result<Caller, Problem> {
     let secret =
         ServiceSecret::new(context.settings.text("service_secret")).map_err(Problem::internal)?;
     let now_s = context.clock.now_ms() / 1_000;
-    match verify_service(&secret, token, context.service.id, now_s) {
-        Ok(service) => Ok(Caller::Service(service.from)),
+    let purpose = (request.method.as_str(), request.path.as_str());
+    match verify_service(&secret, token, context.service.id, purpose, now_s) {
+        Ok(service) => Ok(Caller::Service(service)),
         Err(error) => Err(refuse(error)),
     }
 }

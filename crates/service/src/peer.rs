@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use spinreel_api::health::ServiceHealth;
 use spinreel_http::Problem;
-use spinreel_identity::{ServiceSecret, sign_service};
+use spinreel_identity::{ServiceCall, ServiceSecret, sign_service};
 use spinreel_platform::{Clock, HttpClient, Timeouts, TransportError, collect};
 use thiserror::Error;
 
@@ -25,6 +25,7 @@ pub struct Peer<'a> {
     context: &'a Context,
     id: &'static str,
     origin_variable: &'static str,
+    user_id: Option<&'a str>,
 }
 
 /// Why a call to another service came to nothing.
@@ -74,7 +75,15 @@ impl<'a> Peer<'a> {
             context,
             id,
             origin_variable,
+            user_id: None,
         }
+    }
+
+    /// Says whose affairs the calls are about: the service tokens are then good for no other user's.
+    #[must_use]
+    pub fn about(mut self, user_id: &'a str) -> Self {
+        self.user_id = Some(user_id);
+        self
     }
 
     /// Asks for the service's own health; `None` where it does not answer in time.
@@ -137,12 +146,14 @@ impl<'a> Peer<'a> {
         let settings = &self.context.settings;
         let secret = ServiceSecret::new(settings.text("service_secret"))
             .map_err(|error| self.malformed(&error))?;
-        let token = sign_service(
-            &secret,
-            self.context.service.id,
-            self.id,
-            WasiClock.now_ms() / 1_000,
-        );
+        let call = ServiceCall {
+            from: self.context.service.id,
+            to: self.id,
+            method: method.as_str(),
+            path: path.split('?').next().unwrap_or(path),
+            user_id: self.user_id,
+        };
+        let token = sign_service(&secret, &call, WasiClock.now_ms() / 1_000);
         let origin = settings.text(self.origin_variable);
         Request::builder()
             .method(method)

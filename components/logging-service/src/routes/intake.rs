@@ -14,12 +14,12 @@ use crate::domain::batch::{MAX_BATCH, read};
 
 /// Takes in a batch of another service: 202 with the number of entries, all of them or none.
 pub(crate) async fn intake(mut call: Call) -> Outcome {
-    let Caller::Service(from) = &call.caller else {
+    let Caller::Service(service) = &call.caller else {
         return Err(Problem::forbidden());
     };
     let context = &call.context;
     let bytes = call.request.bytes(MAX_BATCH).await?;
-    let entries = read(&bytes, from, context.clock.now_ms())?;
+    let entries = read(&bytes, &service.from, context.clock.now_ms())?;
     let accepted = entries.len();
     let full = book(context).append(entries).await.map_err(problem)?;
     if full {

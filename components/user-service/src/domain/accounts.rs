@@ -24,9 +24,26 @@ pub(crate) struct Account {
     /// A PHC string.
     pub(crate) password_hash: String,
     pub(crate) created_at: Timestamp,
+    /// See [`ManagedUser::disabled`](spinreel_api::accounts::ManagedUser::disabled).
+    #[serde(default)]
+    pub(crate) disabled: bool,
+    /// Bytes; `None`: what everybody has.
+    #[serde(default)]
+    pub(crate) storage_limit: Option<u64>,
+    /// Bytes; `None`: what everybody has.
+    #[serde(default)]
+    pub(crate) bandwidth_limit: Option<u64>,
+    /// When its owner ended it: it is as good as gone, and what it left is being removed.
+    #[serde(default)]
+    pub(crate) leaving_since: Option<Timestamp>,
 }
 
 impl Account {
+    /// Whether it can be used.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.disabled && self.leaving_since.is_none()
+    }
+
     /// What its owner sees.
     pub(crate) fn user(&self) -> User {
         User {
@@ -132,6 +149,10 @@ pub(crate) async fn register(
         role: new.role,
         password_hash: new.password_hash,
         created_at: Timestamp::from_ms(now_ms),
+        disabled: false,
+        storage_limit: None,
+        bandwidth_limit: None,
+        leaving_since: None,
     };
     if let Err(error) = settle(store, &account, &email, &username).await {
         // As long as there may be a record the names must stay with it.

@@ -8,6 +8,7 @@
 //! - [`attempts`]: how often a password may be guessed.
 //! - [`login`]: from an address and a password to an account; the first admin.
 //! - [`sessions`], [`refresh_token`]: refresh tokens and their rotation.
+//! - [`revocations`]: whose access tokens were revoked lately.
 //! - [`keys`]: the keys that sign access tokens.
 
 pub(crate) mod accounts;
@@ -18,6 +19,7 @@ pub(crate) mod login;
 pub(crate) mod names;
 pub(crate) mod passwords;
 pub(crate) mod refresh_token;
+pub(crate) mod revocations;
 pub(crate) mod sessions;
 pub(crate) mod validation;
 

@@ -1,0 +1,201 @@
+//! Whose access tokens were revoked lately, for the other services to learn within seconds.
+//!
+//! A list of user ids in a ring of places, under numbers that only grow: who reads up to a number asks for what came
+//! after it the next time. A number whose place is not written yet is not passed before its writer must be dead.
+//! Whoever falls behind by more than the ring, or asks for the first time when much was revoked, is told that there is
+//! more than the list says.
+
+use serde::{Deserialize, Serialize};
+use spinreel_ledger::{CALL_MS, Cell, LedgerError, Slots};
+use spinreel_platform::{Clock, Store};
+
+const PREFIX: &str = "users/revocations";
+/// Places of the ring, and the most that one reader is told.
+const RING: u64 = 512;
+/// How long after its number a place may be written, in milliseconds: its writer has made the call by then, and it has
+/// its effect.
+const WRITTEN_WITHIN_MS: u64 = 3 * CALL_MS;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Revocation {
+    number: u64,
+    at_ms: u64,
+    user_id: String,
+}
+
+/// What a reader is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Revoked {
+    /// Users, some of them perhaps more than once.
+    pub(crate) user_ids: Vec<String>,
+    /// What to ask for the next time.
+    pub(crate) next: u64,
+    /// Whether there were more than are told.
+    pub(crate) lagging: bool,
+}
+
+/// Notes that some access tokens of a user are not good any more. To be called when that is so, and before it is
+/// answered.
+pub(crate) async fn note(
+    store: &impl Store,
+    clock: &impl Clock,
+    user_id: &str,
+) -> Result<(), LedgerError> {
+    let number = slots().allocate(store, 1).await?;
+    let revocation = Revocation {
+        number,
+        at_ms: clock.now_ms(),
+        user_id: user_id.to_owned(),
+    };
+    place(number).set(store, &revocation).await
+}
+
+/// The users whose tokens were revoked after `since` (`None`: in the last `lifetime_ms`, which no token outlives).
+pub(crate) async fn after(
+    store: &impl Store,
+    clock: &impl Clock,
+    since: Option<u64>,
+    lifetime_ms: u64,
+) -> Result<Revoked, LedgerError> {
+    let head = slots().head(store).await?;
+    let oldest = head.saturating_sub(RING);
+    let first = since.map_or(oldest, |since| since.min(head)).max(oldest);
+    let mut revoked = Revoked {
+        next: first,
+        lagging: since.is_some_and(|since| since < oldest),
+        ..Revoked::default()
+    };
+    let mut waiting = false;
+    for number in first + 1..=head {
+        let found = place(number).get(store).await?;
+        let Some(found) = found.filter(|found| found.number >= number) else {
+            waiting = true;
+            continue;
+        };
+        if found.number > number {
+            // The ring went on while this was read.
+            revoked.lagging = true;
+            continue;
+        }
+        // Numbers are given in order: those before this one are at least as old.
+        if waiting && clock.now_ms().saturating_sub(found.at_ms) > WRITTEN_WITHIN_MS {
+            waiting = false;
+        }
+        if !waiting {
+            revoked.next = number;
+        }
+        let recent = clock.now_ms().saturating_sub(found.at_ms) <= lifetime_ms;
+        if since.is_some() || recent {
+            revoked.user_ids.push(found.user_id);
+        }
+        // The oldest place of a full ring: older ones may be recent, too.
+        if since.is_none() && recent && number == first + 1 && first > 0 {
+            revoked.lagging = true;
+        }
+    }
+    Ok(revoked)
+}
+
+fn slots() -> Slots {
+    Slots::new(PREFIX)
+}
+
+fn place(number: u64) -> Cell<Revocation> {
+    Cell::new(format!("{PREFIX}/{}", number % RING))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures::executor::block_on;
+    use spinreel_platform::memory::{ManualClock, MemoryStore};
+
+    use super::*;
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+    const LIFETIME_MS: u64 = 900_000;
+
+    fn world() -> (MemoryStore, ManualClock) {
+        (MemoryStore::default(), ManualClock::at(NOW_MS))
+    }
+
+    async fn read(store: &MemoryStore, clock: &ManualClock, since: Option<u64>) -> Revoked {
+        after(store, clock, since, LIFETIME_MS).await.unwrap()
+    }
+
+    fn told(user_ids: &[&str], next: u64) -> Revoked {
+        Revoked {
+            user_ids: user_ids.iter().map(|id| (*id).to_owned()).collect(),
+            next,
+            lagging: false,
+        }
+    }
+
+    #[test]
+    fn a_reader_is_told_once_what_came_since_it_asked() {
+        let (store, clock) = world();
+        block_on(async {
+            assert_eq!(read(&store, &clock, None).await, told(&[], 0));
+            note(&store, &clock, "a").await.unwrap();
+            note(&store, &clock, "b").await.unwrap();
+            assert_eq!(read(&store, &clock, Some(0)).await, told(&["a", "b"], 2));
+            assert_eq!(read(&store, &clock, Some(2)).await, told(&[], 2));
+            note(&store, &clock, "a").await.unwrap();
+            assert_eq!(read(&store, &clock, Some(2)).await, told(&["a"], 3));
+        });
+    }
+
+    #[test]
+    fn a_new_reader_is_told_what_tokens_may_still_live_for() {
+        let (store, clock) = world();
+        block_on(async {
+            note(&store, &clock, "old").await.unwrap();
+            clock.advance_ms(LIFETIME_MS + 1);
+            note(&store, &clock, "new").await.unwrap();
+            assert_eq!(read(&store, &clock, None).await, told(&["new"], 2));
+        });
+    }
+
+    #[test]
+    fn a_place_that_is_being_written_is_waited_for_and_one_that_never_will_be_is_passed() {
+        let (store, clock) = world();
+        block_on(async {
+            slots().allocate(&store, 1).await.unwrap();
+            note(&store, &clock, "b").await.unwrap();
+            assert_eq!(read(&store, &clock, Some(0)).await, told(&["b"], 0));
+            clock.advance_ms(WRITTEN_WITHIN_MS + 1);
+            assert_eq!(read(&store, &clock, Some(0)).await, told(&["b"], 2));
+        });
+    }
+
+    #[test]
+    fn who_falls_behind_the_ring_is_told_so_and_the_keys_stay_bounded() {
+        let (store, clock) = world();
+        block_on(async {
+            for number in 0..=RING {
+                note(&store, &clock, &number.to_string()).await.unwrap();
+            }
+            for since in [None, Some(0)] {
+                let revoked = read(&store, &clock, since).await;
+                assert!(revoked.lagging, "{since:?}");
+                assert_eq!(
+                    (revoked.user_ids.len() as u64, revoked.next),
+                    (RING, RING + 1)
+                );
+            }
+            assert!(!read(&store, &clock, Some(1)).await.lagging);
+            assert_eq!(store.keys().len() as u64, RING + 1);
+            clock.advance_ms(LIFETIME_MS + 1);
+            assert!(!read(&store, &clock, None).await.lagging);
+        });
+    }
+
+    #[test]
+    fn a_number_from_another_life_of_the_store_is_no_reason_to_be_told_nothing() {
+        let (store, clock) = world();
+        block_on(async {
+            note(&store, &clock, "a").await.unwrap();
+            assert_eq!(read(&store, &clock, Some(70)).await, told(&[], 1));
+        });
+    }
+}
