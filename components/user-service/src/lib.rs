@@ -62,6 +62,11 @@ pub static SERVICE: Service = Service {
             Access::User,
             handler!(routes::sessions::end_current),
         ),
+        Route::post(
+            "/internal/users/keys/rotate",
+            Access::Operator,
+            handler!(routes::keys::rotate),
+        ),
         Route::get(
             "/.well-known/jwks.json",
             Access::Open,
