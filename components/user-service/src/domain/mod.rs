@@ -3,7 +3,8 @@
 //! # Layout
 //! - [`validation`]: what an e-mail address, a username and a password may be.
 //! - [`names`]: names that at most one account has.
-//! - [`accounts`]: account records and registration.
+//! - [`accounts`]: account records and registration; [`changes`]: their changes, one at a time.
+//! - [`directory`]: the list of all accounts.
 //! - [`passwords`], [`common_passwords`]: Argon2id.
 //! - [`attempts`]: how often a password may be guessed.
 //! - [`login`]: from an address and a password to an account; the first admin.
@@ -13,7 +14,9 @@
 
 pub(crate) mod accounts;
 pub(crate) mod attempts;
+pub(crate) mod changes;
 pub(crate) mod common_passwords;
+pub(crate) mod directory;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod names;
