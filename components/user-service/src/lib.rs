@@ -4,8 +4,10 @@
 //! # Layout
 //! - `routes`: a module for each call, thin.
 //! - `domain`: what the service knows, without HTTP and without WASI.
+//! - `peers`: the other services, over HTTP.
 
 mod domain;
+mod peers;
 mod routes;
 
 use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
@@ -22,6 +24,9 @@ pub static SERVICE: Service = Service {
         Variable::new("admin_email", Kind::Text),
         Variable::new("admin_password", Kind::Text),
         Variable::new("cors_origins", Kind::Text),
+        Variable::new("video_service_url", Kind::Origin),
+        Variable::new("storage_service_url", Kind::Origin),
+        Variable::new("usage_service_url", Kind::Origin),
         Variable::new("logging_service_url", Kind::Origin),
     ],
     routes: &[
@@ -30,6 +35,7 @@ pub static SERVICE: Service = Service {
             Access::Open,
             handler!(routes::register::register),
         ),
+        Route::get("/v1/users", Access::Admin, handler!(routes::users::list)),
         Route::get(
             "/v1/users/health",
             Access::Open,
@@ -40,6 +46,11 @@ pub static SERVICE: Service = Service {
             "/v1/users/:id",
             Access::User,
             handler!(routes::public::public),
+        ),
+        Route::patch(
+            "/v1/users/:id",
+            Access::Admin,
+            handler!(routes::users::change),
         ),
         Route::post("/v1/sessions", Access::Open, handler!(routes::login::login)),
         Route::get(

@@ -9,6 +9,7 @@ pub(crate) mod public;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod sessions;
+pub(crate) mod users;
 
 use http::StatusCode;
 use spinreel_api::accounts::Tokens;
@@ -18,7 +19,7 @@ use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, Random, Store};
 use spinreel_service::{Caller, Context, Response, Settings, json};
 
-use crate::domain::accounts::{Account, RegisterError};
+use crate::domain::accounts::{Account, ChangeError, RegisterError};
 use crate::domain::keys::{Keys, SEALED_FOR};
 use crate::domain::login::FirstAdmin;
 use crate::domain::passwords::HashError;
@@ -27,6 +28,14 @@ use crate::domain::sessions::Granted;
 /// The store's failures, to the client.
 fn unavailable(error: LedgerError) -> Problem {
     Problem::unavailable(error)
+}
+
+/// A change that was not made; `unknown` answers for an account that is not there.
+fn unchanged(error: ChangeError, unknown: impl FnOnce() -> Problem) -> Problem {
+    match error {
+        ChangeError::Unknown => unknown(),
+        ChangeError::Busy | ChangeError::Ledger(_) => Problem::unavailable(error),
+    }
 }
 
 fn unhashable(error: HashError) -> Problem {
