@@ -42,6 +42,8 @@ pub static SERVICE: Service = Service {
             handler!(routes::health::health),
         ),
         Route::get("/v1/users/me", Access::User, handler!(routes::me::me)),
+        Route::patch("/v1/users/me", Access::User, handler!(routes::me::change)),
+        Route::delete("/v1/users/me", Access::User, handler!(routes::me::delete)),
         Route::get(
             "/v1/users/:id",
             Access::User,
@@ -72,6 +74,31 @@ pub static SERVICE: Service = Service {
             "/v1/sessions/current",
             Access::User,
             handler!(routes::sessions::end_current),
+        ),
+        Route::post(
+            "/v1/tokens/introspect",
+            Access::Service,
+            handler!(routes::tokens::introspect),
+        ),
+        Route::post(
+            "/v1/tokens/revoke",
+            Access::Service,
+            handler!(routes::tokens::revoke),
+        ),
+        Route::post(
+            "/internal/users/standing",
+            Access::Service,
+            handler!(routes::trust::standing),
+        ),
+        Route::get(
+            "/internal/users/trust",
+            Access::Service,
+            handler!(routes::trust::trust),
+        ),
+        Route::post(
+            "/internal/users/sweep",
+            Access::Operator,
+            handler!(routes::sweep::sweep),
         ),
         Route::post(
             "/internal/users/keys/rotate",
