@@ -12,7 +12,7 @@ pub mod multipart;
 pub mod peers;
 pub mod routes;
 
-use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// The service.
 pub static SERVICE: Service = Service {
@@ -33,7 +33,9 @@ pub static SERVICE: Service = Service {
         Variable::new("logging_service_url", Kind::Origin),
     ],
     routes: &[
-        Route::post("/upload", Access::User, handler!(routes::upload::upload)).seed(),
+        Route::post("/upload", Access::User, handler!(routes::upload::upload))
+            .seed()
+            .streams_body(),
         Route::delete(
             "/delete-file",
             Access::User,
@@ -67,7 +69,7 @@ pub static SERVICE: Service = Service {
             handler!(routes::reconcile::reconcile),
         ),
     ],
-    keys: KeySource::UserService,
+    authority: Authority::UserService,
     logs: LogSink::LoggingService,
 };
 

@@ -11,7 +11,7 @@
 pub mod domain;
 mod routes;
 
-use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// The variables that the service reads. `bandwidth_limit_bytes` is what a user may move in and out on one UTC day.
 pub const VARIABLES: &[Variable] = &[
@@ -85,7 +85,7 @@ pub static SERVICE: Service = Service {
             handler!(routes::alerts::raise),
         ),
     ],
-    keys: KeySource::UserService,
+    authority: Authority::UserService,
     logs: LogSink::LoggingService,
 };
 

@@ -8,7 +8,7 @@
 mod domain;
 mod routes;
 
-use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// What the shell needs to know of this service.
 pub static SERVICE: Service = Service {
@@ -21,7 +21,11 @@ pub static SERVICE: Service = Service {
         Variable::new("refresh_token_seconds", Kind::Number),
         Variable::new("admin_email", Kind::Text),
         Variable::new("admin_password", Kind::Text),
+        Variable::new("trusted_proxies", Kind::Number),
         Variable::new("cors_origins", Kind::Text),
+        Variable::new("video_service_url", Kind::Origin),
+        Variable::new("storage_service_url", Kind::Origin),
+        Variable::new("usage_service_url", Kind::Origin),
         Variable::new("logging_service_url", Kind::Origin),
     ],
     routes: &[
@@ -68,7 +72,10 @@ pub static SERVICE: Service = Service {
             handler!(routes::jwks::jwks),
         ),
     ],
-    keys: KeySource::Own(routes::jwks::own_keys),
+    authority: Authority::Own {
+        keys: routes::jwks::own_keys,
+        standing: routes::standing::of_session,
+    },
     logs: LogSink::LoggingService,
 };
 

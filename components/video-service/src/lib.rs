@@ -11,7 +11,7 @@
 pub mod domain;
 mod routes;
 
-use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 const VARIABLES: &[Variable] = &[
     Variable::new("service_secret", Kind::Secret),
@@ -56,7 +56,7 @@ pub static SERVICE: Service = Service {
             handler!(routes::delete::delete),
         ),
     ],
-    keys: KeySource::UserService,
+    authority: Authority::UserService,
     logs: LogSink::LoggingService,
 };
 

@@ -1,4 +1,4 @@
-//! What operators ask of storage-service: an admin, or another service.
+//! What operators ask for: an admin, or another service.
 
 use serde::{Deserialize, Serialize};
 
@@ -81,4 +81,18 @@ pub enum FindingKind {
     ChecksumMismatch,
     /// A counter that is not the sum of its files. Repair: it is made that.
     CounterDrift,
+}
+
+/// `GET /internal/{users,videos,storage,usage,logs}/routes`: one entry of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteEntry {
+    /// The method; `GET` stands for `HEAD`, too.
+    pub method: String,
+    /// The path, with `:name` for a segment that may be anything.
+    pub path: String,
+    /// Who may call it: `open`, `optional` (everybody, but a token that is sent must be good), `user`, `admin`,
+    /// `service`, or `operator` (an admin or a service).
+    pub access: String,
+    /// The largest body, in bytes; `None` where what the body is for has a limit of its own.
+    pub body_limit: Option<u64>,
 }

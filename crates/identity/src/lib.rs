@@ -5,7 +5,7 @@
 //!   that has the [`SigningKey`]s; everybody else checks it with [`verify_access`] against the public [`Jwks`].
 //! - A **service token** names a service that calls another one. It is a JWT under the secret that all services
 //!   share (HS256), good for a minute, one audience and one method and path: [`sign_service`], [`verify_service`].
-//! - A [`Suspects`] filter remembers whose access tokens may have been revoked, in constant space.
+//! - [`Trusted`] is what a service knows about access tokens beside themselves: the keys, and whose may be revoked.
 //!
 //! Nothing about how a token is checked is taken from the token (RFC 8725, section 3.1): algorithm, type, issuer
 //! and audience are pinned, so that neither kind passes for the other. Time is always an argument, in seconds since
@@ -14,7 +14,7 @@
 //! # Layout
 //! - `access`: access tokens. `service`: service tokens.
 //! - `keys`: signing keys and their public halves.
-//! - `suspects`: users whose tokens may be revoked.
+//! - `trust`, `suspects`: users whose tokens may be revoked, and how services learn of them.
 //! - `token`: what both kinds are checked for.
 
 mod access;
@@ -22,6 +22,7 @@ mod keys;
 mod service;
 mod suspects;
 mod token;
+mod trust;
 
 pub use access::{NewAccessToken, User, verify_access};
 pub use keys::{InvalidKey, Jwk, Jwks, SigningKey};
@@ -31,3 +32,4 @@ pub use service::{
 };
 pub use suspects::Suspects;
 pub use token::{LEEWAY_SECONDS, MAX_TOKEN_LENGTH, TokenError, key_id};
+pub use trust::{Freshness, Trust, Trusted};

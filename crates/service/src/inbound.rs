@@ -25,9 +25,12 @@ pub struct Request {
     pub path: String,
     /// The query, decoded.
     pub query: Query,
+    /// The bytes of path and query.
+    pub(crate) target_length: usize,
     /// The headers as the client (and, after it, the host) sent them.
     pub headers: HeaderMap,
     body: Option<RequestBody>,
+    body_limit: usize,
 }
 
 impl Request {
@@ -58,8 +61,21 @@ impl Request {
             method,
             path: path.to_owned(),
             query: Query::parse(query),
+            target_length: target.len(),
             headers,
             body: RequestBody::of(request),
+            body_limit: JSON_LIMIT,
+        }
+    }
+
+    /// Refuses a body that is announced to be larger than its route takes; others are refused when they are read.
+    pub(crate) fn limit_body(&mut self, limit: Option<usize>) -> Result<(), Problem> {
+        self.body_limit = limit.unwrap_or(usize::MAX);
+        match self.content_length() {
+            Some(length) if length > self.body_limit as u64 => {
+                Err(Problem::body_too_large(self.body_limit))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -80,14 +96,9 @@ impl Request {
             .ok_or_else(|| Problem::internal("the request's body was taken twice"))
     }
 
-    /// The whole body as bytes, at most `limit` of them.
-    pub async fn bytes(&mut self, limit: usize) -> Result<Vec<u8>, Problem> {
-        if self
-            .content_length()
-            .is_some_and(|length| length > limit as u64)
-        {
-            return Err(Problem::body_too_large(limit));
-        }
+    /// The whole body as bytes, at most as many as the route takes.
+    pub async fn bytes(&mut self) -> Result<Vec<u8>, Problem> {
+        let limit = self.body_limit;
         match collect(&mut self.take_body()?, limit).await {
             Ok(bytes) => Ok(bytes),
             Err(TransportError::TooLong { limit }) => Err(Problem::body_too_large(limit)),
@@ -95,17 +106,17 @@ impl Request {
         }
     }
 
-    /// The body as JSON, at most [`JSON_LIMIT`] bytes.
+    /// The body as JSON, at most as many bytes as the route takes.
     ///
     /// Text that is no JSON is 400; JSON of another shape is 422 and names the member.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
-        let bytes = self.bytes(JSON_LIMIT).await?;
+        let bytes = self.bytes().await?;
         parse_json(&bytes)
     }
 
     /// As [`json`](Self::json), for bodies that may be left out.
     pub async fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T, Problem> {
-        let bytes = self.bytes(JSON_LIMIT).await?;
+        let bytes = self.bytes().await?;
         if bytes.is_empty() {
             return Ok(T::default());
         }

@@ -8,6 +8,7 @@ pub(crate) mod public;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod sessions;
+pub(crate) mod standing;
 
 use http::StatusCode;
 use spinreel_api::accounts::Tokens;
