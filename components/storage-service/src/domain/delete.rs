@@ -2,11 +2,10 @@
 
 use spinreel_gcs::Error as BucketError;
 use spinreel_gcs::TokenCache;
-use spinreel_ledger::{Held, LEASE_MS, LedgerError, Patience};
+use spinreel_ledger::{Held, LEASE_MS, LedgerError, Patience, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
-use super::guard::while_it_may;
 use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
 use super::record::{Deletion, Intent, Operation, Owner, Rest, Upload, UserFiles};

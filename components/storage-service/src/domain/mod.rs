@@ -39,7 +39,6 @@ mod chunks;
 pub mod content;
 pub mod delete;
 pub mod file_name;
-mod guard;
 mod names;
 pub mod peers;
 pub mod reconcile;

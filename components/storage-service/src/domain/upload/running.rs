@@ -5,11 +5,10 @@ use std::pin::pin;
 
 use futures::future::{Either, select};
 use spinreel_gcs::{ResumableSession, TokenCache};
-use spinreel_ledger::{CALL_MS, LEASE_MS, LedgerError, Reserved};
+use spinreel_ledger::{CALL_MS, LEASE_MS, LedgerError, Reserved, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::UploadError;
-use crate::domain::guard::while_it_may;
 use crate::domain::peers::Peers;
 use crate::domain::record::{FileHead, Intent, Operation, Upload, UserFiles};
 use crate::domain::storage::{Storage, signed};
