@@ -4,8 +4,10 @@
 //! # Layout
 //! - `routes`: a module for each call, thin.
 //! - `domain`: what the service knows, without HTTP and without WASI.
+//! - `peers`: the other services, over HTTP.
 
 mod domain;
+mod peers;
 mod routes;
 
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
@@ -34,6 +36,7 @@ pub static SERVICE: Service = Service {
             Access::Open,
             handler!(routes::register::register),
         ),
+        Route::get("/v1/users", Access::Admin, handler!(routes::users::list)),
         Route::get(
             "/v1/users/health",
             Access::Open,
@@ -44,6 +47,11 @@ pub static SERVICE: Service = Service {
             "/v1/users/:id",
             Access::User,
             handler!(routes::public::public),
+        ),
+        Route::patch(
+            "/v1/users/:id",
+            Access::Admin,
+            handler!(routes::users::change),
         ),
         Route::post("/v1/sessions", Access::Open, handler!(routes::login::login)),
         Route::get(
@@ -65,6 +73,11 @@ pub static SERVICE: Service = Service {
             "/v1/sessions/current",
             Access::User,
             handler!(routes::sessions::end_current),
+        ),
+        Route::post(
+            "/internal/users/keys/rotate",
+            Access::Operator,
+            handler!(routes::keys::rotate),
         ),
         Route::get(
             "/.well-known/jwks.json",

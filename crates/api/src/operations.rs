@@ -1,8 +1,11 @@
-//! What operators ask for: an admin, or another service.
+//! What operators ask of the services: an admin, or another service.
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
+
 /// `POST /internal/storage/sweep`: brings to its end what was left half-done, for a page of users.
+/// `POST /internal/users/sweep`: goes on with departing accounts, for a page of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sweep {
@@ -95,4 +98,36 @@ pub struct RouteEntry {
     pub access: String,
     /// The largest body, in bytes; `None` where what the body is for has a limit of its own.
     pub body_limit: Option<u64>,
+}
+
+/// `POST /internal/users/keys/rotate`: makes a new key for access tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RotateKeys {
+    /// The present keys may be in wrong hands: they are worth nothing from now on, and whoever is signed in has to
+    /// refresh.
+    pub emergency: bool,
+}
+
+/// What a [`RotateKeys`] came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotatedKeys {
+    /// The id of the newest key: a new one, or the one that was waiting already.
+    pub kid: String,
+    /// From when on it signs.
+    pub active_from: Timestamp,
+}
+
+/// What a `POST /internal/users/sweep` with a [`Sweep`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SweptUsers {
+    /// Departing accounts that were looked at.
+    pub departures: u64,
+    /// Those of them of which nothing is left.
+    pub finished: u64,
+    /// Those of them that could not be finished now.
+    pub pending: u64,
+    /// What the next call is to be given; `None` where all were looked at.
+    pub next_cursor: Option<String>,
 }

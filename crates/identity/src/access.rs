@@ -9,8 +9,10 @@ use crate::token::{self, TokenError};
 
 const ALGORITHM: &str = "EdDSA";
 const TYPE: &str = "at+jwt";
-const AUDIENCE: &str = "spinreel";
-const CLIENT_ID: &str = "spinreel";
+/// Whom access tokens are for (`aud`).
+pub const AUDIENCE: &str = "spinreel";
+/// The one client that access tokens are given to (`client_id`).
+pub const CLIENT_ID: &str = "spinreel";
 
 /// Whom a verified access token names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 /// The issuer of all tokens (`iss`).
-pub(crate) const ISSUER: &str = "spinreel";
+pub const ISSUER: &str = "spinreel";
 
 /// Longer tokens are refused unread, in bytes.
 pub const MAX_TOKEN_LENGTH: usize = 4_096;

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use spinreel_api::Timestamp;
-use spinreel_api::accounts::{PublicUser, Role, User};
+use spinreel_api::accounts::{ManagedUser, PublicUser, Role, User};
 use spinreel_ledger::{Cell, LedgerError};
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
+use super::directory;
 use super::names::{Claim, Name, PENDING_MS};
 use super::validation::Email;
+
+pub(crate) use super::changes::{ChangeError, change, remove};
 
 /// How long a registration may take from its first claim to its record, in milliseconds. A good deal less than the
 /// time after which it is taken for dead, so that hardly ever two meet over one name.
@@ -24,7 +27,10 @@ pub(crate) struct Account {
     /// A PHC string.
     pub(crate) password_hash: String,
     pub(crate) created_at: Timestamp,
-    /// See [`ManagedUser::disabled`](spinreel_api::accounts::ManagedUser::disabled).
+    /// Its number in the [directory].
+    #[serde(default)]
+    pub(crate) number: u64,
+    /// See [`ManagedUser::disabled`].
     #[serde(default)]
     pub(crate) disabled: bool,
     /// Bytes; `None`: what everybody has.
@@ -52,6 +58,16 @@ impl Account {
             username: self.username.clone(),
             role: self.role,
             created_at: self.created_at,
+        }
+    }
+
+    /// What admins see.
+    pub(crate) fn managed(&self) -> ManagedUser {
+        ManagedUser {
+            user: self.user(),
+            disabled: self.disabled,
+            storage_limit: self.storage_limit,
+            bandwidth_limit: self.bandwidth_limit,
         }
     }
 
@@ -110,8 +126,9 @@ pub(crate) async fn check_free(
     Ok(())
 }
 
-/// Makes an account: claims the address, then the username, then writes the record, which settles it. A
-/// registration that fails gives back what it claimed; one that dies is taken for dead after a minute.
+/// Makes an account: claims the address, then the username, enters it into the [directory], then writes the record,
+/// which settles it. A registration that fails gives back what it claimed; one that dies is taken for dead after a
+/// minute.
 pub(crate) async fn register(
     store: &impl Store,
     clock: &impl Clock,
@@ -137,9 +154,17 @@ pub(crate) async fn register(
         }
     };
     let claims = [&email, &username];
+    let number = match directory::enter(store, clock, &new.id).await {
+        Ok(number) => number,
+        Err(error) => {
+            give_back(store, &claims).await;
+            return Err(error.into());
+        }
+    };
     let now_ms = clock.now_ms();
     if now_ms.saturating_sub(began_ms) > WRITE_WITHIN_MS {
         give_back(store, &claims).await;
+        strike(store, number).await;
         return Err(RegisterError::TooSlow);
     }
     let account = Account {
@@ -149,15 +174,17 @@ pub(crate) async fn register(
         role: new.role,
         password_hash: new.password_hash,
         created_at: Timestamp::from_ms(now_ms),
+        number,
         disabled: false,
         storage_limit: None,
         bandwidth_limit: None,
         leaving_since: None,
     };
     if let Err(error) = settle(store, &account, &email, &username).await {
-        // As long as there may be a record the names must stay with it.
-        if record(&account.id).delete(store).await.is_ok() {
+        // As long as there may be a record the names must stay with it. An admin may be changing it already.
+        if remove(store, clock, &account.id).await.is_ok() {
             give_back(store, &claims).await;
+            strike(store, number).await;
         }
         return Err(error);
     }
@@ -189,6 +216,11 @@ async fn give_back(store: &impl Store, claims: &[&Claim]) {
         // Where this fails the name is free a minute later.
         let _ = claim.give_back(store).await;
     }
+}
+
+async fn strike(store: &impl Store, number: u64) {
+    // Where this fails readers skip the entry, and bury it when it is old.
+    let _ = directory::strike(store, number).await;
 }
 
 /// The account with this id; anything that is no id is nobody's.
@@ -226,8 +258,36 @@ pub(crate) fn record_key(id: &str) -> String {
     format!("users/account/{id}")
 }
 
-fn record(id: &str) -> Cell<Account> {
+/// The cell of an account's record. It is written by a registration, and else by [`change`] alone.
+pub(crate) fn record(id: &str) -> Cell<Account> {
     Cell::new(record_key(id))
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// The id of account `number`.
+    pub(crate) fn id(number: usize) -> String {
+        format!("0190c0de-0000-7000-8000-{number:012}")
+    }
+
+    /// Registers account `number`: `user<number>@example.org`, `user<number>`.
+    pub(crate) async fn registered(
+        store: &impl Store,
+        clock: &impl Clock,
+        number: usize,
+    ) -> Account {
+        let new = NewAccount {
+            id: id(number),
+            email: Email::parse(&format!("user{number}@example.org")).unwrap(),
+            username: format!("user{number}"),
+            role: Role::User,
+            password_hash: "$argon2id$".to_owned(),
+        };
+        register(store, clock, new).await.unwrap()
+    }
 }
 
 #[cfg(test)]

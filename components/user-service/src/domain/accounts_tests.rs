@@ -7,15 +7,12 @@ use futures::executor::block_on;
 use spinreel_platform::memory::{ManualClock, MemoryStore};
 
 use super::super::interleaving::{Dice, SteppedStore, interleave};
+use super::testing::id;
 use super::*;
 
 type Caller<'a> = Pin<Box<dyn Future<Output = Result<Account, RegisterError>> + 'a>>;
 
 const NOW_MS: u64 = 1_700_000_000_000;
-
-fn id(number: usize) -> String {
-    format!("0190c0de-0000-7000-8000-{number:012}")
-}
 
 fn new(number: usize, email: &str, username: &str) -> NewAccount {
     NewAccount {

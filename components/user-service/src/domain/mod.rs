@@ -3,7 +3,9 @@
 //! # Layout
 //! - [`validation`]: what an e-mail address, a username and a password may be.
 //! - [`names`]: names that at most one account has.
-//! - [`accounts`]: account records and registration.
+//! - [`accounts`]: account records and registration; [`changes`]: their changes, one at a time.
+//! - [`directory`]: the list of all accounts. [`administration`]: what admins change.
+//! - [`peers`]: the other services.
 //! - [`passwords`], [`common_passwords`]: Argon2id.
 //! - [`attempts`]: how often a password may be guessed.
 //! - [`login`]: from an address and a password to an account; the first admin.
@@ -12,12 +14,16 @@
 //! - [`keys`]: the keys that sign access tokens.
 
 pub(crate) mod accounts;
+pub(crate) mod administration;
 pub(crate) mod attempts;
+pub(crate) mod changes;
 pub(crate) mod common_passwords;
+pub(crate) mod directory;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod names;
 pub(crate) mod passwords;
+pub(crate) mod peers;
 pub(crate) mod refresh_token;
 pub(crate) mod revocations;
 pub(crate) mod sessions;

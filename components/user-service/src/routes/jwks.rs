@@ -5,15 +5,13 @@ use spinreel_http::Problem;
 use spinreel_identity::Jwks;
 use spinreel_service::{Call, Context, Outcome, json};
 
-use super::unavailable;
-use crate::domain::keys;
+use super::{keys, unavailable};
 
 /// `GET /.well-known/jwks.json`: the public keys (RFC 7517).
 pub(crate) async fn jwks(call: Call) -> Outcome {
-    let keys = keys::public(&call.context.store)
-        .await
-        .map_err(unavailable)?;
+    let keys = keys(&call.context).public().await.map_err(unavailable)?;
     let mut response = json(StatusCode::OK, &keys)?;
+    // Half of the time for which a new key is published before it signs.
     response.headers_mut().insert(
         CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=300"),
@@ -23,5 +21,5 @@ pub(crate) async fn jwks(call: Call) -> Outcome {
 
 /// The same keys, for this service's own routes.
 pub(crate) fn own_keys(context: &Context) -> LocalBoxFuture<'_, Result<Jwks, Problem>> {
-    Box::pin(async { keys::public(&context.store).await.map_err(unavailable) })
+    Box::pin(async { keys(context).public().await.map_err(unavailable) })
 }

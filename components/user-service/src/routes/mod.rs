@@ -2,6 +2,7 @@
 
 pub(crate) mod health;
 pub(crate) mod jwks;
+pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod me;
 pub(crate) mod public;
@@ -9,17 +10,18 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod sessions;
 pub(crate) mod standing;
+pub(crate) mod users;
 
 use http::StatusCode;
 use spinreel_api::accounts::Tokens;
 use spinreel_http::Problem;
-use spinreel_identity::NewAccessToken;
+use spinreel_identity::{NewAccessToken, Sealer};
 use spinreel_ledger::LedgerError;
-use spinreel_platform::Clock;
-use spinreel_service::{Context, Response, Settings, json};
+use spinreel_platform::{Clock, Random, Store};
+use spinreel_service::{Caller, Context, Response, Settings, json};
 
-use crate::domain::accounts::{Account, RegisterError};
-use crate::domain::keys;
+use crate::domain::accounts::{Account, ChangeError, RegisterError};
+use crate::domain::keys::{Keys, SEALED_FOR};
 use crate::domain::login::FirstAdmin;
 use crate::domain::passwords::HashError;
 use crate::domain::sessions::Granted;
@@ -27,6 +29,14 @@ use crate::domain::sessions::Granted;
 /// The store's failures, to the client.
 fn unavailable(error: LedgerError) -> Problem {
     Problem::unavailable(error)
+}
+
+/// A change that was not made; `unknown` answers for an account that is not there.
+fn unchanged(error: ChangeError, unknown: impl FnOnce() -> Problem) -> Problem {
+    match error {
+        ChangeError::Unknown => unknown(),
+        ChangeError::Busy | ChangeError::Ledger(_) => Problem::unavailable(error),
+    }
 }
 
 fn unhashable(error: HashError) -> Problem {
@@ -55,6 +65,15 @@ fn first_admin(settings: &Settings) -> Result<Option<FirstAdmin>, Problem> {
     .map_err(Problem::internal)
 }
 
+/// Who does something, for the log: an admin or a service.
+fn actor(caller: &Caller) -> Option<&str> {
+    match caller {
+        Caller::User(user) => Some(&user.user_id),
+        Caller::Service(service) => Some(&service.from),
+        Caller::Anonymous => None,
+    }
+}
+
 /// A number of seconds from a variable; the shell has checked that it is one.
 fn seconds(settings: &Settings, name: &str) -> u64 {
     u64::try_from(settings.number(name)).unwrap_or(0)
@@ -64,16 +83,29 @@ fn refresh_seconds(settings: &Settings) -> u64 {
     seconds(settings, "refresh_token_seconds")
 }
 
+fn access_seconds(settings: &Settings) -> u64 {
+    seconds(settings, "access_token_seconds")
+}
+
+/// The keys that sign access tokens.
+fn keys(context: &Context) -> Keys<'_, impl Store, impl Clock, impl Random> {
+    Keys {
+        store: &context.store,
+        clock: &context.clock,
+        random: &context.random,
+        sealer: Sealer::new(context.settings.text("service_secret"), SEALED_FOR),
+        token_seconds: access_seconds(&context.settings),
+    }
+}
+
 /// A session's tokens for an account (RFC 6749, section 5.1).
 async fn tokens(
     context: &Context,
     account: &Account,
     granted: Granted,
 ) -> Result<Response, Problem> {
-    let expires_in = seconds(&context.settings, "access_token_seconds");
-    let key = keys::current(&context.store, &context.clock)
-        .await
-        .map_err(unavailable)?;
+    let expires_in = access_seconds(&context.settings);
+    let key = keys(context).current().await.map_err(unavailable)?;
     let new = NewAccessToken {
         user_id: &account.id,
         username: &account.username,

@@ -10,6 +10,7 @@ pub(crate) async fn public(call: Call) -> Outcome {
     let account = accounts::find(&call.context.store, call.parameters.get("id"))
         .await
         .map_err(unavailable)?
+        .filter(|account| account.leaving_since.is_none())
         .ok_or_else(Problem::not_found)?;
     json(StatusCode::OK, &account.public())
 }
