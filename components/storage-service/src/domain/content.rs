@@ -28,6 +28,11 @@ pub fn location(user_id: &str, number: u64) -> String {
     format!("{user_id}.{number}")
 }
 
+/// Whose file a location names; `None` where it is no location.
+pub fn owner_of(location: &str) -> Option<&str> {
+    parse(location).map(|(user_id, _)| user_id)
+}
+
 fn parse(location: &str) -> Option<(&str, u64)> {
     let (user_id, number) = location.rsplit_once('.')?;
     is_user_id(user_id).then_some(())?;
@@ -92,6 +97,7 @@ mod tests {
     #[test]
     fn a_location_comes_back_and_nothing_else_is_one() {
         assert_eq!(parse(&location("0190-ab", 7)), Some(("0190-ab", 7)));
+        assert_eq!(owner_of("0190-ab.7"), Some("0190-ab"));
         for wrong in ["", "7", ".", ".7", "a/b.7", "a.b.7", "a.x", "a.-1"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

@@ -20,6 +20,7 @@ pub async fn set(mut call: Call) -> Outcome {
         )]));
     }
     let user_id = user_in_path(&call)?.to_owned();
+    call.caller.must_be_about(&user_id)?;
     let context = call.context.clone();
     storage(&context)?
         .set_limit(&UserFiles::new(&user_id), request.limit_bytes)

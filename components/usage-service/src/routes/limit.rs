@@ -12,6 +12,7 @@ pub(crate) async fn set(mut call: Call) -> Outcome {
     let request: SetLimit = call.request.json().await?;
     check_limit(&request)?;
     let user = user_in_path(&call)?;
+    call.caller.must_be_about(&user)?;
     usage(&call.context)
         .set_limit(&user, request.limit_bytes)
         .await
