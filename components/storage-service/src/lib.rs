@@ -58,6 +58,11 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::content::content),
         ),
+        Route::put(
+            "/internal/storage/users/:id/limit",
+            Access::Service,
+            handler!(routes::limit::set),
+        ),
         Route::post(
             "/internal/storage/sweep",
             Access::Operator,

@@ -13,7 +13,8 @@ mod routes;
 
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
-/// The variables that the service reads. `bandwidth_limit_bytes` is what a user may move in and out on one UTC day.
+/// The variables that the service reads. `bandwidth_limit_bytes` is what a user may move in and out on one UTC day,
+/// unless they have a limit of their own.
 pub const VARIABLES: &[Variable] = &[
     Variable::new("service_secret", Kind::Secret),
     Variable::new("cors_origins", Kind::Text),
@@ -83,6 +84,11 @@ pub static SERVICE: Service = Service {
             "/internal/usage/alerts/:id",
             Access::Service,
             handler!(routes::alerts::raise),
+        ),
+        Route::put(
+            "/internal/usage/users/:id/limit",
+            Access::Service,
+            handler!(routes::limit::set),
         ),
     ],
     authority: Authority::UserService,

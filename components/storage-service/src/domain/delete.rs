@@ -205,7 +205,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         self.bucket
             .delete(&file.head.object, file.object.generation)
             .await?;
-        if self.peers.withdraw(&file.head.id).await.is_err() {
+        let withdrawn = self.peers.withdraw(&file.head.id, files.user_id()).await;
+        if withdrawn.is_err() {
             rest.withdraw = Some(file.head.id.clone());
         }
         let cell = files.file(*number);

@@ -26,12 +26,14 @@
 //!
 //! | | reads | writes |
 //! |---|---|---|
-//! | an upload in one piece (its intent, its share of the quota, the file with its name) | 4 | 5 |
-//! | the same, where the request does not tell the size | 4 | 6 |
-//! | a deletion | 9 to 11 | 9 |
+//! | an upload in one piece (its intent, its share of the quota, the file with its name) | 5 | 5 |
+//! | the same, where the request does not tell the size | 5 | 6 |
+//! | a deletion | 10 to 12 | 9 |
 //! | a look for what is abandoned, every half minute | 3, and 1 for each number since the mark | 1 |
-//! | a status of n files | n + 3, and 1 for each 4,096 numbers that have a living one | |
+//! | a status of n files | n + 4, and 1 for each 4,096 numbers that have a living one | |
 //! | a user's first upload | | 3 |
+//!
+//! One of the reads of an upload, a deletion and a status is that of the user's own [limit].
 //!
 //! A living file has two keys, its record and its name.
 mod alert;
@@ -39,6 +41,7 @@ mod chunks;
 pub mod content;
 pub mod delete;
 pub mod file_name;
+pub mod limit;
 mod names;
 pub mod peers;
 pub mod reconcile;

@@ -26,6 +26,14 @@ impl Owner {
     }
 }
 
+/// Whether a text can be a user's id, and a part of keys: 1 to 64 letters, digits and hyphens.
+pub fn is_user_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// A file before its bytes are there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileHead {
@@ -187,6 +195,11 @@ impl UserFiles {
     /// The right to recount.
     pub fn recount_lock(&self) -> Lock {
         Lock::new(format!("{}/lock/recount", self.prefix))
+    }
+
+    /// What the user may store, in bytes, where that is not what everybody may.
+    pub(super) fn limit(&self) -> Cell<i64> {
+        Cell::new(format!("{}/limit", self.prefix))
     }
 
     /// What [`sweeps`](super::sweep) know the user by.

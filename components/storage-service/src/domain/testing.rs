@@ -92,7 +92,7 @@ impl Peers for NotedPeers {
         Ok(())
     }
 
-    async fn withdraw(&self, id: &str) -> Result<(), PeerFailure> {
+    async fn withdraw(&self, id: &str, _: &str) -> Result<(), PeerFailure> {
         if *self.catalogue_is_down.borrow() {
             return Err(PeerFailure("down".to_owned()));
         }

@@ -317,3 +317,69 @@ fn what_an_upload_reserved_and_gave_back_is_a_fall_too() {
         assert!(report().await);
     });
 }
+
+#[test]
+fn a_limit_of_ones_own_counts_instead_of_everybodys_until_it_is_taken_away() {
+    let world = World::with_limit(100);
+    block_on(async {
+        let limit = async |bytes| world.storage().set_limit(&files(), bytes).await.unwrap();
+        limit(Some(150)).await;
+        world.upload("a.mp4", &[1; 120]).await.unwrap();
+        let status = world.storage().status(&owner()).await.unwrap().body;
+        assert_eq!(
+            (status.total_storage, status.storage_percentage),
+            (150, 80.0)
+        );
+        limit(None).await;
+        let refused = world.upload("b.mp4", &[1; 1]).await;
+        assert!(matches!(refused, Err(UploadError::StorageExceeded)));
+        let status = world.storage().status(&owner()).await.unwrap().body;
+        assert_eq!(
+            (status.total_storage, status.storage_percentage),
+            (100, 120.0)
+        );
+        assert!(
+            !world
+                .store
+                .inner()
+                .keys()
+                .contains(&"storage/u-1/limit".to_owned())
+        );
+    });
+}
+
+#[test]
+fn a_limit_below_what_is_stored_takes_nothing_away_and_lets_nothing_in_until_there_is_room() {
+    let world = World::with_limit(100);
+    block_on(async {
+        world.upload("a.mp4", &[1; 60]).await.unwrap();
+        world.upload("b.mp4", &[1; 30]).await.unwrap();
+        let storage = world.storage();
+        storage.set_limit(&files(), Some(50)).await.unwrap();
+        assert_eq!((used(&world).await, listed(&world).await.len()), (90, 2));
+        let refused = world.upload("c.mp4", &[1; 1]).await;
+        assert!(matches!(refused, Err(UploadError::StorageExceeded)));
+        storage.delete(&owner(), "a.mp4").await.unwrap();
+        world.upload("c.mp4", &[1; 20]).await.unwrap();
+    });
+}
+
+#[test]
+fn a_limit_that_moves_the_threshold_is_a_fall_or_a_crossing_too() {
+    let world = World::with_limit(100);
+    block_on(async {
+        let report = async || world.storage().report_use(&files()).await.unwrap();
+        let limit = async |bytes| world.storage().set_limit(&files(), bytes).await.unwrap();
+        world.upload("a.mp4", &[1; 80]).await.unwrap();
+        assert!(report().await);
+        limit(Some(99)).await;
+        assert!(!report().await);
+        limit(Some(200)).await;
+        assert!(!report().await);
+        world.upload("b.mp4", &[1; 80]).await.unwrap();
+        assert!(report().await);
+        limit(Some(400)).await;
+        limit(Some(10)).await;
+        assert!(report().await);
+    });
+}

@@ -247,7 +247,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         rest: &Rest,
     ) -> Result<Settled, SettleError> {
         if let Some(id) = &rest.withdraw {
-            self.peers.withdraw(id).await?;
+            self.peers.withdraw(id, files.user_id()).await?;
             if !rest.recount {
                 self.end_operation(files, number, Rest::default(), &[number])
                     .await?;

@@ -3,6 +3,7 @@
 pub mod content;
 pub mod delete_file;
 pub mod health;
+pub mod limit;
 pub mod reconcile;
 pub mod storage_status;
 pub mod sweep;
@@ -13,10 +14,9 @@ use spinreel_api::logs::Level;
 use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy, TokenStore};
 use spinreel_http::Problem;
 use spinreel_identity::User;
-use spinreel_service::{Context, WasiClock, WasiHttp, WasiRandom, WasiStore};
+use spinreel_service::{Call, Context, WasiClock, WasiHttp, WasiRandom, WasiStore};
 
-use crate::domain::record::Owner;
-use crate::domain::record::UserFiles;
+use crate::domain::record::{Owner, UserFiles, is_user_id};
 use crate::domain::storage::Storage;
 use crate::domain::tidy::Eagerness;
 use crate::domain::upload::CHUNK;
@@ -83,6 +83,27 @@ pub(crate) fn owner(user: &User) -> Owner {
     Owner {
         user_id: user.user_id.clone(),
         username: user.username.clone(),
+    }
+}
+
+/// The user that a service speaks of. An id that no user can have is a path that does not exist.
+fn user_in_path(call: &Call) -> Result<&str, Problem> {
+    let id = call.parameters.get("id");
+    match is_user_id(id) {
+        true => Ok(id),
+        false => Err(Problem::not_found()),
+    }
+}
+
+/// Says so where most of the quota is used.
+pub(crate) async fn report_use(context: &Context, user_id: &str) {
+    let Ok(storage) = storage(context) else {
+        return;
+    };
+    if let Err(error) = storage.report_use(&UserFiles::new(user_id)).await {
+        context
+            .log
+            .internal(Level::Warn, "alert.unsent", error.to_string(), json!({}));
     }
 }
 

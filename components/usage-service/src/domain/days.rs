@@ -54,23 +54,26 @@ impl DayCounters {
 }
 
 impl<S: Store, C: Clock> Usage<'_, S, C> {
-    /// The current UTC day of a user.
+    /// The current UTC day of a user: six `get`s.
     pub async fn today(&self, user: &str) -> Result<DayUsage, UsageError> {
-        self.day(user, self.current_day()).await
+        let limit = self.limit(user).await?;
+        self.day(user, self.current_day(), limit).await
     }
 
-    /// The last `days` UTC days of a user, today first.
+    /// The last `days` UTC days of a user, today first: five `get`s for each, and one for the limit. It is today's limit
+    /// that all of them are held against.
     pub async fn daily(&self, user: &str, days: usize) -> Result<Vec<DayUsage>, UsageError> {
+        let limit = self.limit(user).await?;
         let mut usage = Vec::with_capacity(days);
         let mut next = Some(self.current_day());
         while let Some(day) = next.filter(|_| usage.len() < days) {
-            usage.push(self.day(user, day).await?);
+            usage.push(self.day(user, day, limit).await?);
             next = day.previous();
         }
         Ok(usage)
     }
 
-    async fn day(&self, user: &str, date: Day) -> Result<DayUsage, UsageError> {
+    async fn day(&self, user: &str, date: Day, limit: i64) -> Result<DayUsage, UsageError> {
         let counters = DayCounters::new(user, date);
         let uploads = counters.read(self.store, "uploads").await?;
         let downloads = counters.read(self.store, "downloads").await?;
@@ -78,7 +81,7 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         let upload_bytes = counters.read(self.store, "upload_bytes").await?;
         let download_bytes = counters.read(self.store, "download_bytes").await?;
         let total_bytes = upload_bytes.saturating_add(download_bytes);
-        let limit_bytes = u64::try_from(self.limit_bytes).unwrap_or(0);
+        let limit_bytes = u64::try_from(limit).unwrap_or(0);
         Ok(DayUsage {
             date,
             upload_bytes,

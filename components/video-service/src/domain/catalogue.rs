@@ -111,10 +111,16 @@ async fn enlist(
 
 /// Forgets a video and returns what it was. Harmless when repeated; repeating it also undoes a [`put`] that was late.
 pub async fn remove(store: &impl Store, id: &str) -> Result<Option<Record>, LedgerError> {
-    let cell = record_cell(id);
-    let Some(record) = cell.get(store).await? else {
-        return Ok(None);
-    };
+    let record = find(store, id).await?;
+    if let Some(record) = &record {
+        forget(store, record).await?;
+    }
+    Ok(record)
+}
+
+/// Forgets a video that was [found](find).
+pub async fn forget(store: &impl Store, record: &Record) -> Result<(), LedgerError> {
+    let cell = record_cell(&record.id);
     let list = list_of(&record.stored.owner);
     let entry = list.cell::<Entry>(record.slot);
     store
@@ -123,7 +129,7 @@ pub async fn remove(store: &impl Store, id: &str) -> Result<Option<Record>, Ledg
     // Only the one that was given a slot fills it, and it has been: it is empty for good. A slot that could not be
     // buried costs readers a look, until one of them buries it.
     let _ = list.bury(store, &[record.slot]).await;
-    Ok(Some(record))
+    Ok(())
 }
 
 /// The video `id`, whoever may see it.
