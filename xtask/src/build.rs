@@ -59,6 +59,23 @@ pub(crate) fn tests(arguments: &[String]) -> Result<()> {
     run(cargo("test").args(NATIVE).args(arguments))
 }
 
+/// Builds the unit tests of these packages, and of no others: none of what [`fuzz`](crate::fuzz) runs needs wasmtime.
+pub(crate) fn tests_of(packages: &[&str]) -> Result<()> {
+    for package in packages {
+        run(cargo("test").args(["--package", package, "--lib", "--no-run"]))?;
+    }
+    Ok(())
+}
+
+/// Runs some unit tests of one package, by their whole names.
+pub(crate) fn named_tests(package: &str, names: &[&str]) -> Command {
+    let mut command = cargo("test");
+    command
+        .args(["--package", package, "--lib", "--", "--exact"])
+        .args(names);
+    command
+}
+
 /// Runs the benchmarks.
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     step("Building the benchmarks");

@@ -5,6 +5,7 @@
 
 mod build;
 mod clients;
+mod fuzz;
 mod run;
 mod wasm_target;
 
@@ -25,6 +26,12 @@ enum Task {
     Up(PassedOn),
     /// Runs all tests: native, and end to end on the components.
     Test(PassedOn),
+    /// Runs the property tests of what reads bytes of strangers, with many cases, over and over.
+    Fuzz {
+        /// How long; the round that is under way then is finished.
+        #[arg(long, default_value_t = 5)]
+        minutes: u32,
+    },
     /// Installs the clients that others wrote (Google's, PyJWT), which some tests run; `test` does it first.
     #[command(visible_alias = "google")]
     Clients,
@@ -67,6 +74,7 @@ fn main() -> Result<()> {
             build::local("up", &passed.arguments)
         }
         Task::Bucket(passed) => build::local("bucket", &passed.arguments),
+        Task::Fuzz { minutes } => fuzz::run(minutes),
         Task::Clients => build::foreign_clients(),
         Task::Sweep(passed) => build::local("sweep", &passed.arguments),
         Task::Reconcile(passed) => build::local("reconcile", &passed.arguments),
