@@ -126,8 +126,7 @@ impl Request {
 
 /// Reads JSON as [`Request::json`] does.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let value: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|error| Problem::malformed_json().because(error))?;
+    let value = spinreel_http::json::read(bytes)?;
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
@@ -201,7 +200,11 @@ impl ReadBody for RequestBody {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
     use serde::Deserialize;
+    use serde_json::{Value, json};
+    use spinreel_api::accounts::{ChangePassword, ChangeUser, Credentials, NewUser};
+    use spinreel_api::internal::{Reserve, StoredVideo};
 
     use super::*;
 
@@ -236,5 +239,78 @@ mod tests {
             parse_json::<Shape>(body.as_bytes()).unwrap_err().code,
             "malformed_json"
         );
+    }
+
+    #[test]
+    fn a_member_that_comes_twice_is_400_and_said_so() {
+        let body = b"{\"name\": \"a\", \"more\": [{\"x\": 1, \"x\": 2}]}";
+        let problem = parse_json::<Shape>(body).unwrap_err();
+        assert_eq!(
+            (problem.status.as_u16(), problem.code),
+            (400, "malformed_json")
+        );
+        assert!(problem.detail.contains("same name"), "{}", problem.detail);
+    }
+
+    /// What [`parse_json`] says of a body: nothing, 400 `malformed_json`, or 422 that names one member.
+    fn refuses<T: DeserializeOwned>(body: &[u8]) -> Result<(), TestCaseError> {
+        let Err(problem) = parse_json::<T>(body) else {
+            return Ok(());
+        };
+        match problem.status.as_u16() {
+            400 => prop_assert_eq!(problem.code, "malformed_json"),
+            status => {
+                prop_assert_eq!((status, problem.errors.len()), (422, 1));
+                prop_assert!(!problem.errors[0].field.is_empty());
+            }
+        }
+        Ok(())
+    }
+
+    fn every_body_refuses(body: &[u8]) -> Result<(), TestCaseError> {
+        refuses::<NewUser>(body)?;
+        refuses::<Credentials>(body)?;
+        refuses::<ChangePassword>(body)?;
+        refuses::<ChangeUser>(body)?;
+        refuses::<Reserve>(body)?;
+        refuses::<StoredVideo>(body)
+    }
+
+    fn scalar() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,20}".prop_map(Value::from),
+            Just(json!([])),
+            Just(json!({})),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_body_or_refused(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            every_body_refuses(&body)?;
+        }
+
+        #[test]
+        fn any_members_are_a_body_or_refused(
+            members in proptest::collection::btree_map(
+                "email|password|current_password|username|role|disabled|storage_limit|bandwidth_limit|user_id|bytes|.{0,8}",
+                scalar(),
+                0..6,
+            ),
+        ) {
+            let body = Value::from(members.into_iter().collect::<serde_json::Map<_, _>>());
+            every_body_refuses(body.to_string().as_bytes())?;
+        }
+
+        #[test]
+        fn a_new_user_is_read_as_it_was_written(email in ".*", password in ".*", username in ".*", more in scalar()) {
+            let body = json!({ "email": email, "password": password, "username": username, "more": more });
+            let new: NewUser = parse_json(body.to_string().as_bytes()).unwrap();
+            prop_assert_eq!((new.email, new.password, new.username), (email, password, username));
+        }
     }
 }
