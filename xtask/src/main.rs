@@ -46,6 +46,9 @@ enum Task {
     /// Compares the store of a running installation with its bucket.
     #[command(disable_help_flag = true)]
     Reconcile(PassedOn),
+    /// Makes a new key for access tokens, in a running installation.
+    #[command(disable_help_flag = true)]
+    RotateKeys(PassedOn),
     /// Measures; names of benchmarks, or all of them.
     #[command(disable_help_flag = true)]
     Bench(PassedOn),
@@ -78,6 +81,7 @@ fn main() -> Result<()> {
         Task::Clients => build::foreign_clients(),
         Task::Sweep(passed) => build::local("sweep", &passed.arguments),
         Task::Reconcile(passed) => build::local("reconcile", &passed.arguments),
+        Task::RotateKeys(passed) => build::local("rotate-keys", &passed.arguments),
         Task::Build => build::components(),
         Task::Test(passed) => {
             build::foreign_clients()?;

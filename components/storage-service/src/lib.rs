@@ -4,9 +4,11 @@
 //! # Layout
 //! - [`domain`]: what it does, without WASI. Begin there.
 //! - [`multipart`]: forms with a file.
+//! - [`bucket_token`]: the bucket's token between two requests.
 //! - [`peers`]: the other services, over HTTP.
 //! - [`routes`]: the handlers.
 
+pub mod bucket_token;
 pub mod domain;
 pub mod multipart;
 pub mod peers;

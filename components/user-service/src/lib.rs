@@ -75,6 +75,26 @@ pub static SERVICE: Service = Service {
             handler!(routes::sessions::end_current),
         ),
         Route::post(
+            "/v1/tokens/introspect",
+            Access::Service,
+            handler!(routes::tokens::introspect),
+        ),
+        Route::post(
+            "/v1/tokens/revoke",
+            Access::Service,
+            handler!(routes::tokens::revoke),
+        ),
+        Route::get(
+            "/internal/users/trust",
+            Access::Service,
+            handler!(routes::trust::trust),
+        ),
+        Route::post(
+            "/internal/users/standing",
+            Access::Service,
+            handler!(routes::standing::ask),
+        ),
+        Route::post(
             "/internal/users/keys/rotate",
             Access::Operator,
             handler!(routes::keys::rotate),

@@ -11,11 +11,12 @@ pub mod upload;
 
 use serde_json::json;
 use spinreel_api::logs::Level;
-use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy, TokenStore};
+use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy};
 use spinreel_http::Problem;
 use spinreel_identity::User;
 use spinreel_service::{Call, Context, WasiClock, WasiHttp, WasiRandom, WasiStore};
 
+use crate::bucket_token::SealedToken;
 use crate::domain::record::{Owner, UserFiles, is_user_id};
 use crate::domain::storage::Storage;
 use crate::domain::tidy::Eagerness;
@@ -24,13 +25,7 @@ use crate::peers::HttpPeers;
 
 /// The storage over WASI.
 pub(crate) type WasiStorage<'a> =
-    Storage<&'a WasiStore, WasiHttp, WasiClock, WasiRandom, HttpPeers<'a>, Tokens<'a>>;
-
-/// Where the bucket's tokens are kept.
-pub(crate) type Tokens<'a> = TokenStore<&'a WasiStore>;
-
-/// The key of the bucket's token.
-const TOKEN_KEY: &str = "storage/bucket-token";
+    Storage<&'a WasiStore, WasiHttp, WasiClock, WasiRandom, HttpPeers<'a>, SealedToken<'a>>;
 
 /// How long a client waits for a bucket that does not answer.
 const RETRIES: RetryPolicy = RetryPolicy {
@@ -56,7 +51,7 @@ pub(crate) fn storage(context: &Context) -> Result<WasiStorage<'_>, Problem> {
 pub(crate) fn bucket(
     context: &Context,
     retries: RetryPolicy,
-) -> Result<Client<WasiHttp, WasiClock, WasiRandom, Tokens<'_>>, Problem> {
+) -> Result<Client<WasiHttp, WasiClock, WasiRandom, SealedToken<'_>>, Problem> {
     let settings = &context.settings;
     let endpoint = Endpoint::new(settings.text("gcs_endpoint"), settings.text("gcs_bucket"))
         .map_err(Problem::internal)?;
@@ -69,7 +64,7 @@ pub(crate) fn bucket(
         endpoint,
         credentials,
     );
-    let tokens = TokenStore::new(&context.store, TOKEN_KEY);
+    let tokens = SealedToken(context);
     Ok(client.with_retry_policy(retries).with_token_cache(tokens))
 }
 

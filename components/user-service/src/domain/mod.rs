@@ -10,6 +10,7 @@
 //! - [`attempts`]: how often a password may be guessed.
 //! - [`login`]: from an address and a password to an account; the first admin.
 //! - [`sessions`], [`refresh_token`]: refresh tokens and their rotation.
+//! - [`standing`]: what a session is good for at a moment.
 //! - [`revocations`]: whose access tokens were revoked lately.
 //! - [`keys`]: the keys that sign access tokens.
 
@@ -27,6 +28,7 @@ pub(crate) mod peers;
 pub(crate) mod refresh_token;
 pub(crate) mod revocations;
 pub(crate) mod sessions;
+pub(crate) mod standing;
 pub(crate) mod validation;
 
 #[cfg(test)]

@@ -351,6 +351,20 @@ async fn end_these(
     Ok(())
 }
 
+/// The session that a refresh token belongs to, whether or not its turn is over; `None` where the token is none, or its
+/// session has ended.
+pub(crate) async fn of_token(
+    store: &impl Store,
+    token: &str,
+) -> Result<Option<SessionId>, LedgerError> {
+    let Some(shown) = RefreshToken::parse(token) else {
+        return Ok(None);
+    };
+    let session = shown.id.cell().get(store).await?;
+    let is_known = session.is_some_and(|session| same(&session.family, &digest(&shown.family)));
+    Ok(is_known.then_some(shown.id))
+}
+
 /// Whether a session is good.
 pub(crate) async fn is_live(
     store: &impl Store,

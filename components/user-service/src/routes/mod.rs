@@ -10,6 +10,8 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod sessions;
 pub(crate) mod standing;
+pub(crate) mod tokens;
+pub(crate) mod trust;
 pub(crate) mod users;
 
 use http::StatusCode;
