@@ -65,6 +65,11 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::limit::set),
         ),
+        Route::delete(
+            "/internal/storage/users/:id",
+            Access::Service,
+            handler!(routes::purge::purge),
+        ),
         Route::post(
             "/internal/storage/sweep",
             Access::Operator,

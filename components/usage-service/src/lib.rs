@@ -90,6 +90,11 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::limit::set),
         ),
+        Route::delete(
+            "/internal/usage/users/:id",
+            Access::Service,
+            handler!(routes::purge::purge),
+        ),
     ],
     authority: Authority::UserService,
     logs: LogSink::LoggingService,

@@ -55,6 +55,11 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::delete::delete),
         ),
+        Route::delete(
+            "/internal/videos/users/:id",
+            Access::Service,
+            handler!(routes::purge::purge),
+        ),
     ],
     authority: Authority::UserService,
     logs: LogSink::LoggingService,

@@ -207,9 +207,19 @@ impl UserFiles {
         Cell::new(format!("{}/user", self.prefix))
     }
 
+    /// The number that sweeps know the user by and shall not any more.
+    pub(super) fn leaving(&self) -> Cell<u64> {
+        Cell::new(format!("{}/user/leaving", self.prefix))
+    }
+
     /// How often the use has fallen below the alert's threshold.
     pub(super) fn falls(&self) -> Counter {
-        Counter::new(format!("{}/alert/falls", self.prefix))
+        Counter::new(self.falls_key())
+    }
+
+    /// The key of the [falls](Self::falls).
+    pub(super) fn falls_key(&self) -> String {
+        format!("{}/alert/falls", self.prefix)
     }
 
     /// Up to which fall the alert was sent.

@@ -4,6 +4,7 @@ pub mod content;
 pub mod delete_file;
 pub mod health;
 pub mod limit;
+pub mod purge;
 pub mod reconcile;
 pub mod storage_status;
 pub mod sweep;

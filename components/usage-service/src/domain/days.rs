@@ -1,9 +1,19 @@
 use spinreel_api::usage::{ActionKind, DayUsage};
 use spinreel_api::{Day, Timestamp};
-use spinreel_ledger::{Counter, LedgerError};
+use spinreel_ledger::{Cell, Counter, LedgerError};
 use spinreel_platform::{Clock, Store};
 
 use super::{Usage, UsageError};
+
+/// The first day on which anything of a user was counted, so that whoever removes all of it knows where to begin. The
+/// counters may begin up to [`EARLIER_DAYS`] before: an action may have ended a day before it is settled, and two that
+/// are the first at once, one of them before midnight, may note the later day.
+pub(super) fn since(user: &str) -> Cell<Day> {
+    Cell::new(format!("usage/{user}/since"))
+}
+
+/// How many days before the one that is noted there can be counters.
+pub(super) const EARLIER_DAYS: usize = 2;
 
 /// The counters of one user and UTC day.
 #[derive(Debug, Clone)]
@@ -43,13 +53,30 @@ impl DayCounters {
         Ok(())
     }
 
+    /// The keys of all of them.
+    pub(super) fn keys(&self) -> impl Iterator<Item = String> + '_ {
+        let names = [
+            "bytes",
+            "uploads",
+            "upload_bytes",
+            "downloads",
+            "download_bytes",
+            "deletions",
+        ];
+        names.into_iter().map(|name| self.key(name))
+    }
+
     async fn read(&self, store: &impl Store, name: &str) -> Result<u64, LedgerError> {
         let value = self.counter(name).get(store).await?;
         Ok(u64::try_from(value).unwrap_or(0))
     }
 
     fn counter(&self, name: &str) -> Counter {
-        Counter::new(format!("{}/{name}", self.prefix))
+        Counter::new(self.key(name))
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}/{name}", self.prefix)
     }
 }
 
@@ -95,7 +122,17 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         })
     }
 
-    fn current_day(&self) -> Day {
+    /// Notes that something of a user is counted from today on, unless something was before: one `get`, and one `set`
+    /// in the user's life.
+    pub(super) async fn note_today(&self, user: &str) -> Result<(), LedgerError> {
+        let since = since(user);
+        if since.get(self.store).await?.is_none() {
+            since.set(self.store, &self.current_day()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn current_day(&self) -> Day {
         Timestamp::from_ms(self.clock.now_ms()).day()
     }
 }

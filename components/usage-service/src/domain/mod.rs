@@ -8,6 +8,7 @@
 //! - `days`, `actions`: what users see of it.
 //! - `alerts`: crossed shares of limits, each told once.
 //! - `lists`: the lists that only grow, and their sealing.
+//! - `purge`: everything of a user goes.
 //! - `transfer`: what is written down about a transfer, and under which keys. `validation`: what callers may say.
 //!
 //! Bytes are counted twice on purpose. `usage/{user}/{day}/bytes` is what the limit is held against: settled bytes
@@ -21,6 +22,7 @@ mod alerts;
 mod days;
 mod limits;
 mod lists;
+mod purge;
 mod reserve;
 mod settle;
 mod sweep;

@@ -28,7 +28,8 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     ///
     /// The order of writes: the claim, the place in the user's list, the intent with the place's cell, the counter,
     /// the intent again as held; five in all, and none for a request that is hopeless from the start. It reads the
-    /// transfer, the limit and, twice, the counter. A crash before the counter moves costs nothing. A crash after it leaves bytes that nobody gives back before the day ends, as
+    /// transfer, the limit and, twice, the counter; where the day has no bytes yet, one `get` more (and in a user's life one
+    /// `set`) sees to it that the first day is known. A crash before the counter moves costs nothing. A crash after it leaves bytes that nobody gives back before the day ends, as
     /// nobody can know of them: the counter is too high, never too low. A caller that died is replaced by the next
     /// one that reserves for the same transfer (at most twice); what it left behind without an intent is
     /// one claim key.
@@ -46,8 +47,12 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         let bytes = i64::try_from(request.bytes).unwrap_or(i64::MAX);
         let limit = self.limit(&request.user_id).await?;
         let taken = DayCounters::new(&request.user_id, now.day()).bytes();
-        if bytes > limit.saturating_sub(taken.get(self.store).await?) {
+        let taken = taken.get(self.store).await?;
+        if bytes > limit.saturating_sub(taken) {
             return Ok(Reservation::Refused);
+        }
+        if taken == 0 {
+            self.note_today(&request.user_id).await?;
         }
         while attempt <= ATTEMPTS {
             if claim(self.store, &keys.reserve_claim(attempt)).await? {
@@ -177,6 +182,8 @@ mod tests {
     #[test]
     fn a_reservation_takes_five_writes_and_a_hopeless_one_none() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
+        let first = Usage::new(&store, &clock, 100);
+        block_on(first.reserve(&reserve("first", 1))).unwrap();
         let stepping = Stepping::new(&store);
         let usage = Usage::new(&stepping, &clock, 100);
         block_on(usage.reserve(&reserve("a", 60))).unwrap();
@@ -286,8 +293,8 @@ mod tests {
     #[test]
     fn a_call_that_is_still_at_work_is_waited_for_and_then_reported_as_busy() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-        // Up to the intent and no further: get, get, get, claim, slot, intent.
-        let dying = Stepping::dying_after(&store, 6);
+        // Up to the intent and no further: three gets, the first day, claim, slot, intent.
+        let dying = Stepping::dying_after(&store, 8);
         let request = reserve("a", 40);
         let slow = Usage::new(&dying, &clock, 100);
         assert!(slow.reserve(&request).now_or_never().is_none());

@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod daily;
 pub(crate) mod health;
 pub(crate) mod limit;
+pub(crate) mod purge;
 pub(crate) mod reservations;
 pub(crate) mod settlements;
 pub(crate) mod today;

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`put`], a new video | 1 `get`, 1 `increment`, 1 `set_many` |
 //! | [`put`], one that is there | 2 `get`; 1 `set` where something changed |
-//! | [`remove`] | 2 `get`, 1 `delete_many`, 1 `set` (and what a [`Roster`] needs where a stretch begins or ends) |
+//! | [`remove`], [`purge`](super::purge) for each video | 2 `get`, 1 `delete_many`, 1 `set` (and what a [`Roster`] needs where a stretch begins or ends) |
 //! | [`find`] | 1 `get` |
 //! | [`page`] of n videos | 2 `get` for each, 1 for the head, and one or two for each stretch of 4,096 slots that they are in |
 
@@ -179,7 +179,7 @@ fn record_cell(id: &str) -> Cell<Record> {
     Cell::new(format!("videos/video/{id}"))
 }
 
-fn list_of(owner: &str) -> Roster {
+pub(super) fn list_of(owner: &str) -> Roster {
     Roster::new(format!("videos/{owner}/list"))
 }
 

@@ -116,7 +116,6 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         let limit = self.limit_of(&files).await?;
         self.refuse_hopeless(&files, limit, file.expected).await?;
-        self.register(&files).await?;
         let began_ms = self.clock.now_ms();
         let number = files.roster.allocate(&self.store, 1).await?;
         let head = FileHead {
@@ -179,6 +178,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         expected: u64,
         source: &mut impl FileSource,
     ) -> Result<Object, UploadError> {
+        // After the number was taken: see `unregister`.
+        self.register(&running.files).await?;
         self.reserve_estimate(running, expected).await?;
         if !running.is_saved() {
             // The intent must be there before the number is old, and before the bucket is asked for anything.
