@@ -66,7 +66,7 @@ struct State {
     began_ms: u64,
     /// Failures of the window before.
     carried: u64,
-    /// Failures, together with those: at least about so many.
+    /// Failures, together with those: there are at least so many.
     failures: u64,
     /// When the last guess failed; when the generation began, where none did.
     at_ms: u64,
@@ -216,20 +216,21 @@ impl Guess<'_> {
         store: &impl Store,
         clock: &impl Clock,
     ) -> Result<(), LedgerError> {
+        let failed = self.attempts.failed(self.generation);
+        let known = u64::try_from(failed.get(store).await?).unwrap_or(0);
         let cell = self.attempts.cell();
         // A right password may have begun another generation by now.
         if let Some(state) = cell.get(store).await?
             && state.generation == self.generation
         {
-            let failed = State {
-                failures: state.failures.max(self.before + 1),
+            let state = State {
+                failures: state.failures.max(state.carried + known + 1),
                 at_ms: clock.now_ms(),
                 ..state
             };
-            cell.set(store, &failed).await?;
+            cell.set(store, &state).await?;
         }
         // After its time: who sees the one has to see the other.
-        let failed = self.attempts.failed(self.generation);
         failed.add(store, 1).await?;
         Ok(())
     }

@@ -140,6 +140,19 @@ fn what_was_begun_and_taken_back_is_as_if_it_had_never_been() {
 }
 
 #[test]
+fn right_passwords_at_the_same_time_are_no_failures() {
+    let house = House::of_account();
+    let right: Vec<_> = (1..FREE_OF_ACCOUNT)
+        .map(|_| house.begin().unwrap())
+        .collect();
+    house.fail();
+    for guess in right {
+        block_on(guess.take_back(&house.store)).unwrap();
+    }
+    assert_eq!(house.wait_s(), 0);
+}
+
+#[test]
 fn a_guess_that_never_ends_keeps_others_away_until_the_window_is_over() {
     let house = House::of_account();
     let _ = house.begin().unwrap();
