@@ -210,7 +210,9 @@ pub(crate) async fn refresh(
         if let Some(held) = lock.acquire(store, clock).await? {
             let rotation = rotate(store, clock, &shown, lifetime_s);
             let rotated = while_it_may(|| held.is_good(clock), rotation).await;
-            if held.is_good(clock) {
+            // A write that failed may have its effect yet: it needs the lock until then.
+            let is_over = !matches!(rotated, Some(Err(RefreshError::Ledger(_))));
+            if is_over && held.is_good(clock) {
                 // A lock that stays is in nobody's way for long.
                 let _ = held.release(store).await;
             }
