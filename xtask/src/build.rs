@@ -59,20 +59,26 @@ pub(crate) fn tests(arguments: &[String]) -> Result<()> {
     run(cargo("test").args(NATIVE).args(arguments))
 }
 
-/// Builds the unit tests of these packages, and of no others: none of what [`fuzz`](crate::fuzz) runs needs wasmtime.
-pub(crate) fn tests_of(packages: &[&str]) -> Result<()> {
-    for package in packages {
-        run(cargo("test").args(["--package", package, "--lib", "--no-run"]))?;
-    }
-    Ok(())
+/// Builds the unit tests of these packages, and of no others: what [`fuzz`](crate::fuzz) runs does not need wasmtime.
+pub(crate) fn build_tests(packages: &[&str]) -> Result<()> {
+    run(library_tests(packages).arg("--no-run"))
 }
 
-/// Runs some unit tests of one package, by their whole names.
-pub(crate) fn named_tests(package: &str, names: &[&str]) -> Command {
-    let mut command = cargo("test");
+/// Runs some unit tests of these packages, by their whole names.
+pub(crate) fn named_tests(packages: &[&str], names: &[&str]) -> Command {
+    let mut command = library_tests(packages);
     command
-        .args(["--package", package, "--lib", "--", "--exact"])
+        .args(["--no-fail-fast", "--", "--exact"])
         .args(names);
+    command
+}
+
+fn library_tests(packages: &[&str]) -> Command {
+    let mut command = cargo("test");
+    command.arg("--lib");
+    for package in packages {
+        command.args(["--package", package]);
+    }
     command
 }
 

@@ -65,35 +65,31 @@ const PROPERTIES: [(&str, &[&str]); 5] = [
 ];
 
 /// Runs them round after round until `minutes` are over, at least once. A property that fails is shown, with the case
-/// that it fails for, and ends the last round; proptest writes that case into a file beside the source, and every
+/// that it fails for, and its round is the last one; proptest writes that case into a file beside the source, and every
 /// later test run begins with it.
 pub(crate) fn run(minutes: u32) -> Result<()> {
+    let packages = PROPERTIES.map(|(package, _)| package);
+    let names = PROPERTIES.map(|(_, names)| names).concat();
     step("Building the tests");
-    build::tests_of(&PROPERTIES.map(|(package, _)| package))?;
+    build::build_tests(&packages)?;
     let end = Instant::now() + Duration::from_secs(60 * u64::from(minutes));
-    let (mut cases, mut failures) = (0, 0);
+    let mut cases = 0;
     loop {
-        for (package, names) in PROPERTIES {
-            failures += round(package, names)?;
-            cases += CASES * names.len() as u64;
-        }
+        let failures = round(&packages, &names)?;
+        cases += CASES * names.len() as u64;
         step(&format!("{cases} cases, {failures} failures"));
-        if failures > 0 || Instant::now() >= end {
-            break;
+        ensure!(failures == 0, "{failures} properties do not hold");
+        if Instant::now() >= end {
+            return Ok(());
         }
     }
-    ensure!(failures == 0, "{failures} properties do not hold");
-    Ok(())
 }
 
-/// Runs one package's properties, and gives the number of those that failed.
-fn round(package: &str, names: &[&str]) -> Result<usize> {
+/// Runs every property, and gives the number of those that failed.
+fn round(packages: &[&str], names: &[&str]) -> Result<usize> {
     let seed = RandomState::new().build_hasher().finish();
-    step(&format!(
-        "{package}: {} properties, seed {seed}",
-        names.len()
-    ));
-    let output = build::named_tests(package, names)
+    step(&format!("{} properties, seed {seed}", names.len()));
+    let output = build::named_tests(packages, names)
         .env("PROPTEST_CASES", CASES.to_string())
         .env("PROPTEST_RNG_SEED", seed.to_string())
         .output()
@@ -110,7 +106,7 @@ fn round(package: &str, names: &[&str]) -> Result<usize> {
     // A property under another name would be passed over in silence.
     ensure!(
         ended(" ... ok") + failed == names.len(),
-        "not all of {package}'s properties were run: does {} name them?",
+        "not all properties were run: does {} name them as they are named?",
         file!()
     );
     Ok(failed)
