@@ -43,6 +43,8 @@ pub static SERVICE: Service = Service {
             handler!(routes::health::health),
         ),
         Route::get("/v1/users/me", Access::User, handler!(routes::me::me)),
+        Route::patch("/v1/users/me", Access::User, handler!(routes::me::change)),
+        Route::delete("/v1/users/me", Access::User, handler!(routes::me::delete)),
         Route::get(
             "/v1/users/:id",
             Access::User,
@@ -93,6 +95,11 @@ pub static SERVICE: Service = Service {
             "/internal/users/standing",
             Access::Service,
             handler!(routes::standing::ask),
+        ),
+        Route::post(
+            "/internal/users/sweep",
+            Access::Operator,
+            handler!(routes::sweep::sweep),
         ),
         Route::post(
             "/internal/users/keys/rotate",

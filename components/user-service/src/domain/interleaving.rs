@@ -84,12 +84,14 @@ impl Store for SteppedStore<'_> {
     }
 }
 
-async fn pause() {
+/// A step that does nothing.
+pub(crate) async fn pause() {
     let mut paused = false;
-    poll_fn(|_| {
+    poll_fn(|context| {
         if std::mem::replace(&mut paused, true) {
             Poll::Ready(())
         } else {
+            context.waker().wake_by_ref();
             Poll::Pending
         }
     })

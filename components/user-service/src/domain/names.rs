@@ -63,8 +63,13 @@ enum State {
 impl Name {
     /// An account's address, in whatever spelling.
     pub(crate) fn email(email: &Email) -> Self {
+        Self::email_digest(email.digest())
+    }
+
+    /// The address with this [digest](Email::digest).
+    pub(crate) fn email_digest(digest: &str) -> Self {
         Self {
-            prefix: format!("users/email/{}", email.digest()),
+            prefix: format!("users/email/{digest}"),
         }
     }
 
@@ -126,6 +131,33 @@ impl Name {
             }
         }
         Ok(Some(claim))
+    }
+
+    /// Forgets who had the name, when the record of that account was deleted for good. What stays are the claims, which
+    /// tell that somebody once had it.
+    ///
+    /// The name is free without this, but a young attempt keeps others away for a while, and an old one has the
+    /// account's id.
+    pub(crate) async fn release(
+        &self,
+        store: &impl Store,
+        account_id: &str,
+    ) -> Result<(), LedgerError> {
+        let first = self.first(store).await?;
+        // One that died here has skipped the attempt already.
+        let mut number = first.saturating_sub(1).max(1);
+        while number < first + MAX_ATTEMPTS && self.is_claimed(store, number).await? {
+            let attempt = self.attempt(number).get(store).await?;
+            if attempt.is_some_and(|attempt| attempt.account_id == account_id) {
+                if number >= first {
+                    // As in `give_back`: those before it were over when it was made.
+                    self.first_cell().set(store, &(number + 1)).await?;
+                }
+                return self.attempt(number).delete(store).await;
+            }
+            number += 1;
+        }
+        Ok(())
     }
 
     /// The number of the attempt that may be made now, if one may.

@@ -1,29 +1,32 @@
-//! What a session is good for at a moment.
+//! What an access token is good for at this moment, whatever it says.
 
 use spinreel_api::accounts::Role;
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, Store};
 
-use super::accounts;
+use super::accounts::{self, Account};
 use super::sessions::{self, SessionId};
 
-/// What the user of a session may do now; `None` where the session is over, is another user's or none, or where the
-/// account is shut or gone.
+/// The role of a user in the session `session_id` (`sid`); `None` where the session is over or is not the user's, or
+/// the account is disabled, departing or gone.
 pub(crate) async fn standing(
     store: &impl Store,
     clock: &impl Clock,
     user_id: &str,
     session_id: &str,
 ) -> Result<Option<Role>, LedgerError> {
-    let Some(session) = SessionId::parse(session_id).filter(|id| id.user_id() == user_id) else {
+    let Some(id) = SessionId::parse(session_id).filter(|id| id.user_id() == user_id) else {
         return Ok(None);
     };
-    if !sessions::is_live(store, clock, &session).await? {
+    let Some(account) = accounts::find(store, user_id)
+        .await?
+        .filter(Account::is_open)
+    else {
         return Ok(None);
-    }
-    let account = accounts::find(store, user_id).await?;
-    let open = account.filter(|account| account.is_open());
-    Ok(open.map(|account| account.role))
+    };
+    Ok(sessions::is_live(store, clock, &id)
+        .await?
+        .then_some(account.role))
 }
 
 #[cfg(test)]
@@ -32,45 +35,50 @@ mod tests {
     use futures::executor::block_on;
     use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
 
-    use super::super::accounts::{NewAccount, register};
-    use super::super::validation::Email;
+    use super::super::accounts::testing::{id, registered};
+    use super::super::accounts::{ChangeError, change};
     use super::*;
 
-    const ADA: &str = "0190c0de-0000-7000-8000-000000000001";
-    const EVE: &str = "0190c0de-0000-7000-8000-000000000002";
+    const NOW_MS: u64 = 1_700_000_000_000;
 
     #[test]
-    fn a_session_stands_as_long_as_it_lives_and_its_account_is_open() {
-        let (store, clock) = (MemoryStore::default(), ManualClock::at(1_700_000_000_000));
+    fn a_session_is_good_until_it_ends_or_its_account_is_shut_and_for_its_user_alone() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOW_MS));
         let random = SeededRandom::new(1);
         block_on(async {
-            let new = NewAccount {
-                id: ADA.to_owned(),
-                email: Email::parse("ada@example.org").unwrap(),
-                username: "ada".to_owned(),
-                role: Role::User,
-                password_hash: "$argon2id$".to_owned(),
+            registered(&store, &clock, 1).await;
+            registered(&store, &clock, 2).await;
+            let begin = async || {
+                let begun = sessions::begin(&store, &clock, &random, &id(1), None, 60).await;
+                begun.unwrap().id
             };
-            register(&store, &clock, new).await.unwrap();
-            let begun = sessions::begin(&store, &clock, &random, ADA, None, 1_000)
-                .await
-                .unwrap();
-            let session = begun.id.to_string();
-            let ask = async |user_id: &str, session_id: &str| {
-                standing(&store, &clock, user_id, session_id).await.unwrap()
+            let (first, second) = (begin().await, begin().await);
+            let role = async |user_id: &str, session: &str| {
+                let standing = standing(&store, &clock, user_id, session).await;
+                standing.unwrap()
             };
-            assert_eq!(ask(ADA, &session).await, Some(Role::User));
-            assert_eq!(ask(EVE, &session).await, None);
-            for other in ["", "x", &format!("{ADA}.2"), &format!("{EVE}.1")] {
-                assert_eq!(ask(ADA, other).await, None, "{other}");
-            }
-            sessions::end(&store, &clock, &begun.id).await.unwrap();
-            assert_eq!(ask(ADA, &session).await, None);
-            // A session of an account that is not there.
-            let begun = sessions::begin(&store, &clock, &random, EVE, None, 1_000)
-                .await
-                .unwrap();
-            assert_eq!(ask(EVE, &begun.id.to_string()).await, None);
+            let alter = async |alter: fn(&mut Account)| {
+                let altered = change(&store, &clock, &id(1), async |account: &mut Account| {
+                    alter(account);
+                    Ok::<_, ChangeError>(())
+                })
+                .await;
+                altered.unwrap();
+            };
+            assert_eq!(role(&id(1), &first.to_string()).await, Some(Role::User));
+            assert_eq!(role(&id(2), &first.to_string()).await, None);
+            assert_eq!(role(&id(1), "no session").await, None);
+            sessions::end(&store, &clock, &first).await.unwrap();
+            assert_eq!(role(&id(1), &first.to_string()).await, None);
+            let second = second.to_string();
+            alter(|account| account.role = Role::Admin).await;
+            assert_eq!(role(&id(1), &second).await, Some(Role::Admin));
+            alter(|account| account.disabled = true).await;
+            assert_eq!(role(&id(1), &second).await, None);
+            alter(|account| account.disabled = false).await;
+            assert_eq!(role(&id(1), &second).await, Some(Role::Admin));
+            clock.advance_ms(60_000);
+            assert_eq!(role(&id(1), &second).await, None);
         });
     }
 }

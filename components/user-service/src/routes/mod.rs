@@ -10,23 +10,28 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod sessions;
 pub(crate) mod standing;
+pub(crate) mod sweep;
 pub(crate) mod tokens;
 pub(crate) mod trust;
 pub(crate) mod users;
 
 use http::StatusCode;
+use serde_json::json as fields;
 use spinreel_api::accounts::Tokens;
+use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_identity::{NewAccessToken, Sealer};
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, Random, Store};
-use spinreel_service::{Caller, Context, Response, Settings, json};
+use spinreel_service::{Caller, Context, Response, Settings, WasiClock, WasiStore, json};
 
 use crate::domain::accounts::{Account, ChangeError, RegisterError};
+use crate::domain::departure::Departures;
 use crate::domain::keys::{Keys, SEALED_FOR};
 use crate::domain::login::FirstAdmin;
 use crate::domain::passwords::HashError;
 use crate::domain::sessions::Granted;
+use crate::peers::HttpPeers;
 
 /// The store's failures, to the client.
 fn unavailable(error: LedgerError) -> Problem {
@@ -98,6 +103,29 @@ fn keys(context: &Context) -> Keys<'_, impl Store, impl Clock, impl Random> {
         sealer: Sealer::new(context.settings.text("service_secret"), SEALED_FOR),
         token_seconds: access_seconds(&context.settings),
     }
+}
+
+/// The departures of users.
+fn departures<'a>(
+    context: &'a Context,
+    peers: &'a HttpPeers<'a>,
+) -> Departures<'a, WasiStore, WasiClock, HttpPeers<'a>> {
+    Departures {
+        store: &context.store,
+        clock: &context.clock,
+        peers,
+        offline: false,
+    }
+}
+
+/// Tells that nothing is left of a user. The line is for operators: there is nobody else to read it.
+fn departed(context: &Context, user_id: &str) {
+    context.log.internal(
+        Level::Info,
+        "user.departed",
+        "Everything of a user who deleted the account was removed",
+        fields!({ "user.id": user_id }),
+    );
 }
 
 /// A session's tokens for an account (RFC 6749, section 5.1).

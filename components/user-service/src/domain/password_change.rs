@@ -1,0 +1,261 @@
+//! A user changes the own password.
+
+use spinreel_api::accounts::ChangePassword;
+use spinreel_ledger::LedgerError;
+use spinreel_platform::{Clock, Random, Store};
+use thiserror::Error;
+
+use super::accounts::{Account, ChangeError, change, find};
+use super::passwords::{self, HashError};
+use super::sessions::{self, SessionId};
+use super::{revocations, validation};
+
+/// Why a password was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum PasswordError {
+    /// The current password is another one.
+    #[error("the current password is wrong")]
+    Wrong,
+    /// The new password cannot be one of this account.
+    #[error("the new password {0}")]
+    Fault(&'static str),
+    /// A password could not be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// See [`ChangeError`].
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+}
+
+impl From<LedgerError> for PasswordError {
+    fn from(error: LedgerError) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+/// Changes the password of the user of `session`, and ends the user's other sessions.
+///
+/// They end before and after: before, since a call that dies once the password is changed cannot be repeated with the
+/// old one; after, since a session may have begun with the old one in between.
+pub(crate) async fn change_password(
+    store: &impl Store,
+    clock: &impl Clock,
+    random: &impl Random,
+    session: &SessionId,
+    wish: &ChangePassword,
+) -> Result<Account, PasswordError> {
+    let id = session.user_id();
+    let known = find(store, id).await?.filter(Account::is_open);
+    let known = known.ok_or(ChangeError::Unknown)?;
+    if let Some(fault) = validation::password_fault(&wish.password, &known.email, &known.username) {
+        return Err(PasswordError::Fault(fault));
+    }
+    // Guesses are counted here: before this, whether one more may be made; after it, that one failed.
+    if !passwords::verify(&wish.current_password, &known.password_hash) {
+        return Err(PasswordError::Wrong);
+    }
+    let hash = passwords::hash(&wish.password, random)?;
+    end_others(store, clock, session).await?;
+    let account = change(store, clock, id, async |account: &mut Account| {
+        // Another change, or a sign-in that hashed the same password anew, may have come first.
+        if account.password_hash != known.password_hash
+            && !passwords::verify(&wish.current_password, &account.password_hash)
+        {
+            return Err(PasswordError::Wrong);
+        }
+        account.password_hash = hash;
+        Ok(())
+    })
+    .await?;
+    end_others(store, clock, session).await?;
+    revocations::note(store, clock, id).await?;
+    Ok(account)
+}
+
+/// Ends all sessions of a user that have begun, but one.
+async fn end_others(
+    store: &impl Store,
+    clock: &impl Clock,
+    keep: &SessionId,
+) -> Result<(), LedgerError> {
+    for (id, _) in sessions::list(store, clock, keep.user_id()).await? {
+        if id != *keep {
+            sessions::end(store, clock, &id).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::future::Future;
+    use std::pin::Pin;
+
+    use futures::executor::block_on;
+    use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
+
+    use super::super::accounts::testing::{id, registered};
+    use super::super::interleaving::{Dice, SteppedStore, interleave};
+    use super::*;
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+    const OLD: &str = "an old password";
+    const NEW: &str = "a new password";
+
+    struct House {
+        store: MemoryStore,
+        clock: ManualClock,
+        random: SeededRandom,
+    }
+
+    impl House {
+        fn new() -> Self {
+            let house = Self {
+                store: MemoryStore::default(),
+                clock: ManualClock::at(NOW_MS),
+                random: SeededRandom::new(1),
+            };
+            block_on(registered(&house.store, &house.clock, 1));
+            house.set_hash(&passwords::hash(OLD, &house.random).unwrap());
+            house
+        }
+
+        fn set_hash(&self, hash: &str) {
+            let id = id(1);
+            let set = change(
+                &self.store,
+                &self.clock,
+                &id,
+                async |account: &mut Account| {
+                    account.password_hash = hash.to_owned();
+                    Ok::<_, ChangeError>(())
+                },
+            );
+            block_on(set).unwrap();
+        }
+
+        fn begin(&self) -> SessionId {
+            let id = id(1);
+            let begun = sessions::begin(&self.store, &self.clock, &self.random, &id, None, 60);
+            block_on(begun).unwrap().id
+        }
+
+        fn change(
+            &self,
+            session: &SessionId,
+            current: &str,
+            new: &str,
+        ) -> Result<(), PasswordError> {
+            let wish = ChangePassword {
+                current_password: current.to_owned(),
+                password: new.to_owned(),
+            };
+            let changing = change_password(&self.store, &self.clock, &self.random, session, &wish);
+            block_on(changing).map(drop)
+        }
+
+        fn has(&self, password: &str) -> bool {
+            let account = block_on(find(&self.store, &id(1))).unwrap().unwrap();
+            passwords::verify(password, &account.password_hash)
+        }
+
+        fn sessions(&self) -> Vec<SessionId> {
+            let list = block_on(sessions::list(&self.store, &self.clock, &id(1))).unwrap();
+            list.into_iter().map(|(id, _)| id).collect()
+        }
+
+        fn revocations(&self) -> usize {
+            let revoked = revocations::after(&self.store, &self.clock, Some(0), 0);
+            block_on(revoked).unwrap().user_ids.len()
+        }
+    }
+
+    #[test]
+    fn the_new_password_is_good_and_the_other_sessions_are_over() {
+        let house = House::new();
+        let (_, own, _) = (house.begin(), house.begin(), house.begin());
+        house.change(&own, OLD, NEW).unwrap();
+        assert!(house.has(NEW) && !house.has(OLD));
+        assert_eq!(house.sessions(), [own]);
+        assert!(house.revocations() > 0);
+    }
+
+    #[test]
+    fn a_wrong_current_password_and_a_bad_new_one_change_nothing() {
+        let house = House::new();
+        let (own, other) = (house.begin(), house.begin());
+        let wrong = house.change(&own, "another password", NEW);
+        assert_eq!(wrong, Err(PasswordError::Wrong));
+        for bad in ["short", "password1", "user1@example.org"] {
+            let fault = house.change(&own, OLD, bad);
+            assert!(matches!(fault, Err(PasswordError::Fault(_))), "{bad}");
+        }
+        assert!(house.has(OLD));
+        assert_eq!(house.sessions(), [other, own]);
+    }
+
+    #[test]
+    fn of_two_changes_at_once_with_the_same_current_password_one_is_made() {
+        type Caller<'a> = Pin<Box<dyn Future<Output = Result<Account, PasswordError>> + 'a>>;
+        for seed in 0..6 {
+            let house = House::new();
+            let own = house.begin();
+            let stepped = SteppedStore::new(&house.store, seed, 0);
+            let wishes = [NEW, "another new password"].map(|password| ChangePassword {
+                current_password: OLD.to_owned(),
+                password: password.to_owned(),
+            });
+            let callers = wishes.iter().map(|wish| -> Caller<'_> {
+                let House { clock, random, .. } = &house;
+                Box::pin(change_password(&stepped, clock, random, &own, wish))
+            });
+            let results = interleave(&Dice::new(seed), callers.collect(), || true);
+            for (wish, result) in wishes.iter().zip(results) {
+                let is_made = house.has(&wish.password);
+                assert_eq!(result.unwrap().is_ok(), is_made, "seed {seed}");
+            }
+            assert!(!house.has(OLD));
+        }
+    }
+
+    #[test]
+    fn a_sign_in_that_hashes_the_password_anew_does_not_make_it_wrong() {
+        type Caller<'a> = Pin<Box<dyn Future<Output = Result<Account, PasswordError>> + 'a>>;
+        for seed in 0..6 {
+            let house = House::new();
+            let own = house.begin();
+            let stepped = SteppedStore::new(&house.store, seed, 0);
+            let wish = ChangePassword {
+                current_password: OLD.to_owned(),
+                password: NEW.to_owned(),
+            };
+            let id = id(1);
+            let House { clock, random, .. } = &house;
+            let changing = change_password(&stepped, clock, random, &own, &wish);
+            let hashing = async {
+                let known = find(&stepped, &id).await?.ok_or(ChangeError::Unknown)?;
+                if !passwords::verify(OLD, &known.password_hash) {
+                    return Err(PasswordError::Wrong);
+                }
+                let hash = passwords::hash(OLD, random)?;
+                change(&stepped, clock, &id, async |account: &mut Account| {
+                    if account.password_hash == known.password_hash {
+                        account.password_hash = hash;
+                    }
+                    Ok(())
+                })
+                .await
+            };
+            let callers: Vec<Caller<'_>> = vec![Box::pin(changing), Box::pin(hashing)];
+            let results = interleave(&Dice::new(seed), callers, || true);
+            let changed = results.into_iter().next().flatten().unwrap();
+            assert_ne!(
+                changed.as_ref().err(),
+                Some(&PasswordError::Wrong),
+                "seed {seed}"
+            );
+            assert_eq!(house.has(NEW), changed.is_ok(), "seed {seed}");
+        }
+    }
+}

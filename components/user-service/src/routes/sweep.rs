@@ -1,0 +1,44 @@
+use http::StatusCode;
+use serde_json::json as fields;
+use spinreel_api::logs::Level;
+use spinreel_api::operations::{Sweep, SweptUsers};
+use spinreel_http::Problem;
+use spinreel_service::{Call, Outcome, json};
+
+use super::{departed, departures, unavailable};
+use crate::domain::departure::Departures;
+use crate::peers::HttpPeers;
+
+/// `POST /internal/users/sweep`: goes on with a page of departures.
+pub(crate) async fn sweep(mut call: Call) -> Outcome {
+    let request: Sweep = call.request.json_or_default().await?;
+    let before = match request.cursor.as_deref() {
+        None => None,
+        Some(cursor) => Some(cursor.parse().map_err(|_| Problem::invalid_cursor())?),
+    };
+    let context = &call.context;
+    let peers = HttpPeers(context);
+    let departures = Departures {
+        offline: request.offline,
+        ..departures(context, &peers)
+    };
+    let swept = departures.sweep(before).await.map_err(unavailable)?;
+    for user_id in &swept.finished {
+        departed(context, user_id);
+    }
+    for failure in &swept.failures {
+        context.log.internal(
+            Level::Warn,
+            "user.departure_failed",
+            failure.to_string(),
+            fields!({}),
+        );
+    }
+    let answer = SweptUsers {
+        departures: swept.departures,
+        finished: swept.finished.len() as u64,
+        pending: swept.pending,
+        next_cursor: swept.next.map(|next| next.to_string()),
+    };
+    json(StatusCode::OK, &answer)
+}
