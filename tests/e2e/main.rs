@@ -3,8 +3,11 @@
 //! One module for each route or each thing that can go wrong. A test's name says what must hold.
 #![allow(clippy::unwrap_used)]
 
+mod access_matrix;
 mod accounts;
+mod administration;
 mod alerts;
+mod audit;
 mod bucket_faults;
 mod bucket_gone;
 mod content;
@@ -13,15 +16,22 @@ mod cors;
 mod credentials;
 mod delete_file;
 mod full_stop;
+mod guessing;
 mod health;
 mod internal;
+mod interoperation;
+mod introspection;
 mod logs;
+mod own_account;
 mod peers_gone;
 mod playback_bandwidth;
+mod protection;
 mod readme;
 mod redirect;
 mod restart;
+mod revocation;
 mod routing;
+mod secrets;
 mod sessions;
 mod start;
 mod storage_names;

@@ -273,6 +273,11 @@ impl App {
         state_dir(self.folder.path())
     }
 
+    /// The folder that holds all that the application and the bucket write.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The bucket, behind the application's back.
     pub fn bucket(&self) -> &BucketClient {
         self.bucket.client()

@@ -13,6 +13,7 @@
 //! - [`raw`]: requests that no HTTP library would send.
 //! - [`body`]: bodies of any size that need no memory.
 //! - [`bucket`]: the embedded bucket, and what others could do to it; [`Fault`]: how it fails.
+//! - [`Forgery`]: access tokens that user-service did not make.
 //! - [`upkeep`]: the sweep and the reconciliation.
 //! - [`Program`]: the application as a process that can be killed.
 //! - [`eventually`]: for what happens after the answer. [`Dice`]: choices that a seed repeats.
@@ -27,6 +28,7 @@ mod app;
 mod dice;
 mod eventually;
 mod fault;
+mod keys;
 mod program;
 mod reply;
 mod user;
@@ -37,6 +39,7 @@ pub use dice::Dice;
 pub use eventually::eventually;
 pub use fault::Fault;
 pub use form::Form;
+pub use keys::Forgery;
 pub use program::Program;
 pub use reply::Reply;
 pub use user::User;

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{is_quiet, replace, run, step};
-use crate::{google, wasm_target};
+use crate::{clients, wasm_target};
 
 const COMPONENTS: [&str; 5] = [
     "user-service",
@@ -48,15 +48,38 @@ pub(crate) fn local_program() -> Result<()> {
         .args(["--bin", "spinreel-local"]))
 }
 
-/// Installs the clients of Google's that tests run, where they are missing.
-pub(crate) fn google_clients() -> Result<()> {
-    google::prepare(&root(), &target_dir().join("google"))
+/// Installs the clients that others wrote and tests run, where they are missing.
+pub(crate) fn foreign_clients() -> Result<()> {
+    clients::prepare(&root(), &target_dir())
 }
 
-/// Runs every test of the workspace. Some need [`google_clients`] and [`local_program`].
+/// Runs every test of the workspace. Some need [`foreign_clients`] and [`local_program`].
 pub(crate) fn tests(arguments: &[String]) -> Result<()> {
     step("Building and running the tests (several minutes the first time)");
     run(cargo("test").args(NATIVE).args(arguments))
+}
+
+/// Builds the unit tests of these packages, and of no others: what [`fuzz`](crate::fuzz) runs does not need wasmtime.
+pub(crate) fn build_tests(packages: &[&str]) -> Result<()> {
+    run(library_tests(packages).arg("--no-run"))
+}
+
+/// Runs some unit tests of these packages, by their whole names.
+pub(crate) fn named_tests(packages: &[&str], names: &[&str]) -> Command {
+    let mut command = library_tests(packages);
+    command
+        .args(["--no-fail-fast", "--", "--exact"])
+        .args(names);
+    command
+}
+
+fn library_tests(packages: &[&str]) -> Command {
+    let mut command = cargo("test");
+    command.arg("--lib");
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    command
 }
 
 /// Runs the benchmarks.

@@ -4,7 +4,8 @@
 //! Each prepares all that it needs, so that it works on a fresh machine, and is quick where that is done.
 
 mod build;
-mod google;
+mod clients;
+mod fuzz;
 mod run;
 mod wasm_target;
 
@@ -25,8 +26,15 @@ enum Task {
     Up(PassedOn),
     /// Runs all tests: native, and end to end on the components.
     Test(PassedOn),
-    /// Installs Google's own clients, which some tests run; `test` does it first.
-    Google,
+    /// Runs the property tests of what reads bytes of strangers, with many cases, over and over.
+    Fuzz {
+        /// How long; the round that is under way then is finished.
+        #[arg(long, default_value_t = 5)]
+        minutes: u32,
+    },
+    /// Installs the clients that others wrote (Google's, PyJWT), which some tests run; `test` does it first.
+    #[command(visible_alias = "google")]
+    Clients,
     /// Builds the five components that spin.toml points to.
     Build,
     /// Runs the embedded bucket alone.
@@ -38,6 +46,9 @@ enum Task {
     /// Compares the store of a running installation with its bucket.
     #[command(disable_help_flag = true)]
     Reconcile(PassedOn),
+    /// Makes a new key for access tokens, in a running installation.
+    #[command(disable_help_flag = true)]
+    RotateKeys(PassedOn),
     /// Measures; names of benchmarks, or all of them.
     #[command(disable_help_flag = true)]
     Bench(PassedOn),
@@ -66,12 +77,14 @@ fn main() -> Result<()> {
             build::local("up", &passed.arguments)
         }
         Task::Bucket(passed) => build::local("bucket", &passed.arguments),
-        Task::Google => build::google_clients(),
+        Task::Fuzz { minutes } => fuzz::run(minutes),
+        Task::Clients => build::foreign_clients(),
         Task::Sweep(passed) => build::local("sweep", &passed.arguments),
         Task::Reconcile(passed) => build::local("reconcile", &passed.arguments),
+        Task::RotateKeys(passed) => build::local("rotate-keys", &passed.arguments),
         Task::Build => build::components(),
         Task::Test(passed) => {
-            build::google_clients()?;
+            build::foreign_clients()?;
             build::components()?;
             build::local_program()?;
             build::tests(&passed.arguments)

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use crate::hello_server::{Allocator, BODY, HelloServer};
 use crate::nginx::Nginx;
 use crate::report::{Report, Table, range, thousands};
-use crate::statistics::Samples;
-use crate::wrk::{CONNECTIONS, Round, THREADS, Wrk};
+use crate::wrk::{CONNECTIONS, Load, Round, Summary, THREADS, Wrk};
 use crate::{client, step};
 
 /// How long each server is loaded before the first round, so that memory is mapped and caches are warm.
@@ -55,9 +54,10 @@ pub(crate) async fn run() -> Result<Report> {
             "{name} answers {body:?} instead of {BODY:?}"
         );
     }
+    let loads = urls.map(Load::of);
     step("Warming up");
-    for url in urls {
-        wrk.run(url, WARM_UP).await?;
+    for load in &loads {
+        wrk.run(load, WARM_UP).await?;
     }
     let mut rounds = [const { Vec::<Round>::new() }; SERVERS.len()];
     for round in 0..ROUNDS {
@@ -65,35 +65,10 @@ pub(crate) async fn run() -> Result<Report> {
         for turn in 0..SERVERS.len() {
             // Each round begins with another server, so that none always follows the same one.
             let server = (round + turn) % SERVERS.len();
-            rounds[server].push(wrk.run(urls[server], ROUND).await?);
+            rounds[server].push(wrk.run(&loads[server], ROUND).await?);
         }
     }
     Ok(report(&rounds.map(|rounds| Summary::of(&rounds))))
-}
-
-/// All rounds of one server.
-#[derive(Debug, Clone, PartialEq)]
-struct Summary {
-    /// Requests a second in each round.
-    rates: Samples,
-    /// The medians of the rounds' latencies, in microseconds.
-    latency_p50: f64,
-    latency_p99: f64,
-}
-
-impl Summary {
-    fn of(rounds: &[Round]) -> Self {
-        let samples = |value: fn(&Round) -> f64| -> Samples { rounds.iter().map(value).collect() };
-        Self {
-            rates: samples(Round::requests_per_second),
-            latency_p50: samples(|round| round.latency_p50 as f64).median(),
-            latency_p99: samples(|round| round.latency_p99 as f64).median(),
-        }
-    }
-
-    fn rate(&self) -> f64 {
-        self.rates.median()
-    }
 }
 
 fn report(summaries: &[Summary; SERVERS.len()]) -> Report {
@@ -151,15 +126,7 @@ fn data(summaries: &[Summary; SERVERS.len()]) -> Value {
     let servers: serde_json::Map<String, Value> = summaries
         .iter()
         .zip(SERVERS)
-        .map(|(summary, (name, _))| {
-            let server = json!({
-                "requests_per_second": summary.rate(),
-                "requests_per_second_of_rounds": summary.rates.sorted(),
-                "latency_p50_microseconds": summary.latency_p50,
-                "latency_p99_microseconds": summary.latency_p99,
-            });
-            (name.to_owned(), server)
-        })
+        .map(|(summary, (name, _))| (name.to_owned(), summary.data()))
         .collect();
     let pooling = summaries[POOLING].rate();
     json!({

@@ -2,12 +2,16 @@
 //! The benchmarks: `cargo xtask bench [NAME …] [--json]`.
 //!
 //! # Layout
-//! - one module a benchmark: `host`, `storage`
+//! - one module a benchmark: `host`, `auth`, `storage`
 //! - what they use: `wrk` (load), `client` (single requests), `hello_server` and `nginx` (what is measured, each in
-//!   processes of its own), `tools` (programs of the system), `machine`
+//!   processes of its own), `application` (all components, with the embedded host and bucket, in this process),
+//!   `content` (the bytes of files), `tools` (programs of the system), `machine`
 //! - `report`: the table and the JSON; `statistics`: many measurements of one thing
 
+mod application;
+mod auth;
 mod client;
+mod content;
 mod hello_server;
 mod host;
 mod machine;
@@ -55,6 +59,8 @@ enum Server {
 enum Benchmark {
     /// Small requests: the embedded host with both allocators, and nginx.
     Host,
+    /// Requests with a token, good and bad, beside a component that does nothing.
+    Auth,
     /// Big files, beside nginx; what uploads, deletions and lists cost in calls of the store.
     Storage,
 }
@@ -63,6 +69,7 @@ impl Benchmark {
     async fn run(self) -> Result<Report> {
         match self {
             Self::Host => host::run().await,
+            Self::Auth => auth::run().await,
             Self::Storage => storage::run().await,
         }
     }

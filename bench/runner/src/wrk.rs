@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::statistics::Samples;
 use crate::tools;
 
 /// Connections that are kept open.
@@ -22,6 +24,28 @@ pub(crate) struct Wrk {
     script: PathBuf,
 }
 
+/// A request that is sent over and over.
+#[derive(Debug, Clone)]
+pub(crate) struct Load {
+    /// What is asked for.
+    pub(crate) url: String,
+    /// The `Authorization` header.
+    pub(crate) authorization: Option<String>,
+    /// The one right status. `None`: any below 400, which costs wrk less to see.
+    pub(crate) status: Option<u16>,
+}
+
+impl Load {
+    /// A request without headers of its own.
+    pub(crate) fn of(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            authorization: None,
+            status: None,
+        }
+    }
+}
+
 /// What one run of wrk measured.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub(crate) struct Round {
@@ -31,12 +55,12 @@ pub(crate) struct Round {
     microseconds: u64,
     /// Connections that could not be made, or were lost, or said nothing for two seconds.
     connection_errors: u64,
-    /// Answers with a status of 400 or above.
+    /// Answers with a wrong status.
     status_errors: u64,
     /// The median time from request to answer, in microseconds.
-    pub(crate) latency_p50: u64,
+    latency_p50: u64,
     /// The time that 99 of 100 answers took at most, in microseconds.
-    pub(crate) latency_p99: u64,
+    latency_p99: u64,
 }
 
 impl Wrk {
@@ -51,15 +75,24 @@ impl Wrk {
         })
     }
 
-    /// Loads `url` for this many whole seconds. A request that failed is an error.
-    pub(crate) async fn run(&self, url: &str, duration: Duration) -> Result<Round> {
-        let output = Command::new(&self.program)
+    /// Sends `load` for this many whole seconds. A request that failed is an error.
+    pub(crate) async fn run(&self, load: &Load, duration: Duration) -> Result<Round> {
+        let mut command = Command::new(&self.program);
+        if let Some(authorization) = &load.authorization {
+            command
+                .arg("-H")
+                .arg(format!("Authorization: {authorization}"));
+        }
+        if let Some(status) = load.status {
+            command.env("EXPECTED_STATUS", status.to_string());
+        }
+        let output = command
             .arg(format!("-c{CONNECTIONS}"))
             .arg(format!("-t{THREADS}"))
             .arg(format!("-d{}s", duration.as_secs()))
             .arg("-s")
             .arg(&self.script)
-            .arg(url)
+            .arg(&load.url)
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()
@@ -71,7 +104,7 @@ impl Wrk {
             String::from_utf8_lossy(&output.stderr).trim()
         );
         Round::parse(&String::from_utf8_lossy(&output.stdout))
-            .with_context(|| format!("measuring {url}"))
+            .with_context(|| format!("measuring {}", load.url))
     }
 }
 
@@ -83,7 +116,7 @@ impl Round {
         ensure!(round.requests > 0, "nothing was answered");
         ensure!(
             round.connection_errors == 0 && round.status_errors == 0,
-            "of {} requests, {} were answered with an error and {} connections failed",
+            "of {} requests, {} were answered with a wrong status and {} connections failed",
             round.requests,
             round.status_errors,
             round.connection_errors
@@ -92,8 +125,46 @@ impl Round {
     }
 
     /// Answers in a second.
-    pub(crate) fn requests_per_second(&self) -> f64 {
+    fn requests_per_second(&self) -> f64 {
         self.requests as f64 / (self.microseconds as f64 / 1e6)
+    }
+}
+
+/// All rounds of one load.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Summary {
+    /// Requests a second in each round.
+    pub(crate) rates: Samples,
+    /// The medians of the rounds' latencies, in microseconds.
+    pub(crate) latency_p50: f64,
+    /// As above.
+    pub(crate) latency_p99: f64,
+}
+
+impl Summary {
+    /// What these rounds measured.
+    pub(crate) fn of(rounds: &[Round]) -> Self {
+        let samples = |value: fn(&Round) -> f64| -> Samples { rounds.iter().map(value).collect() };
+        Self {
+            rates: samples(Round::requests_per_second),
+            latency_p50: samples(|round| round.latency_p50 as f64).median(),
+            latency_p99: samples(|round| round.latency_p99 as f64).median(),
+        }
+    }
+
+    /// Requests a second in the median round.
+    pub(crate) fn rate(&self) -> f64 {
+        self.rates.median()
+    }
+
+    /// For programs.
+    pub(crate) fn data(&self) -> Value {
+        json!({
+            "requests_per_second": self.rate(),
+            "requests_per_second_of_rounds": self.rates.sorted(),
+            "latency_p50_microseconds": self.latency_p50,
+            "latency_p99_microseconds": self.latency_p99,
+        })
     }
 }
 

@@ -8,7 +8,7 @@
 pub mod domain;
 mod routes;
 
-use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// The variables that the service reads. `log_retention_days` is how many days entries are shown, 0 for ever; older
 /// ones are deleted bit by bit.
@@ -33,7 +33,8 @@ pub static SERVICE: Service = Service {
             "/v1/logs",
             Access::Service,
             handler!(routes::intake::intake),
-        ),
+        )
+        .body(domain::batch::MAX_BATCH),
         Route::get("/v1/logs", Access::User, handler!(routes::list::list)),
         Route::get(
             "/v1/health",
@@ -46,7 +47,7 @@ pub static SERVICE: Service = Service {
             handler!(routes::health::health),
         ),
     ],
-    keys: KeySource::UserService,
+    authority: Authority::UserService,
     logs: LogSink::Own(routes::own::append),
 };
 

@@ -4,15 +4,17 @@
 //! # Layout
 //! - [`domain`]: what it does, without WASI. Begin there.
 //! - [`multipart`]: forms with a file.
+//! - [`bucket_token`]: the bucket's token between two requests.
 //! - [`peers`]: the other services, over HTTP.
 //! - [`routes`]: the handlers.
 
+pub mod bucket_token;
 pub mod domain;
 pub mod multipart;
 pub mod peers;
 pub mod routes;
 
-use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// The service.
 pub static SERVICE: Service = Service {
@@ -33,7 +35,9 @@ pub static SERVICE: Service = Service {
         Variable::new("logging_service_url", Kind::Origin),
     ],
     routes: &[
-        Route::post("/upload", Access::User, handler!(routes::upload::upload)).seed(),
+        Route::post("/upload", Access::User, handler!(routes::upload::upload))
+            .seed()
+            .streams_body(),
         Route::delete(
             "/delete-file",
             Access::User,
@@ -56,6 +60,16 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::content::content),
         ),
+        Route::put(
+            "/internal/storage/users/:id/limit",
+            Access::Service,
+            handler!(routes::limit::set),
+        ),
+        Route::delete(
+            "/internal/storage/users/:id",
+            Access::Service,
+            handler!(routes::purge::purge),
+        ),
         Route::post(
             "/internal/storage/sweep",
             Access::Operator,
@@ -67,7 +81,7 @@ pub static SERVICE: Service = Service {
             handler!(routes::reconcile::reconcile),
         ),
     ],
-    keys: KeySource::UserService,
+    authority: Authority::UserService,
     logs: LogSink::LoggingService,
 };
 

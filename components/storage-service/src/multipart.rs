@@ -251,15 +251,53 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use futures::executor::block_on;
     use proptest::prelude::*;
+    use spinreel_platform::TransportError;
     use spinreel_platform::memory::Pieces;
 
     use super::*;
 
     const BOUNDARY: &str = "X-BOUNDARY";
 
-    fn form(body: &[u8], piece: usize) -> Form<Pieces> {
-        let pieces = body.chunks(piece).map(Bytes::copy_from_slice);
-        Form::new(BOUNDARY, Pieces::new(pieces))
+    /// A body that is read on after its end a few times only: who goes on would do so forever.
+    struct Ending {
+        pieces: Pieces,
+        ends: usize,
+    }
+
+    impl ReadBody for Ending {
+        async fn read(&mut self) -> Result<Option<Bytes>, TransportError> {
+            let piece = self.pieces.read().await;
+            if matches!(piece, Ok(None)) {
+                self.ends += 1;
+                assert!(self.ends < 10, "the parser waits for more than there is");
+            }
+            piece
+        }
+    }
+
+    fn form(body: &[u8], piece: usize) -> Form<Ending> {
+        form_in(body, &[piece])
+    }
+
+    /// The body cut into pieces of these lengths, over and over.
+    fn form_in(mut body: &[u8], lengths: &[usize]) -> Form<Ending> {
+        let mut lengths = lengths.iter().cycle();
+        let mut pieces = Vec::new();
+        while !body.is_empty() {
+            let length = lengths
+                .next()
+                .map_or(body.len(), |length| *length.min(&body.len()));
+            let (piece, rest) = body.split_at(length);
+            pieces.push(Bytes::copy_from_slice(piece));
+            body = rest;
+        }
+        Form::new(
+            BOUNDARY,
+            Ending {
+                pieces: Pieces::new(pieces),
+                ends: 0,
+            },
+        )
     }
 
     fn body(parts: &[(&str, &[u8])]) -> Vec<u8> {
@@ -275,7 +313,7 @@ mod tests {
         body
     }
 
-    fn read(form: &mut Form<Pieces>) -> Result<Vec<u8>, SourceError> {
+    fn read(form: &mut Form<Ending>) -> Result<Vec<u8>, SourceError> {
         block_on(async {
             let mut bytes = Vec::new();
             while let Some(piece) = form.next().await? {
@@ -283,6 +321,45 @@ mod tests {
             }
             Ok(bytes)
         })
+    }
+
+    /// Reads it as the upload does.
+    fn upload(mut form: Form<Ending>) -> Option<Vec<u8>> {
+        block_on(form.find_file()).ok()?;
+        read(&mut form).ok()
+    }
+
+    /// What a form is made of, in any order: some of it opens parts, some of it only looks so.
+    fn shreds() -> impl Strategy<Value = Vec<u8>> {
+        const FILE: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"a\"";
+        let shred = prop_oneof![
+            Just(format!("--{BOUNDARY}\r\n{FILE}\r\n\r\n").into_bytes()),
+            Just(format!("--{BOUNDARY}\r\n").into_bytes()),
+            Just(format!("\r\n--{BOUNDARY}").into_bytes()),
+            Just(format!("--{BOUNDARY}--\r\n").into_bytes()),
+            Just(BOUNDARY.as_bytes().to_vec()),
+            Just(FILE.as_bytes().to_vec()),
+            Just(FILE.as_bytes()[..FILE.len() - 2].to_vec()),
+            Just(b"Content-Disposition: form-data; name=title".to_vec()),
+            Just(b"Content-Type: ".to_vec()),
+            Just(b"\r\n\r\n".to_vec()),
+            "[\r\n:;=\"*/% -]{1,4}".prop_map(String::into_bytes),
+            proptest::collection::vec(any::<u8>(), 0..30),
+        ];
+        proptest::collection::vec(shred, 0..16).prop_map(|shreds| shreds.concat())
+    }
+
+    /// The boundary is what no file has: here, all but its last character stays.
+    fn without_boundary(mut content: Vec<u8>) -> Vec<u8> {
+        let whole = BOUNDARY.as_bytes();
+        while let Some(at) = content.windows(whole.len()).position(|part| part == whole) {
+            content[at + whole.len() - 1] = b'!';
+        }
+        content
+    }
+
+    fn lengths() -> impl Strategy<Value = Vec<usize>> {
+        proptest::collection::vec(1_usize..80, 1..12)
     }
 
     proptest! {
@@ -300,11 +377,27 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), piece in 1_usize..50) {
-            let mut form = form(&bytes, piece);
-            if block_on(form.find_file()).is_ok() {
-                let _ = read(&mut form);
-            }
+        fn a_file_is_the_same_however_the_form_is_cut(shreds in shreds(), lengths in lengths()) {
+            let content = without_boundary(shreds);
+            let body = body(&[("name=\"file\"; filename=\"a.mp4\"", &content), ("name=\"title\"", b"x")]);
+            prop_assert_eq!(upload(form_in(&body, &lengths)), Some(content));
+        }
+
+        #[test]
+        fn any_bytes_are_read_to_an_end_without_a_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..400),
+            lengths in lengths(),
+        ) {
+            let _ = upload(form_in(&bytes, &lengths));
+        }
+
+        #[test]
+        fn what_is_nearly_a_form_is_read_to_an_end_and_the_same_however_it_is_cut(
+            bytes in shreds(),
+            lengths in lengths(),
+        ) {
+            let whole = upload(form_in(&bytes, &[]));
+            prop_assert_eq!(upload(form_in(&bytes, &lengths)), whole);
         }
     }
 

@@ -29,6 +29,7 @@ impl Peers for HttpPeers<'_> {
         let answer = self
             .0
             .usage()
+            .about(user_id)
             .call::<Value>(Method::POST, "/internal/usage/reservations", &reserve)
             .await;
         match answer {
@@ -51,6 +52,7 @@ impl Peers for HttpPeers<'_> {
         };
         self.0
             .usage()
+            .about(user_id)
             .call::<Value>(Method::POST, "/internal/usage/settlements", &settle)
             .await
             .map(drop)
@@ -58,16 +60,19 @@ impl Peers for HttpPeers<'_> {
     }
 
     async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
-        self.tell_catalogue(Method::PUT, id, video).await
+        self.tell_catalogue(Method::PUT, id, &video.owner, video)
+            .await
     }
 
-    async fn withdraw(&self, id: &str) -> Result<(), PeerFailure> {
-        self.tell_catalogue(Method::DELETE, id, &Value::Null).await
+    async fn withdraw(&self, id: &str, user_id: &str) -> Result<(), PeerFailure> {
+        self.tell_catalogue(Method::DELETE, id, user_id, &Value::Null)
+            .await
     }
 
     async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure> {
         self.0
             .usage()
+            .about(&alert.user_id)
             .call::<Value>(Method::PUT, &format!("/internal/usage/alerts/{id}"), alert)
             .await
             .map(drop)
@@ -80,10 +85,12 @@ impl HttpPeers<'_> {
         &self,
         method: Method,
         id: &str,
+        user_id: &str,
         body: &impl serde::Serialize,
     ) -> Result<(), PeerFailure> {
         self.0
             .videos()
+            .about(user_id)
             .call::<Value>(method, &format!("/internal/videos/{id}"), body)
             .await
             .map(drop)

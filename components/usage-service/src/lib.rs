@@ -11,9 +11,10 @@
 pub mod domain;
 mod routes;
 
-use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
-/// The variables that the service reads. `bandwidth_limit_bytes` is what a user may move in and out on one UTC day.
+/// The variables that the service reads. `bandwidth_limit_bytes` is what a user may move in and out on one UTC day,
+/// unless they have a limit of their own.
 pub const VARIABLES: &[Variable] = &[
     Variable::new("service_secret", Kind::Secret),
     Variable::new("cors_origins", Kind::Text),
@@ -84,8 +85,18 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::alerts::raise),
         ),
+        Route::put(
+            "/internal/usage/users/:id/limit",
+            Access::Service,
+            handler!(routes::limit::set),
+        ),
+        Route::delete(
+            "/internal/usage/users/:id",
+            Access::Service,
+            handler!(routes::purge::purge),
+        ),
     ],
-    keys: KeySource::UserService,
+    authority: Authority::UserService,
     logs: LogSink::LoggingService,
 };
 

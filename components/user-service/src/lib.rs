@@ -10,7 +10,7 @@ mod domain;
 mod peers;
 mod routes;
 
-use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// What the shell needs to know of this service.
 pub static SERVICE: Service = Service {
@@ -23,6 +23,7 @@ pub static SERVICE: Service = Service {
         Variable::new("refresh_token_seconds", Kind::Number),
         Variable::new("admin_email", Kind::Text),
         Variable::new("admin_password", Kind::Text),
+        Variable::new("trusted_proxies", Kind::Number),
         Variable::new("cors_origins", Kind::Text),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("storage_service_url", Kind::Origin),
@@ -85,15 +86,15 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::tokens::revoke),
         ),
-        Route::post(
-            "/internal/users/standing",
-            Access::Service,
-            handler!(routes::trust::standing),
-        ),
         Route::get(
             "/internal/users/trust",
             Access::Service,
             handler!(routes::trust::trust),
+        ),
+        Route::post(
+            "/internal/users/standing",
+            Access::Service,
+            handler!(routes::standing::ask),
         ),
         Route::post(
             "/internal/users/sweep",
@@ -111,7 +112,10 @@ pub static SERVICE: Service = Service {
             handler!(routes::jwks::jwks),
         ),
     ],
-    keys: KeySource::Own(routes::jwks::own_keys),
+    authority: Authority::Own {
+        keys: routes::jwks::own_keys,
+        standing: routes::standing::of_session,
+    },
     logs: LogSink::LoggingService,
 };
 

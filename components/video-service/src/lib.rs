@@ -11,7 +11,7 @@
 pub mod domain;
 mod routes;
 
-use spinreel_service::{Access, KeySource, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 const VARIABLES: &[Variable] = &[
     Variable::new("service_secret", Kind::Secret),
@@ -55,8 +55,13 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::delete::delete),
         ),
+        Route::delete(
+            "/internal/videos/users/:id",
+            Access::Service,
+            handler!(routes::purge::purge),
+        ),
     ],
-    keys: KeySource::UserService,
+    authority: Authority::UserService,
     logs: LogSink::LoggingService,
 };
 

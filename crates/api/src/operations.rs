@@ -86,6 +86,20 @@ pub enum FindingKind {
     CounterDrift,
 }
 
+/// `GET /internal/{users,videos,storage,usage,logs}/routes`: one entry of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteEntry {
+    /// The method; `GET` stands for `HEAD`, too.
+    pub method: String,
+    /// The path, with `:name` for a segment that may be anything.
+    pub path: String,
+    /// Who may call it: `open`, `optional` (everybody, but a token that is sent must be good), `user`, `admin`,
+    /// `service`, or `operator` (an admin or a service).
+    pub access: String,
+    /// The largest body, in bytes; `None` where what the body is for has a limit of its own.
+    pub body_limit: Option<u64>,
+}
+
 /// `POST /internal/users/keys/rotate`: makes a new key for access tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

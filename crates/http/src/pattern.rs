@@ -47,6 +47,8 @@ fn percent_decode(segment: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -67,5 +69,35 @@ mod tests {
     fn an_empty_segment_or_one_that_is_not_utf_8_does_not_match() {
         assert!(matches("/v1/videos/:id", "/v1/videos/").is_none());
         assert!(matches("/v1/videos/:id", "/v1/videos/%ff").is_none());
+    }
+
+    /// Anything but U+FFFD, which stands for bytes that are no text.
+    const VALUE: &str = "[^\u{fffd}]+";
+
+    /// A value as it is written into a path: every byte escaped.
+    fn percent_encode(value: &str) -> String {
+        value.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_comes_back_from_its_segment(id in VALUE, part in VALUE) {
+            let path = format!("/v1/videos/{}/{}", percent_encode(&id), percent_encode(&part));
+            let parameters = matches("/v1/videos/:id/:part", &path).unwrap();
+            prop_assert_eq!((parameters.get("id"), parameters.get("part")), (&*id, &*part));
+        }
+
+        #[test]
+        fn any_path_is_compared_without_a_panic_and_a_named_segment_is_never_empty(
+            path in "/v1/videos/(%[0-9a-fA-F]{0,2}|[/&=+;?#.]|\\PC){0,12}",
+            other in ".*",
+        ) {
+            for path in [path, other] {
+                if let Some(parameters) = matches("/v1/videos/:id", &path) {
+                    prop_assert!(!parameters.get("id").is_empty());
+                    prop_assert_eq!(path.split('/').count(), 4);
+                }
+            }
+        }
     }
 }

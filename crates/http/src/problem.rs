@@ -52,6 +52,8 @@ pub enum Unauthenticated {
     InvalidToken,
     /// There was one whose time is over.
     Expired,
+    /// There was one whose session has ended, or whose user is disabled or gone.
+    Revoked,
 }
 
 impl Problem {
@@ -124,6 +126,11 @@ impl Problem {
                 "The access token has expired.",
                 "Bearer realm=\"spinreel\", error=\"invalid_token\", error_description=\"The access token expired\"",
             ),
+            Unauthenticated::Revoked => (
+                "token_revoked",
+                "The access token is not good any more.",
+                "Bearer realm=\"spinreel\", error=\"invalid_token\", error_description=\"The access token was revoked\"",
+            ),
         };
         Self::new(StatusCode::UNAUTHORIZED, code, detail).header(WWW_AUTHENTICATE, challenge)
     }
@@ -182,6 +189,24 @@ impl Problem {
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             format!("The body may have at most {limit} bytes."),
+        )
+    }
+
+    /// 414 `uri_too_long`; `limit` in bytes.
+    pub fn uri_too_long(limit: usize) -> Self {
+        Self::new(
+            StatusCode::URI_TOO_LONG,
+            "uri_too_long",
+            format!("The path and the query may have at most {limit} bytes."),
+        )
+    }
+
+    /// 431 `headers_too_large` (RFC 6585, section 5).
+    pub fn headers_too_large(limit: usize, count: usize) -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_large",
+            format!("A request may have at most {count} header fields, of {limit} bytes in all."),
         )
     }
 

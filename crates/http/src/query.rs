@@ -75,6 +75,8 @@ pub fn encode_cursor(list: &str, position: impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -107,5 +109,44 @@ mod tests {
             assert_eq!(problem.errors[0].field, "limit", "{text}");
         }
         assert_eq!(Query::parse("").limit().unwrap(), DEFAULT_LIMIT);
+    }
+
+    /// The query that brings `cursor` back, as a client writes it.
+    fn with_cursor(cursor: &str) -> Query {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        Query::parse(&query.append_pair("cursor", cursor).finish())
+    }
+
+    proptest! {
+        #[test]
+        fn every_position_comes_back_from_its_cursor(list in ".*", number in any::<u64>(), text in ".*") {
+            let query = with_cursor(&encode_cursor(&list, (number, &text)));
+            prop_assert_eq!(query.cursor::<(u64, String)>(&list).unwrap(), Some((number, text)));
+        }
+
+        #[test]
+        fn any_query_is_read_without_a_panic(text in ".*") {
+            let query = Query::parse(&text);
+            prop_assert!(query.limit().is_ok_and(|limit| (1..=MAX_LIMIT).contains(&limit)) || query.get("limit").is_some());
+            let _ = query.cursor::<u64>("logs");
+        }
+
+        #[test]
+        fn a_forged_cursor_is_refused_or_a_position_of_its_type(
+            bytes in proptest::collection::vec(any::<u8>(), 1..60),
+            json in "[\\[{]\"(logs|a)\"[,:]( |-?[0-9]{1,21}|\\[|\"x\"|1e9|null|\\]){0,4}[\\]}]?",
+            text in "[A-Za-z0-9_=+/-]{1,60}",
+        ) {
+            for cursor in [URL_SAFE_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&json), text] {
+                match with_cursor(&cursor).cursor::<u64>("logs") {
+                    // What is read is a position that an honest cursor could name, too.
+                    Ok(position) => prop_assert_eq!(
+                        with_cursor(&encode_cursor("logs", position.unwrap())).cursor::<u64>("logs").unwrap(),
+                        position
+                    ),
+                    Err(problem) => prop_assert_eq!(problem.code, "invalid_cursor"),
+                }
+            }
+        }
     }
 }

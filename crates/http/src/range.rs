@@ -140,8 +140,15 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_without_a_panic(value in ".*", size in any::<u64>()) {
-            let _ = Selection::parse(Some(&value), size);
+        fn any_text_is_read_without_a_panic(
+            any in ".*",
+            near in "bytes=([0-9]{1,21}|[-, =+xX]|\\PC){0,6}",
+            size in any::<u64>(),
+        ) {
+            for value in [any, near] {
+                let selection = Selection::parse(Some(&value), size);
+                prop_assert!(selection.length(size) <= size);
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ pub const AUDIENCE: &str = "spinreel";
 pub const CLIENT_ID: &str = "spinreel";
 
 /// Whom a verified access token names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The account's id (`sub`).
     pub user_id: String,

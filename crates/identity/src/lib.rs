@@ -5,8 +5,7 @@
 //!   that has the [`SigningKey`]s; everybody else checks it with [`verify_access`] against the public [`Jwks`].
 //! - A **service token** names a service that calls another one. It is a JWT under the secret that all services
 //!   share (HS256), good for a minute, one audience and one method and path: [`sign_service`], [`verify_service`].
-//! - [`Trust`] is what a service must know to check access tokens; a [`Suspects`] filter remembers whose may have been
-//!   revoked, in constant space.
+//! - [`Trusted`] is what a service knows about access tokens beside themselves: the keys, and whose may be revoked.
 //! - A [`Sealer`] hides what a service stores and nobody may read there.
 //!
 //! Nothing about how a token is checked is taken from the token (RFC 8725, section 3.1): algorithm, type, issuer
@@ -16,8 +15,8 @@
 //! # Layout
 //! - `access`: access tokens. `service`: service tokens.
 //! - `keys`: signing keys and their public halves.
-//! - `suspects`: users whose tokens may be revoked.
-//! - `seal`: sealing under a key made of a secret. `trust`: keys and revocations.
+//! - `trust`, `suspects`: users whose tokens may be revoked, and how services learn of them.
+//! - `seal`: sealing under a key made of a secret.
 //! - `token`: what both kinds are checked for.
 
 mod access;
@@ -37,4 +36,4 @@ pub use service::{
 };
 pub use suspects::Suspects;
 pub use token::{ISSUER, LEEWAY_SECONDS, MAX_TOKEN_LENGTH, TokenError, key_id};
-pub use trust::Trust;
+pub use trust::{Freshness, Trust, Trusted};

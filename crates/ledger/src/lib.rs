@@ -8,7 +8,8 @@
 //! - [`claim`]: one winner among many.
 //! - [`Cell`]: a typed value with one writer at a time.
 //! - [`Slots`]: numbered cells; numbers are never given twice.
-//! - [`Lock`]: the right to work on something, one at a time, made of claims that end with their time.
+//! - [`Lock`]: the right to work on something, one at a time, made of claims that end with their time;
+//!   [`while_it_may`] stops the work with it.
 //! - [`Intents`]: operations that are going on, for others to finish when they are abandoned.
 //! - [`Roster`]: numbered cells whose dead cost nothing.
 //! - [`Journal`]: an append-only list whose old stretches are sealed, 64 entries to a key.
@@ -16,6 +17,7 @@
 mod cell;
 mod claim;
 mod counter;
+mod guard;
 mod intents;
 mod journal;
 mod lock;
@@ -25,8 +27,11 @@ mod slots;
 pub use cell::Cell;
 pub use claim::claim;
 pub use counter::{Counter, Reserved};
+pub use guard::while_it_may;
 pub use intents::{Intents, LEASE_MS, LOOK_PAGE, Mark, Open, Patience};
-pub use journal::{JOURNAL_SCAN, Journal, JournalPage, Look, SEAL_AFTER_MS, SEGMENT, Timed};
+pub use journal::{
+    JOURNAL_SCAN, Journal, JournalPage, Look, SEAL_AFTER_MS, SEGMENT, Timed, Truncated,
+};
 pub use lock::{CALL_MS, Held, Lock, WINDOW_MS};
 pub use roster::{DEAD_AFTER_MS, Found, ROSTER_SCAN, Roster, RosterPage, Walk};
 pub use slots::Slots;

@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 
 use futures::future::LocalBoxFuture;
 use spinreel_api::logs::Level;
@@ -35,6 +36,7 @@ pub struct Context {
     pub clock: WasiClock,
     /// Unpredictable bytes.
     pub random: WasiRandom,
+    client: Option<IpAddr>,
     after: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
 }
 
@@ -44,6 +46,7 @@ impl Context {
         request_id: String,
         settings: Settings,
         store: WasiStore,
+        client: Option<IpAddr>,
     ) -> Self {
         Self {
             service,
@@ -54,8 +57,22 @@ impl Context {
             http: WasiHttp,
             clock: WasiClock,
             random: WasiRandom,
+            client,
             after: RefCell::new(Vec::new()),
         }
+    }
+
+    /// The address of the client, as text; `None` for calls of other services.
+    pub fn client_address(&self) -> Option<String> {
+        self.client.map(|address| address.to_string())
+    }
+
+    /// Writes down what matters for the security of an account: who did what, from where. Never pass a secret.
+    pub fn audit(&self, action: &str, message: impl Into<String>, mut fields: serde_json::Value) {
+        if let Some(address) = self.client_address() {
+            fields["client.address"] = address.into();
+        }
+        self.log.info(action, message, fields);
     }
 
     /// Does something when the answer has been sent: work that the client need not wait for.

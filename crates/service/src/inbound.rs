@@ -25,9 +25,12 @@ pub struct Request {
     pub path: String,
     /// The query, decoded.
     pub query: Query,
+    /// The bytes of path and query.
+    pub(crate) target_length: usize,
     /// The headers as the client (and, after it, the host) sent them.
     pub headers: HeaderMap,
     body: Option<RequestBody>,
+    body_limit: usize,
 }
 
 impl Request {
@@ -58,8 +61,21 @@ impl Request {
             method,
             path: path.to_owned(),
             query: Query::parse(query),
+            target_length: target.len(),
             headers,
             body: RequestBody::of(request),
+            body_limit: JSON_LIMIT,
+        }
+    }
+
+    /// Refuses a body that is announced to be larger than its route takes; others are refused when they are read.
+    pub(crate) fn limit_body(&mut self, limit: Option<usize>) -> Result<(), Problem> {
+        self.body_limit = limit.unwrap_or(usize::MAX);
+        match self.content_length() {
+            Some(length) if length > self.body_limit as u64 => {
+                Err(Problem::body_too_large(self.body_limit))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -80,14 +96,9 @@ impl Request {
             .ok_or_else(|| Problem::internal("the request's body was taken twice"))
     }
 
-    /// The whole body as bytes, at most `limit` of them.
-    pub async fn bytes(&mut self, limit: usize) -> Result<Vec<u8>, Problem> {
-        if self
-            .content_length()
-            .is_some_and(|length| length > limit as u64)
-        {
-            return Err(Problem::body_too_large(limit));
-        }
+    /// The whole body as bytes, at most as many as the route takes.
+    pub async fn bytes(&mut self) -> Result<Vec<u8>, Problem> {
+        let limit = self.body_limit;
         match collect(&mut self.take_body()?, limit).await {
             Ok(bytes) => Ok(bytes),
             Err(TransportError::TooLong { limit }) => Err(Problem::body_too_large(limit)),
@@ -95,17 +106,17 @@ impl Request {
         }
     }
 
-    /// The body as JSON, at most [`JSON_LIMIT`] bytes.
+    /// The body as JSON, at most as many bytes as the route takes.
     ///
     /// Text that is no JSON is 400; JSON of another shape is 422 and names the member.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
-        let bytes = self.bytes(JSON_LIMIT).await?;
+        let bytes = self.bytes().await?;
         parse_json(&bytes)
     }
 
     /// As [`json`](Self::json), for bodies that may be left out.
     pub async fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T, Problem> {
-        let bytes = self.bytes(JSON_LIMIT).await?;
+        let bytes = self.bytes().await?;
         if bytes.is_empty() {
             return Ok(T::default());
         }
@@ -115,8 +126,7 @@ impl Request {
 
 /// Reads JSON as [`Request::json`] does.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let value: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|error| Problem::malformed_json().because(error))?;
+    let value = spinreel_http::json::read(bytes)?;
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
@@ -190,7 +200,11 @@ impl ReadBody for RequestBody {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
     use serde::Deserialize;
+    use serde_json::{Value, json};
+    use spinreel_api::accounts::{ChangePassword, ChangeUser, Credentials, NewUser};
+    use spinreel_api::internal::{Reserve, StoredVideo};
 
     use super::*;
 
@@ -225,5 +239,78 @@ mod tests {
             parse_json::<Shape>(body.as_bytes()).unwrap_err().code,
             "malformed_json"
         );
+    }
+
+    #[test]
+    fn a_member_that_comes_twice_is_400_and_said_so() {
+        let body = b"{\"name\": \"a\", \"more\": [{\"x\": 1, \"x\": 2}]}";
+        let problem = parse_json::<Shape>(body).unwrap_err();
+        assert_eq!(
+            (problem.status.as_u16(), problem.code),
+            (400, "malformed_json")
+        );
+        assert!(problem.detail.contains("same name"), "{}", problem.detail);
+    }
+
+    /// What [`parse_json`] says of a body: nothing, 400 `malformed_json`, or 422 that names one member.
+    fn refuses<T: DeserializeOwned>(body: &[u8]) -> Result<(), TestCaseError> {
+        let Err(problem) = parse_json::<T>(body) else {
+            return Ok(());
+        };
+        match problem.status.as_u16() {
+            400 => prop_assert_eq!(problem.code, "malformed_json"),
+            status => {
+                prop_assert_eq!((status, problem.errors.len()), (422, 1));
+                prop_assert!(!problem.errors[0].field.is_empty());
+            }
+        }
+        Ok(())
+    }
+
+    fn every_body_refuses(body: &[u8]) -> Result<(), TestCaseError> {
+        refuses::<NewUser>(body)?;
+        refuses::<Credentials>(body)?;
+        refuses::<ChangePassword>(body)?;
+        refuses::<ChangeUser>(body)?;
+        refuses::<Reserve>(body)?;
+        refuses::<StoredVideo>(body)
+    }
+
+    fn scalar() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,20}".prop_map(Value::from),
+            Just(json!([])),
+            Just(json!({})),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_body_or_refused(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            every_body_refuses(&body)?;
+        }
+
+        #[test]
+        fn any_members_are_a_body_or_refused(
+            members in proptest::collection::btree_map(
+                "email|password|current_password|username|role|disabled|storage_limit|bandwidth_limit|user_id|bytes|.{0,8}",
+                scalar(),
+                0..6,
+            ),
+        ) {
+            let body = Value::from(members.into_iter().collect::<serde_json::Map<_, _>>());
+            every_body_refuses(body.to_string().as_bytes())?;
+        }
+
+        #[test]
+        fn a_new_user_is_read_as_it_was_written(email in ".*", password in ".*", username in ".*", more in scalar()) {
+            let body = json!({ "email": email, "password": password, "username": username, "more": more });
+            let new: NewUser = parse_json(body.to_string().as_bytes()).unwrap();
+            prop_assert_eq!((new.email, new.password, new.username), (email, password, username));
+        }
     }
 }

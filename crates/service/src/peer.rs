@@ -16,8 +16,12 @@ use crate::world::WasiClock;
 /// The largest JSON answer that is taken from another service, in bytes.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
-/// How long a health check waits for a service, in milliseconds.
-const HEALTH_TIMEOUT_MS: u64 = 3_000;
+/// How long a health check waits for a service.
+const HEALTH_TIMEOUTS: Timeouts = Timeouts {
+    connect_ms: 3_000,
+    first_byte_ms: 3_000,
+    between_bytes_ms: 3_000,
+};
 
 /// Another service.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +30,7 @@ pub struct Peer<'a> {
     id: &'static str,
     origin_variable: &'static str,
     user_id: Option<&'a str>,
+    timeouts: Timeouts,
 }
 
 /// Why a call to another service came to nothing.
@@ -76,7 +81,15 @@ impl<'a> Peer<'a> {
             id,
             origin_variable,
             user_id: None,
+            timeouts: Timeouts::default(),
         }
+    }
+
+    /// Waits no longer than that.
+    #[must_use]
+    pub fn within(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
     }
 
     /// Says whose affairs the calls are about: the service tokens are then good for no other user's.
@@ -88,18 +101,13 @@ impl<'a> Peer<'a> {
 
     /// Asks for the service's own health; `None` where it does not answer in time.
     pub async fn health(&self, path: &str) -> Option<ServiceHealth> {
-        let mut request = self.request(Method::GET, path).ok()?;
-        request.extensions_mut().insert(Timeouts {
-            connect_ms: HEALTH_TIMEOUT_MS,
-            first_byte_ms: HEALTH_TIMEOUT_MS,
-            between_bytes_ms: HEALTH_TIMEOUT_MS,
-        });
-        let mut response = self.send(request).await.ok()?;
+        let request = self.request(Method::GET, path).ok()?;
+        let mut response = self.within(HEALTH_TIMEOUTS).send(request).await.ok()?;
         let answer = collect(response.body_mut(), ANSWER_LIMIT).await.ok()?;
         serde_json::from_slice(&answer).ok()
     }
 
-    /// Sends JSON and reads the answer's JSON; an answer without a body reads as `null`.
+    /// Sends JSON (no body for what is `null`) and reads the answer's JSON; an answer without a body reads as `null`.
     pub async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -108,10 +116,13 @@ impl<'a> Peer<'a> {
     ) -> Result<T, PeerError> {
         let bytes = serde_json::to_vec(body).map_err(|error| self.malformed(&error))?;
         let mut request = self.request(method, path)?;
-        request
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *request.body_mut() = vec![Bytes::from(bytes)];
+        // Nothing to say is said by nothing.
+        if bytes != b"null" {
+            request
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *request.body_mut() = vec![Bytes::from(bytes)];
+        }
         let mut response = self.send(request).await?;
         let answer = collect(response.body_mut(), ANSWER_LIMIT)
             .await
@@ -166,8 +177,9 @@ impl<'a> Peer<'a> {
 
     async fn send(
         &self,
-        request: Request<Vec<Bytes>>,
+        mut request: Request<Vec<Bytes>>,
     ) -> Result<Response<ResponseBody>, PeerError> {
+        request.extensions_mut().insert(self.timeouts);
         WasiHttp
             .send(request)
             .await

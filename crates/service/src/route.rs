@@ -7,7 +7,7 @@ use spinreel_http::pattern::{self, Parameters};
 
 use crate::access::{Access, Caller};
 use crate::context::Context;
-use crate::inbound::Request;
+use crate::inbound::{JSON_LIMIT, Request};
 use crate::respond::Response;
 
 /// What a handler comes to.
@@ -45,6 +45,8 @@ pub struct Route {
     pub(crate) pattern: &'static str,
     pub(crate) access: Access,
     pub(crate) style: Style,
+    /// The largest body, in bytes; `None` where what the body is for has a limit of its own.
+    pub(crate) body_limit: Option<usize>,
     pub(crate) handler: Handler,
 }
 
@@ -59,7 +61,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
@@ -82,6 +84,7 @@ impl Route {
             pattern,
             access,
             style: Style::Problem,
+            body_limit: Some(JSON_LIMIT),
             handler,
         }
     }
@@ -111,6 +114,20 @@ impl Route {
         Self::new(Verb::Delete, pattern, access, handler)
     }
 
+    /// Takes bodies of at most `bytes` bytes, instead of [`JSON_LIMIT`].
+    #[must_use]
+    pub const fn body(mut self, bytes: usize) -> Self {
+        self.body_limit = Some(bytes);
+        self
+    }
+
+    /// Takes bodies of any size: the handler streams them, and what they are for has a limit of its own.
+    #[must_use]
+    pub const fn streams_body(mut self) -> Self {
+        self.body_limit = None;
+        self
+    }
+
     /// Errors in the seed's style.
     #[must_use]
     pub const fn seed(mut self) -> Self {
@@ -128,11 +145,11 @@ pub(crate) enum Found<'a> {
     Nothing,
 }
 
-/// Finds the first route of the table that fits: put literal paths before those with `:name` segments.
-pub(crate) fn find<'a>(routes: &'a [Route], method: &Method, path: &str) -> Found<'a> {
+/// Finds the first route of the tables that fits: put literal paths before those with `:name` segments.
+pub(crate) fn find<'a>(tables: &[&'a [Route]], method: &Method, path: &str) -> Found<'a> {
     let mut methods = Vec::new();
     let mut style = Style::Problem;
-    for route in routes {
+    for route in tables.iter().copied().flatten() {
         if let Some(parameters) = pattern::matches(route.pattern, path) {
             if route.method.takes(method) {
                 return Found::Route(route, parameters);
@@ -176,7 +193,7 @@ mod tests {
     #[test]
     fn the_first_fitting_route_is_found_and_head_is_get() {
         for method in [Method::GET, Method::HEAD] {
-            let Found::Route(route, _) = find(TABLE, &method, "/v1/users/me") else {
+            let Found::Route(route, _) = find(&[TABLE], &method, "/v1/users/me") else {
                 panic!("no route");
             };
             assert_eq!(route.pattern, "/v1/users/me");
@@ -185,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_wrong_method_names_the_right_ones() {
-        let Found::WrongMethod(methods, _) = find(TABLE, &Method::PUT, "/v1/users/x") else {
+        let Found::WrongMethod(methods, _) = find(&[TABLE], &Method::PUT, "/v1/users/x") else {
             panic!("found");
         };
         assert_eq!(methods, ["GET", "HEAD"]);
@@ -193,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_path_of_several_patterns_names_each_method_once() {
-        let Found::WrongMethod(methods, _) = find(TABLE, &Method::PUT, "/v1/users/me") else {
+        let Found::WrongMethod(methods, _) = find(&[TABLE], &Method::PUT, "/v1/users/me") else {
             panic!("found");
         };
         assert_eq!(methods, ["GET", "HEAD", "DELETE"]);
@@ -202,7 +219,7 @@ mod tests {
     #[test]
     fn an_unknown_path_is_nothing() {
         assert!(matches!(
-            find(TABLE, &Method::GET, "/v1/user"),
+            find(&[TABLE], &Method::GET, "/v1/user"),
             Found::Nothing
         ));
     }

@@ -1,10 +1,11 @@
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use spinreel_api::internal::{AskStanding, Standing};
 use spinreel_api::logs::{Level, LogEntry};
 use spinreel_http::{Problem, problem, request_id};
 use spinreel_identity::Jwks;
@@ -15,8 +16,10 @@ use crate::access::{Access, authenticate};
 use crate::context::{Context, new_id};
 use crate::cors;
 use crate::inbound::Request;
+use crate::protection;
 use crate::respond::{Body, Response, send};
 use crate::route::{Call, Found, Outcome, Route, Style, find};
+use crate::routes;
 use crate::settings::{Settings, Variable};
 use crate::store::WasiStore;
 use crate::world::WasiClock;
@@ -44,20 +47,29 @@ pub struct Service {
     pub variables: &'static [Variable],
     /// Its routes: literal paths before those with `:name` segments.
     pub routes: &'static [Route],
-    /// Where the keys of access tokens come from.
-    pub keys: KeySource,
+    /// Who knows whether an access token is good.
+    pub authority: Authority,
     /// Where its log lines go.
     pub logs: LogSink,
 }
 
-/// Where the keys of access tokens come from.
+/// Who knows whether an access token is good.
 #[derive(Debug, Clone, Copy)]
-pub enum KeySource {
-    /// user-service's JWKS.
+pub enum Authority {
+    /// user-service.
     UserService,
-    /// The service's own store: this is user-service.
-    Own(for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Jwks, Problem>>),
+    /// The service itself: this is user-service.
+    Own {
+        /// The keys that tokens may be signed with.
+        keys: for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Jwks, Problem>>,
+        /// What a session is good for at this moment.
+        standing: FindStanding,
+    },
 }
+
+/// Finds what a session is good for at this moment.
+pub type FindStanding =
+    for<'a> fn(&'a Context, AskStanding) -> LocalBoxFuture<'a, Result<Standing, Problem>>;
 
 /// Where log lines go.
 #[derive(Debug, Clone, Copy)]
@@ -90,15 +102,17 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
             return refuse_without_store(service, &request_id, &error, &method, out).await;
         }
     };
-    let context = Rc::new(Context::new(service, request_id, settings, store));
+    let client = protection::client_address(&request, &settings);
+    let context = Rc::new(Context::new(service, request_id, settings, store, client));
     let origin = cors::allowed_origin(&context.settings, &request);
+    let is_secure = protection::is_secure(&request);
     let rest_of_body = request.rest_of_body();
     let (pattern, mut response) = answer(&context, request, origin.is_some()).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         headers.insert(X_REQUEST_ID, id);
     }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    protection::protect(headers, is_secure);
     if let Some(origin) = origin {
         cors::expose(headers, origin);
     }
@@ -114,13 +128,16 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
     }
     if let Some(pattern) = pattern {
         let latency_ms = context.clock.now_ms().saturating_sub(began_ms);
-        let fields = json!({
+        let mut fields = json!({
             "http.method": method.as_str(),
             "http.route": pattern,
             "http.status": status.as_u16(),
             "http.response_bytes": sent,
             "latency_ms": latency_ms,
         });
+        if let Some(address) = context.client_address() {
+            fields["client.address"] = address.into();
+        }
         let level = if status.is_server_error() {
             Level::Warn
         } else {
@@ -138,8 +155,11 @@ async fn answer(
     request: Request,
     cross_origin: bool,
 ) -> (Option<&'static str>, Response) {
-    let routes = context.service.routes;
-    match find(routes, &request.method, &request.path) {
+    if let Err(problem) = protection::check(&request) {
+        return (Some("(none)"), render(context, Style::Problem, problem));
+    }
+    let tables = [context.service.routes, routes::OF_EVERY_SERVICE];
+    match find(&tables, &request.method, &request.path) {
         Found::Nothing => (
             Some("(none)"),
             render(context, Style::Problem, Problem::not_found()),
@@ -171,9 +191,10 @@ fn worth_a_line(route: &Route) -> bool {
 async fn run(
     context: &Rc<Context>,
     route: &Route,
-    request: Request,
+    mut request: Request,
     parameters: spinreel_http::pattern::Parameters,
 ) -> Outcome {
+    request.limit_body(route.body_limit)?;
     let wrong = context.settings.wrong();
     // Health says which variables are wrong, so it must get that far.
     if !wrong.is_empty() && !route.pattern.ends_with("/health") {

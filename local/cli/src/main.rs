@@ -1,8 +1,10 @@
 #![forbid(unsafe_code)]
 //! Spinreel without Spin: `up` runs the application on the embedded host with the embedded bucket beside it,
-//! `bucket` runs the bucket alone; `sweep` and `reconcile` look after an installation, wherever it runs.
+//! `bucket` runs the bucket alone; `sweep`, `reconcile` and `rotate-keys` look after an installation, wherever it runs.
 
+mod admin;
 mod bucket;
+mod keys;
 mod sweep;
 mod up;
 
@@ -26,6 +28,8 @@ enum Task {
     Sweep(sweep::SweepArguments),
     /// Compares the store with the bucket, and prints what differs.
     Reconcile(sweep::ReconcileArguments),
+    /// Makes a new key for access tokens.
+    RotateKeys(keys::RotateArguments),
 }
 
 #[tokio::main]
@@ -41,6 +45,7 @@ async fn main() -> Result<()> {
         Task::Bucket(arguments) => bucket::run(arguments).await,
         Task::Sweep(arguments) => sweep::sweep(arguments).await,
         Task::Reconcile(arguments) => sweep::reconcile(arguments).await,
+        Task::RotateKeys(arguments) => keys::rotate(arguments).await,
     }
 }
 

@@ -1,39 +1,26 @@
-//! `cargo xtask sweep` and `cargo xtask reconcile`: what operators ask of storage-service, page after page.
+//! `cargo xtask sweep` and `cargo xtask reconcile`: what operators ask for, page after page.
 
-use anyhow::{Context, Result, bail};
-use reqwest::{Client, StatusCode, Url};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use spinreel_api::accounts::Tokens;
-use spinreel_api::operations::{Reconcile, Reconciled, Sweep, Swept};
+use anyhow::Result;
+use spinreel_api::operations::{Reconcile, Reconciled, Sweep, Swept, SweptUsers};
+
+use crate::admin::{Admin, Installation};
 
 #[derive(clap::Args)]
-pub(crate) struct Installation {
-    /// Where Spinreel is.
-    #[arg(long, default_value = "http://127.0.0.1:3000")]
-    url: Url,
-    /// The e-mail address of an admin.
-    #[arg(long, env = "SPIN_VARIABLE_ADMIN_EMAIL")]
-    email: String,
-    /// The admin's password. On the command line others can read it: better set the variable.
-    #[arg(long, env = "SPIN_VARIABLE_ADMIN_PASSWORD", hide_env_values = true)]
-    password: String,
+pub(crate) struct SweepArguments {
+    #[command(flatten)]
+    installation: Installation,
     /// Nobody else is using it, so that leases of two minutes need not be waited for.
     #[arg(long)]
     offline: bool,
 }
 
 #[derive(clap::Args)]
-pub(crate) struct SweepArguments {
-    #[command(flatten)]
-    installation: Installation,
-}
-
-#[derive(clap::Args)]
 pub(crate) struct ReconcileArguments {
     #[command(flatten)]
     installation: Installation,
+    /// Nobody else is using it, so that leases of two minutes need not be waited for.
+    #[arg(long)]
+    offline: bool,
     /// Puts right what can be put right.
     #[arg(long)]
     repair: bool,
@@ -47,7 +34,7 @@ pub(crate) async fn sweep(arguments: SweepArguments) -> Result<()> {
     loop {
         let request = Sweep {
             cursor,
-            offline: admin.offline,
+            offline: arguments.offline,
         };
         let swept: Swept = admin.post("/internal/storage/sweep", &request).await?;
         let page = [swept.users, swept.settled, swept.recounted, swept.pending];
@@ -63,6 +50,23 @@ pub(crate) async fn sweep(arguments: SweepArguments) -> Result<()> {
     println!(
         "{users} users: {settled} operations settled, {recounted} recounts, {pending} pending"
     );
+    sweep_accounts(&admin).await
+}
+
+/// Goes on with accounts that were ended, and whose files could not all be removed at once.
+async fn sweep_accounts(admin: &Admin) -> Result<()> {
+    let (mut finished, mut pending) = (0, 0);
+    let mut request = Sweep::default();
+    loop {
+        let swept: SweptUsers = admin.post("/internal/users/sweep", &request).await?;
+        finished += swept.finished;
+        pending += swept.pending;
+        request.cursor = swept.next_cursor;
+        if request.cursor.is_none() {
+            break;
+        }
+    }
+    println!("{finished} ended accounts removed, {pending} pending");
     Ok(())
 }
 
@@ -75,7 +79,7 @@ pub(crate) async fn reconcile(arguments: ReconcileArguments) -> Result<()> {
         let request = Reconcile {
             cursor,
             repair: arguments.repair,
-            offline: admin.offline,
+            offline: arguments.offline,
         };
         let page: Reconciled = admin.post("/internal/storage/reconcile", &request).await?;
         checked += page.checked;
@@ -91,47 +95,4 @@ pub(crate) async fn reconcile(arguments: ReconcileArguments) -> Result<()> {
     }
     println!("{checked} files and objects: {found} differences, {repaired} repaired");
     Ok(())
-}
-
-/// A signed-in admin.
-struct Admin {
-    client: Client,
-    url: Url,
-    token: String,
-    offline: bool,
-}
-
-impl Admin {
-    async fn sign_in(installation: Installation) -> Result<Self> {
-        let client = Client::new();
-        let credentials = json!({
-            "email": installation.email,
-            "password": installation.password,
-        });
-        let address = installation.url.join("/v1/sessions")?;
-        let request = client.post(address).json(&credentials);
-        let tokens: Tokens = answer(request).await.context("the sign-in failed")?;
-        Ok(Self {
-            client,
-            url: installation.url,
-            token: tokens.access_token,
-            offline: installation.offline,
-        })
-    }
-
-    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
-        let request = self.client.post(self.url.join(path)?);
-        answer(request.bearer_auth(&self.token).json(body)).await
-    }
-}
-
-async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T> {
-    let response = request.send().await?;
-    let status = response.status();
-    let body: Value = response.json().await.unwrap_or_default();
-    if status != StatusCode::OK {
-        let detail = body["detail"].as_str().unwrap_or_default();
-        bail!("{status} {detail}");
-    }
-    Ok(serde_json::from_value(body)?)
 }

@@ -1,14 +1,10 @@
 //! `storage`: what the bytes cost. Big files through the components and through nginx, to and from the same bucket;
 //! and uploads, deletions and lists in milliseconds and in calls of the key-value stores.
 //!
-//! - `application`: the components, the embedded host and the embedded bucket, in this process
-//! - `content`: the bytes that are sent
 //! - `transfers`: big files, beside nginx
 //! - `requests`: small ones, with their store calls
 //! - `results`: the table and the JSON
 
-mod application;
-mod content;
 mod requests;
 mod results;
 mod transfers;
@@ -16,9 +12,9 @@ mod transfers;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use self::application::Application;
 use self::requests::Cost;
 use self::results::Results;
+use crate::application::Application;
 use crate::report::Report;
 use crate::step;
 

@@ -7,10 +7,10 @@ use http::Request;
 use spinreel_host::StoreCalls;
 use tokio::task::JoinSet;
 
-use super::application::{Application, User};
-use super::content::Content;
 use super::{AT_A_TIME, LISTS, SMALL, TINY, UPLOADS};
+use crate::application::{Application, User};
 use crate::client::Body;
+use crate::content::Content;
 use crate::statistics::Samples;
 use crate::step;
 

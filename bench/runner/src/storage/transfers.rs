@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result, ensure};
 use http::{Method, Request};
 use serde_json::Value;
 
-use super::application::{Application, BUCKET, User};
-use super::content::Content;
 use super::{BIG, ROUNDS};
+use crate::application::{Application, BUCKET, User};
 use crate::client::{Body, Client};
+use crate::content::Content;
 use crate::nginx::Nginx;
 use crate::statistics::Samples;
 use crate::step;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use spinreel_api::Timestamp;
 use spinreel_api::logs::LogEntry;
-use spinreel_http::{FieldError, Problem, request_id};
+use spinreel_http::{FieldError, Problem, json, request_id};
 
 use super::text::{MAX_ENTRY, MAX_MESSAGE, escape_entry, size};
 
@@ -23,12 +23,10 @@ const MAX_USER_ID: usize = 128;
 
 /// Reads the batch that the service called `from` sent at `now_ms` (milliseconds since the Unix epoch).
 ///
-/// Bytes that are no JSON are 400 `malformed_json`; one bad entry makes the whole batch 422, and the errors name entries
+/// Bytes that [`json::read`] does not take are 400 `malformed_json`; one bad entry makes the whole batch 422, and the errors name entries
 /// by their index (`3.level`). Text comes back safe to print.
 pub fn read(bytes: &[u8], from: &str, now_ms: u64) -> Result<Vec<LogEntry>, Problem> {
-    let batch: Value =
-        serde_json::from_slice(bytes).map_err(|error| Problem::malformed_json().because(error))?;
-    let Value::Array(batch) = batch else {
+    let Value::Array(batch) = json::read(bytes)? else {
         return Err(invalid(".", "must be an array of entries"));
     };
     if batch.len() > MAX_ENTRIES {

@@ -10,7 +10,7 @@ use spinreel_platform::Clock;
 use spinreel_service::{Call, Caller, Outcome};
 
 use super::{book, problem};
-use crate::domain::batch::{MAX_BATCH, read};
+use crate::domain::batch::read;
 
 /// Takes in a batch of another service: 202 with the number of entries, all of them or none.
 pub(crate) async fn intake(mut call: Call) -> Outcome {
@@ -18,7 +18,7 @@ pub(crate) async fn intake(mut call: Call) -> Outcome {
         return Err(Problem::forbidden());
     };
     let context = &call.context;
-    let bytes = call.request.bytes(MAX_BATCH).await?;
+    let bytes = call.request.bytes().await?;
     let entries = read(&bytes, &service.from, context.clock.now_ms())?;
     let accepted = entries.len();
     let full = book(context).append(entries).await.map_err(problem)?;

@@ -6,7 +6,7 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
 use super::peers::Peers;
-use super::record::{FileRecord, UserFiles};
+use super::record::{FileRecord, UserFiles, is_user_id};
 use super::storage::Storage;
 
 /// Why a file's bytes cannot be had.
@@ -28,10 +28,14 @@ pub fn location(user_id: &str, number: u64) -> String {
     format!("{user_id}.{number}")
 }
 
+/// Whose file a location names; `None` where it is no location.
+pub fn owner_of(location: &str) -> Option<&str> {
+    parse(location).map(|(user_id, _)| user_id)
+}
+
 fn parse(location: &str) -> Option<(&str, u64)> {
     let (user_id, number) = location.rsplit_once('.')?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    (user_id.len() <= 64 && user_id.bytes().all(plain)).then_some(())?;
+    is_user_id(user_id).then_some(())?;
     Some((user_id, number.parse().ok()?))
 }
 
@@ -93,7 +97,8 @@ mod tests {
     #[test]
     fn a_location_comes_back_and_nothing_else_is_one() {
         assert_eq!(parse(&location("0190-ab", 7)), Some(("0190-ab", 7)));
-        for wrong in ["", "7", ".", "a/b.7", "a.b.7", "a.x", "a.-1"] {
+        assert_eq!(owner_of("0190-ab.7"), Some("0190-ab"));
+        for wrong in ["", "7", ".", ".7", "a/b.7", "a.b.7", "a.x", "a.-1"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

@@ -2,11 +2,10 @@
 
 use spinreel_gcs::Error as BucketError;
 use spinreel_gcs::TokenCache;
-use spinreel_ledger::{Held, LEASE_MS, LedgerError, Patience};
+use spinreel_ledger::{Held, LEASE_MS, LedgerError, Patience, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
-use super::guard::while_it_may;
 use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
 use super::record::{Deletion, Intent, Operation, Owner, Rest, Upload, UserFiles};
@@ -206,7 +205,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         self.bucket
             .delete(&file.head.object, file.object.generation)
             .await?;
-        if self.peers.withdraw(&file.head.id).await.is_err() {
+        let withdrawn = self.peers.withdraw(&file.head.id, files.user_id()).await;
+        if withdrawn.is_err() {
             rest.withdraw = Some(file.head.id.clone());
         }
         let cell = files.file(*number);

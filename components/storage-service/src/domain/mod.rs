@@ -16,6 +16,10 @@
 //! of them creates it, and its deletion frees the name. The key `name/…` is an index, to refuse early and to find the
 //! file; where it is missing or wrong, the object's metadata says whose it is ([`names`]).
 //!
+//! # Users who go
+//! A [`purge`] deletes the files of a user as the user would, and then forgets the user, but for the numbers that must
+//! not be given again.
+//!
 //! # What is taken for granted
 //! A call of the store, and a request to the bucket that was not answered, has its effect within
 //! [`CALL_MS`](spinreel_ledger::CALL_MS) of being made, or never; the clocks of instances differ by less than that. What
@@ -26,12 +30,15 @@
 //!
 //! | | reads | writes |
 //! |---|---|---|
-//! | an upload in one piece (its intent, its share of the quota, the file with its name) | 4 | 5 |
-//! | the same, where the request does not tell the size | 4 | 6 |
-//! | a deletion | 9 to 11 | 9 |
+//! | an upload in one piece (its intent, its share of the quota, the file with its name) | 5 | 5 |
+//! | the same, where the request does not tell the size | 5 | 6 |
+//! | a deletion | 10 to 12 | 9 |
 //! | a look for what is abandoned, every half minute | 3, and 1 for each number since the mark | 1 |
-//! | a status of n files | n + 3, and 1 for each 4,096 numbers that have a living one | |
+//! | a status of n files | n + 4, and 1 for each 4,096 numbers that have a living one | |
 //! | a user's first upload | | 3 |
+//! | a part of a purge | those of 1 look, 1 for each of 32 files, and 32 deletions | as the reads |
+//!
+//! One of the reads of an upload, a deletion and a status is that of the user's own [limit].
 //!
 //! A living file has two keys, its record and its name.
 mod alert;
@@ -39,9 +46,10 @@ mod chunks;
 pub mod content;
 pub mod delete;
 pub mod file_name;
-mod guard;
+pub mod limit;
 mod names;
 pub mod peers;
+mod purge;
 pub mod reconcile;
 pub mod record;
 mod recount;

@@ -32,8 +32,8 @@ pub trait Peers {
     /// Tells the catalogue of a file. Harmless when repeated.
     async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure>;
 
-    /// Tells the catalogue that a file is gone. Harmless when repeated.
-    async fn withdraw(&self, id: &str) -> Result<(), PeerFailure>;
+    /// Tells the catalogue that a file of the user is gone. Harmless when repeated.
+    async fn withdraw(&self, id: &str, user_id: &str) -> Result<(), PeerFailure>;
 
     /// Tells usage-service that a threshold was crossed. Harmless when repeated with the same id.
     async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure>;
@@ -59,8 +59,8 @@ impl<T: Peers> Peers for &T {
     async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
         (**self).announce(id, video).await
     }
-    async fn withdraw(&self, id: &str) -> Result<(), PeerFailure> {
-        (**self).withdraw(id).await
+    async fn withdraw(&self, id: &str, user_id: &str) -> Result<(), PeerFailure> {
+        (**self).withdraw(id, user_id).await
     }
     async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure> {
         (**self).report_alert(id, alert).await

@@ -26,6 +26,14 @@ impl Owner {
     }
 }
 
+/// Whether a text can be a user's id, and a part of keys: 1 to 64 letters, digits and hyphens.
+pub fn is_user_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// A file before its bytes are there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileHead {
@@ -189,14 +197,29 @@ impl UserFiles {
         Lock::new(format!("{}/lock/recount", self.prefix))
     }
 
+    /// What the user may store, in bytes, where that is not what everybody may.
+    pub(super) fn limit(&self) -> Cell<i64> {
+        Cell::new(format!("{}/limit", self.prefix))
+    }
+
     /// What [`sweeps`](super::sweep) know the user by.
     pub(super) fn registration(&self) -> Cell<u64> {
         Cell::new(format!("{}/user", self.prefix))
     }
 
+    /// The number that sweeps know the user by and shall not any more.
+    pub(super) fn leaving(&self) -> Cell<u64> {
+        Cell::new(format!("{}/user/leaving", self.prefix))
+    }
+
     /// How often the use has fallen below the alert's threshold.
     pub(super) fn falls(&self) -> Counter {
-        Counter::new(format!("{}/alert/falls", self.prefix))
+        Counter::new(self.falls_key())
+    }
+
+    /// The key of the [falls](Self::falls).
+    pub(super) fn falls_key(&self) -> String {
+        format!("{}/alert/falls", self.prefix)
     }
 
     /// Up to which fall the alert was sent.

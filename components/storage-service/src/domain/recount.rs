@@ -25,10 +25,21 @@ pub(super) enum Recounted {
 /// What a counter should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Count {
+    /// The last number that had been given.
+    pub(super) head: u64,
+    /// How many files there are.
+    files: u64,
     /// By how much the counter is too high, in bytes.
     pub(super) drift: i64,
     /// What operations left undone, by number, and whether there is a file of that number.
     rests: BTreeMap<u64, (Rest, bool)>,
+}
+
+impl Count {
+    /// Whether there is no file, and nothing that an operation left undone.
+    pub(super) fn is_empty(&self) -> bool {
+        self.files == 0 && self.rests.is_empty()
+    }
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
@@ -74,10 +85,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             return Ok(None);
         };
         let now_ms = self.clock.now_ms();
-        let mut sum = 0_i64;
+        let (mut number_of_files, mut sum) = (0, 0_i64);
         let mut walk = files.roster.walk(&self.store, None, head);
         while let Some(number) = walk.next().await? {
             if let Some(file) = files.file(number).get(&self.store).await? {
+                number_of_files += 1;
                 sum = sum.saturating_add(signed(file.object.size));
                 if let Some((_, has_file)) = rests.get_mut(&number) {
                     *has_file = true;
@@ -91,7 +103,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             return Ok(None);
         }
         let drift = used.saturating_sub(sum);
-        Ok(Some(Count { drift, rests }))
+        Ok(Some(Count {
+            head,
+            files: number_of_files,
+            drift,
+            rests,
+        }))
     }
 
     /// All that operations left undone; `None` where one goes on, or may have an effect yet.

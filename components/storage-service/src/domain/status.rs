@@ -24,6 +24,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// Lists every file of the user, by name: that is what this call is.
     pub async fn status(&self, owner: &Owner) -> Result<Status, LedgerError> {
         let records = UserFiles::new(&owner.user_id);
+        let limit = self.limit_of(&records).await?;
         let mark = records.intents.mark(&self.store).await?;
         let head = records.roster.head(&self.store).await?;
         let mut files = Vec::new();
@@ -45,9 +46,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let used_storage = i64::try_from(used).unwrap_or(i64::MAX);
         Ok(Status {
             body: StorageStatus {
-                total_storage: self.limit,
+                total_storage: limit,
                 used_storage,
-                storage_percentage: percentage(used_storage, self.limit),
+                storage_percentage: percentage(used_storage, limit),
                 files,
             },
             dead,

@@ -21,7 +21,7 @@ pub struct Storage<S, H, C, R, P, T = NoTokenCache> {
     pub clock: C,
     /// The other services.
     pub peers: P,
-    /// What a user may store, in bytes.
+    /// What a user may store who has no [limit](super::limit) of their own, in bytes.
     pub limit: i64,
     /// What goes to the bucket in one request, in bytes: a multiple of 256 KiB. Two of them are in memory at a time.
     pub chunk: u64,

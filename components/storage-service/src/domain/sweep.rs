@@ -37,7 +37,8 @@ pub(super) fn users() -> Roster {
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Makes a user known to sweeps. Twice does no harm: then a sweep looks twice.
+    /// Makes a user known to sweeps who has a number for what may have to be swept. Twice does no harm: then a sweep looks
+    /// twice.
     pub(super) async fn register(&self, files: &UserFiles) -> Result<(), LedgerError> {
         if files.registration().get(&self.store).await?.is_some() {
             return Ok(());

@@ -1,6 +1,7 @@
 //! What the domain's tests share: a storage in memory, with a bucket that can fail.
 
 mod bucket;
+mod dying;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use spinreel_platform::Clock;
 use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, SeededRandom};
 
 pub(crate) use self::bucket::MemoryBucket;
+pub(crate) use self::dying::DyingStore;
 use super::peers::{PeerFailure, Peers};
 use super::record::Owner;
 use super::storage::Storage;
@@ -92,7 +94,7 @@ impl Peers for NotedPeers {
         Ok(())
     }
 
-    async fn withdraw(&self, id: &str) -> Result<(), PeerFailure> {
+    async fn withdraw(&self, id: &str, _: &str) -> Result<(), PeerFailure> {
         if *self.catalogue_is_down.borrow() {
             return Err(PeerFailure("down".to_owned()));
         }
@@ -140,13 +142,8 @@ pub(crate) struct World {
     pub(crate) limit: i64,
 }
 
-pub(crate) type TestStorage<'a> = Storage<
-    &'a CountingStore<MemoryStore>,
-    &'a MemoryBucket,
-    &'a TestClock,
-    &'a SeededRandom,
-    &'a NotedPeers,
->;
+pub(crate) type TestStorage<'a, S = CountingStore<MemoryStore>> =
+    Storage<&'a S, &'a MemoryBucket, &'a TestClock, &'a SeededRandom, &'a NotedPeers>;
 
 impl World {
     pub(crate) fn with_limit(limit: i64) -> Self {
@@ -162,6 +159,11 @@ impl World {
 
     /// The storage as one request sees it; the bucket is asked once.
     pub(crate) fn storage(&self) -> TestStorage<'_> {
+        self.storage_on(&self.store)
+    }
+
+    /// The same on another view of the store.
+    pub(crate) fn storage_on<'a, S>(&'a self, store: &'a S) -> TestStorage<'a, S> {
         let endpoint = Endpoint::new("http://bucket.test", "spinreel").expect("it is valid");
         let once = RetryPolicy {
             attempts: 1,
@@ -177,7 +179,7 @@ impl World {
             Credentials::Anonymous,
         );
         Storage {
-            store: &self.store,
+            store,
             bucket: client.with_retry_policy(once),
             clock: &self.clock,
             peers: &self.peers,

@@ -8,7 +8,7 @@ use spinreel_ledger::LEASE_MS;
 
 use super::delete::DeleteError;
 use super::record::UserFiles;
-use super::testing::{PieceSource, World, owner};
+use super::testing::{DyingStore, PieceSource, World, owner};
 use super::tidy::{Eagerness, Tidied};
 use super::upload::{CHUNK, UploadError};
 
@@ -316,4 +316,226 @@ fn what_an_upload_reserved_and_gave_back_is_a_fall_too() {
         world.upload("c.mp4", &[1; 12]).await.unwrap();
         assert!(report().await);
     });
+}
+
+#[test]
+fn a_limit_of_ones_own_counts_instead_of_everybodys_until_it_is_taken_away() {
+    let world = World::with_limit(100);
+    block_on(async {
+        let limit = async |bytes| world.storage().set_limit(&files(), bytes).await.unwrap();
+        limit(Some(150)).await;
+        world.upload("a.mp4", &[1; 120]).await.unwrap();
+        let status = world.storage().status(&owner()).await.unwrap().body;
+        assert_eq!(
+            (status.total_storage, status.storage_percentage),
+            (150, 80.0)
+        );
+        limit(None).await;
+        let refused = world.upload("b.mp4", &[1; 1]).await;
+        assert!(matches!(refused, Err(UploadError::StorageExceeded)));
+        let status = world.storage().status(&owner()).await.unwrap().body;
+        assert_eq!(
+            (status.total_storage, status.storage_percentage),
+            (100, 120.0)
+        );
+        assert!(
+            !world
+                .store
+                .inner()
+                .keys()
+                .contains(&"storage/u-1/limit".to_owned())
+        );
+    });
+}
+
+#[test]
+fn a_limit_below_what_is_stored_takes_nothing_away_and_lets_nothing_in_until_there_is_room() {
+    let world = World::with_limit(100);
+    block_on(async {
+        world.upload("a.mp4", &[1; 60]).await.unwrap();
+        world.upload("b.mp4", &[1; 30]).await.unwrap();
+        let storage = world.storage();
+        storage.set_limit(&files(), Some(50)).await.unwrap();
+        assert_eq!((used(&world).await, listed(&world).await.len()), (90, 2));
+        let refused = world.upload("c.mp4", &[1; 1]).await;
+        assert!(matches!(refused, Err(UploadError::StorageExceeded)));
+        storage.delete(&owner(), "a.mp4").await.unwrap();
+        world.upload("c.mp4", &[1; 20]).await.unwrap();
+    });
+}
+
+#[test]
+fn a_limit_that_moves_the_threshold_is_a_fall_or_a_crossing_too() {
+    let world = World::with_limit(100);
+    block_on(async {
+        let report = async || world.storage().report_use(&files()).await.unwrap();
+        let limit = async |bytes| world.storage().set_limit(&files(), bytes).await.unwrap();
+        world.upload("a.mp4", &[1; 80]).await.unwrap();
+        assert!(report().await);
+        limit(Some(99)).await;
+        assert!(!report().await);
+        limit(Some(200)).await;
+        assert!(!report().await);
+        world.upload("b.mp4", &[1; 80]).await.unwrap();
+        assert!(report().await);
+        limit(Some(400)).await;
+        limit(Some(10)).await;
+        assert!(report().await);
+    });
+}
+
+/// The user's keys that are left, and the users that sweeps know.
+fn left(world: &World) -> (Vec<String>, Vec<String>) {
+    let keys = world.store.inner().keys();
+    let of_user = keys
+        .iter()
+        .filter_map(|key| key.strip_prefix("storage/u-1/"));
+    let users = keys.iter().filter(|key| {
+        key.strip_prefix("storage/users/")
+            .is_some_and(|number| number.parse::<u64>().is_ok())
+    });
+    (
+        of_user.map(str::to_owned).collect(),
+        users.cloned().collect(),
+    )
+}
+
+/// What stays of a user who is gone: numbers.
+const NUMBERS: [&str; 4] = ["files/dead/0/0", "files/head", "intents/mark", "used"];
+
+async fn purge_all(world: &World) -> Vec<u64> {
+    let mut removed = Vec::new();
+    loop {
+        let purged = world.storage().purge(&files()).await.unwrap();
+        removed.push(purged.removed);
+        if purged.done {
+            return removed;
+        }
+        world.clock.advance_ms(LEASE_MS);
+    }
+}
+
+#[test]
+fn a_user_goes_page_by_page_and_leaves_nothing_but_numbers() {
+    let world = World::with_limit(1_000);
+    block_on(async {
+        for number in 0..70 {
+            world.upload(&format!("{number}"), &[1; 12]).await.unwrap();
+        }
+        let storage = world.storage();
+        storage.set_limit(&files(), Some(500)).await.unwrap();
+        assert!(storage.report_use(&files()).await.unwrap());
+        assert_eq!(purge_all(&world).await, [32, 32, 6]);
+        assert_eq!(left(&world), (NUMBERS.map(str::to_owned).to_vec(), vec![]));
+        assert_eq!((used(&world).await, world.bucket.names().len()), (0, 0));
+        assert_eq!(world.peers.withdrawn.borrow().len(), 70);
+        assert_eq!(purge_all(&world).await, [0]);
+        assert_eq!(left(&world), (NUMBERS.map(str::to_owned).to_vec(), vec![]));
+    });
+}
+
+#[test]
+fn a_user_who_never_was_is_gone_at_once() {
+    let world = World::with_limit(100);
+    block_on(async {
+        assert_eq!(purge_all(&world).await, [0]);
+        assert_eq!(left(&world).0, ["intents/mark"]);
+    });
+}
+
+#[test]
+fn an_upload_that_is_running_keeps_its_user_from_being_gone() {
+    let world = World::with_limit(100 * MIB as i64);
+    block_on(async {
+        let bytes = vec![1; CHUNK as usize + 5];
+        let uploaded = {
+            let upload = world.upload("a.mp4", &bytes);
+            pin_mut!(upload);
+            let mut polls = 0;
+            loop {
+                if let std::task::Poll::Ready(uploaded) = futures::poll!(upload.as_mut()) {
+                    break uploaded;
+                }
+                polls += 1;
+                // From its intent on it is known, until then its number is.
+                if polls > 5 {
+                    let purged = world.storage().purge(&files()).await.unwrap();
+                    assert!(!purged.done, "after {polls} polls");
+                }
+            }
+        };
+        uploaded.unwrap();
+        assert_eq!(purge_all(&world).await.iter().sum::<u64>(), 1);
+    });
+}
+
+#[test]
+fn a_user_who_comes_back_is_known_to_sweeps_again() {
+    let world = World::with_limit(100);
+    block_on(async {
+        world.upload("a.mp4", &[1; 5]).await.unwrap();
+        purge_all(&world).await;
+        assert!(left(&world).1.is_empty());
+        world.upload("a.mp4", &[1; 5]).await.unwrap();
+        assert_eq!(left(&world).1, ["storage/users/2"]);
+        assert_eq!(used(&world).await, 5);
+        // The numbers go on.
+        assert_eq!(
+            files().name("a.mp4").get(&world.store).await.unwrap(),
+            Some(3)
+        );
+    });
+}
+
+#[test]
+fn a_bucket_that_is_down_is_the_error_and_nothing_is_lost() {
+    let world = World::with_limit(100);
+    block_on(async {
+        world.upload("a.mp4", &[1; 5]).await.unwrap();
+        world.upload("b.mp4", &[1; 5]).await.unwrap();
+        world.bucket.failures.set(1);
+        let failed = world.storage().purge(&files()).await;
+        assert!(matches!(failed, Err(DeleteError::Bucket(_))), "{failed:?}");
+        assert_eq!(listed(&world).await.len(), 2);
+        purge_all(&world).await;
+        assert_eq!((used(&world).await, world.bucket.names().len()), (0, 0));
+    });
+}
+
+#[test]
+fn a_purge_that_stopped_anywhere_is_made_up_for_by_the_next_ones() {
+    let mut finished = false;
+    let mut calls = 0;
+    while !finished {
+        let world = World::with_limit(100);
+        block_on(async {
+            world.upload("a.mp4", &[1; 50]).await.unwrap();
+            world.upload("b.mp4", &[1; 40]).await.unwrap();
+            world.storage().report_use(&files()).await.unwrap();
+            let dying = DyingStore::after(&world.store, calls);
+            finished = {
+                let (storage, files) = (world.storage_on(&dying), files());
+                let purge = storage.purge(&files);
+                pin_mut!(purge);
+                // The bucket takes a moment.
+                (0..100).any(|_| futures::FutureExt::now_or_never(purge.as_mut()).is_some())
+            };
+            for _ in 0..4 {
+                world.clock.advance_ms(2 * LEASE_MS);
+                world.storage().purge(&files()).await.unwrap();
+            }
+            let purged = world.storage().purge(&files()).await.unwrap();
+            assert!(purged.done, "at call {calls}");
+            let (keys, users) = left(&world);
+            let more: Vec<_> = keys
+                .iter()
+                .filter(|key| !NUMBERS.contains(&key.as_str()) && !key.starts_with("lock/"))
+                .collect();
+            assert!(more.is_empty(), "at call {calls}: {more:?}");
+            assert!(users.is_empty(), "at call {calls}");
+            assert_eq!((used(&world).await, world.bucket.names().len()), (0, 0));
+        });
+        calls += 1;
+    }
+    assert!(calls > 40, "a purge has more calls than {calls}");
 }

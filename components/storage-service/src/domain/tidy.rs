@@ -1,10 +1,9 @@
 //! Finishing what others left half-done.
 
 use spinreel_gcs::{TokenCache, WRITE_ID};
-use spinreel_ledger::{Held, LedgerError, Lock, Patience};
+use spinreel_ledger::{Held, LedgerError, Lock, Patience, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
-use super::guard::while_it_may;
 use super::peers::Peers;
 use super::record::{FileRecord, Intent, Operation, Rest, Upload, UserFiles};
 use super::recount::Recounted;
@@ -248,7 +247,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         rest: &Rest,
     ) -> Result<Settled, SettleError> {
         if let Some(id) = &rest.withdraw {
-            self.peers.withdraw(id).await?;
+            self.peers.withdraw(id, files.user_id()).await?;
             if !rest.recount {
                 self.end_operation(files, number, Rest::default(), &[number])
                     .await?;

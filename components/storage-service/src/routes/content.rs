@@ -7,7 +7,7 @@ use spinreel_http::Problem;
 use spinreel_service::{Body, Call, Outcome, Relay, Response, empty};
 
 use super::{bucket_problem, storage};
-use crate::domain::content::ContentError;
+use crate::domain::content::{ContentError, owner_of};
 
 /// A checksum of the whole file, also beside a part of it (RFC 9530, section 3).
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -18,6 +18,8 @@ const LINK_SECONDS: u32 = 3_600;
 ///
 /// A caller that can pass a link on says so by `?link=1`, with the `disposition` that the answer there is to have; where
 /// the variable `delivery` allows it, it gets 307 and a signed URL of the bucket.
+///
+/// A caller whose call is not about the file's owner learns nothing: 404, as where there is no such file.
 pub async fn content(call: Call) -> Outcome {
     let query = &call.request.query;
     if query.get("link") == Some("1") && call.context.settings.text("delivery") == "redirect" {
@@ -30,7 +32,7 @@ pub async fn content(call: Call) -> Outcome {
             Some(range.ok_or_else(|| Problem::malformed("The range must be bytes=a-b."))?)
         }
     };
-    let location = call.parameters.get("location");
+    let location = location(&call)?;
     let download = storage(&call.context)?
         .open(location, range)
         .await
@@ -54,8 +56,21 @@ pub async fn content(call: Call) -> Outcome {
     Ok(response)
 }
 
-async fn redirect(call: &Call) -> Outcome {
+/// The location of a file of the user whom the call is about.
+fn location(call: &Call) -> Result<&str, Problem> {
     let location = call.parameters.get("location");
+    let owner = owner_of(location).ok_or_else(Problem::not_found)?;
+    match call.caller.must_be_about(owner) {
+        Ok(()) => Ok(location),
+        Err(problem) => Err(Problem {
+            internal: problem.internal,
+            ..Problem::not_found()
+        }),
+    }
+}
+
+async fn redirect(call: &Call) -> Outcome {
+    let location = location(call)?;
     let disposition = call.request.query.get("disposition");
     let url = storage(&call.context)?
         .link(location, disposition, LINK_SECONDS)

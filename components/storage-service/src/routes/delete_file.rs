@@ -78,7 +78,8 @@ fn no_filename() -> Problem {
     )
 }
 
-fn delete_problem(error: DeleteError) -> Problem {
+/// What a client is told when a file cannot be deleted.
+pub(super) fn delete_problem(error: DeleteError) -> Problem {
     match error {
         DeleteError::NotFound => Problem::new(StatusCode::NOT_FOUND, "not_found", "File not found"),
         DeleteError::Bucket(error) => match bucket_problem(&error) {

@@ -3,6 +3,8 @@
 pub mod content;
 pub mod delete_file;
 pub mod health;
+pub mod limit;
+pub mod purge;
 pub mod reconcile;
 pub mod storage_status;
 pub mod sweep;
@@ -10,13 +12,13 @@ pub mod upload;
 
 use serde_json::json;
 use spinreel_api::logs::Level;
-use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy, TokenStore};
+use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy};
 use spinreel_http::Problem;
 use spinreel_identity::User;
-use spinreel_service::{Context, WasiClock, WasiHttp, WasiRandom, WasiStore};
+use spinreel_service::{Call, Context, WasiClock, WasiHttp, WasiRandom, WasiStore};
 
-use crate::domain::record::Owner;
-use crate::domain::record::UserFiles;
+use crate::bucket_token::SealedToken;
+use crate::domain::record::{Owner, UserFiles, is_user_id};
 use crate::domain::storage::Storage;
 use crate::domain::tidy::Eagerness;
 use crate::domain::upload::CHUNK;
@@ -24,13 +26,7 @@ use crate::peers::HttpPeers;
 
 /// The storage over WASI.
 pub(crate) type WasiStorage<'a> =
-    Storage<&'a WasiStore, WasiHttp, WasiClock, WasiRandom, HttpPeers<'a>, Tokens<'a>>;
-
-/// Where the bucket's tokens are kept.
-pub(crate) type Tokens<'a> = TokenStore<&'a WasiStore>;
-
-/// The key of the bucket's token.
-const TOKEN_KEY: &str = "storage/bucket-token";
+    Storage<&'a WasiStore, WasiHttp, WasiClock, WasiRandom, HttpPeers<'a>, SealedToken<'a>>;
 
 /// How long a client waits for a bucket that does not answer.
 const RETRIES: RetryPolicy = RetryPolicy {
@@ -56,7 +52,7 @@ pub(crate) fn storage(context: &Context) -> Result<WasiStorage<'_>, Problem> {
 pub(crate) fn bucket(
     context: &Context,
     retries: RetryPolicy,
-) -> Result<Client<WasiHttp, WasiClock, WasiRandom, Tokens<'_>>, Problem> {
+) -> Result<Client<WasiHttp, WasiClock, WasiRandom, SealedToken<'_>>, Problem> {
     let settings = &context.settings;
     let endpoint = Endpoint::new(settings.text("gcs_endpoint"), settings.text("gcs_bucket"))
         .map_err(Problem::internal)?;
@@ -69,7 +65,7 @@ pub(crate) fn bucket(
         endpoint,
         credentials,
     );
-    let tokens = TokenStore::new(&context.store, TOKEN_KEY);
+    let tokens = SealedToken(context);
     Ok(client.with_retry_policy(retries).with_token_cache(tokens))
 }
 
@@ -83,6 +79,27 @@ pub(crate) fn owner(user: &User) -> Owner {
     Owner {
         user_id: user.user_id.clone(),
         username: user.username.clone(),
+    }
+}
+
+/// The user that a service speaks of. An id that no user can have is a path that does not exist.
+fn user_in_path(call: &Call) -> Result<&str, Problem> {
+    let id = call.parameters.get("id");
+    match is_user_id(id) {
+        true => Ok(id),
+        false => Err(Problem::not_found()),
+    }
+}
+
+/// Says so where most of the quota is used.
+pub(crate) async fn report_use(context: &Context, user_id: &str) {
+    let Ok(storage) = storage(context) else {
+        return;
+    };
+    if let Err(error) = storage.report_use(&UserFiles::new(user_id)).await {
+        context
+            .log
+            .internal(Level::Warn, "alert.unsent", error.to_string(), json!({}));
     }
 }
 

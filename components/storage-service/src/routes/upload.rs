@@ -9,12 +9,11 @@ use spinreel_api::storage::Message;
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_http::Problem;
 use spinreel_platform::Clock;
-use spinreel_service::{Call, Context, Outcome, json};
+use spinreel_service::{Call, Outcome, json};
 
-use super::{bucket_problem, owner, storage, tidy_after};
+use super::{bucket_problem, owner, report_use, storage, tidy_after};
 use crate::domain::file_name;
 use crate::domain::peers::Peers;
-use crate::domain::record::UserFiles;
 use crate::domain::upload::{NewFile, UploadError, Uploaded};
 use crate::multipart::{Form, FormError, boundary};
 use crate::peers::HttpPeers;
@@ -57,18 +56,6 @@ pub async fn upload(mut call: Call) -> Outcome {
     });
     let message = "File uploaded successfully".to_owned();
     json(StatusCode::OK, &Message { message })
-}
-
-/// Says so where most of the quota is used.
-async fn report_use(context: &Context, user_id: &str) {
-    let Ok(storage) = storage(context) else {
-        return;
-    };
-    if let Err(error) = storage.report_use(&UserFiles::new(user_id)).await {
-        context
-            .log
-            .internal(Level::Warn, "alert.unsent", error.to_string(), json!({}));
-    }
 }
 
 /// Writes the upload down, and gives back what was reserved too much.

@@ -129,6 +129,7 @@ mod tests {
         let store = CountingStore::new(MemoryStore::default());
         let clock = ManualClock::at(NOON);
         let usage = Usage::new(&store, &clock, i64::MAX);
+        block_on(usage.reserve(&reserve("first", 1))).unwrap();
         let mut number = 0;
         let mut cost_at = async |count: u64| {
             while number < count {

@@ -74,6 +74,17 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         Ok(Raised { first, full })
     }
 
+    /// Removes what an alert has beside its entry: before the entry goes, which alone tells its id.
+    pub(super) async fn forget_alert(
+        &self,
+        user: &str,
+        entry: &Recorded,
+    ) -> Result<(), UsageError> {
+        let id = &entry.alert.id;
+        let keys = [place(user, id).key().to_owned(), telling(user, id)];
+        Ok(self.store.delete_many(&keys).await?)
+    }
+
     /// A page of a user's alerts, newest first; `before` is the position that a cursor carries. Entries that do not
     /// count make the page shorter than `limit`.
     ///

@@ -1,9 +1,19 @@
 use spinreel_api::usage::{ActionKind, DayUsage};
 use spinreel_api::{Day, Timestamp};
-use spinreel_ledger::{Counter, LedgerError};
+use spinreel_ledger::{Cell, Counter, LedgerError};
 use spinreel_platform::{Clock, Store};
 
 use super::{Usage, UsageError};
+
+/// The first day on which anything of a user was counted, so that whoever removes all of it knows where to begin. The
+/// counters may begin up to [`EARLIER_DAYS`] before: an action may have ended a day before it is settled, and two that
+/// are the first at once, one of them before midnight, may note the later day.
+pub(super) fn since(user: &str) -> Cell<Day> {
+    Cell::new(format!("usage/{user}/since"))
+}
+
+/// How many days before the one that is noted there can be counters.
+pub(super) const EARLIER_DAYS: usize = 2;
 
 /// The counters of one user and UTC day.
 #[derive(Debug, Clone)]
@@ -43,34 +53,54 @@ impl DayCounters {
         Ok(())
     }
 
+    /// The keys of all of them.
+    pub(super) fn keys(&self) -> impl Iterator<Item = String> + '_ {
+        let names = [
+            "bytes",
+            "uploads",
+            "upload_bytes",
+            "downloads",
+            "download_bytes",
+            "deletions",
+        ];
+        names.into_iter().map(|name| self.key(name))
+    }
+
     async fn read(&self, store: &impl Store, name: &str) -> Result<u64, LedgerError> {
         let value = self.counter(name).get(store).await?;
         Ok(u64::try_from(value).unwrap_or(0))
     }
 
     fn counter(&self, name: &str) -> Counter {
-        Counter::new(format!("{}/{name}", self.prefix))
+        Counter::new(self.key(name))
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}/{name}", self.prefix)
     }
 }
 
 impl<S: Store, C: Clock> Usage<'_, S, C> {
-    /// The current UTC day of a user.
+    /// The current UTC day of a user: six `get`s.
     pub async fn today(&self, user: &str) -> Result<DayUsage, UsageError> {
-        self.day(user, self.current_day()).await
+        let limit = self.limit(user).await?;
+        self.day(user, self.current_day(), limit).await
     }
 
-    /// The last `days` UTC days of a user, today first.
+    /// The last `days` UTC days of a user, today first: five `get`s for each, and one for the limit. It is today's limit
+    /// that all of them are held against.
     pub async fn daily(&self, user: &str, days: usize) -> Result<Vec<DayUsage>, UsageError> {
+        let limit = self.limit(user).await?;
         let mut usage = Vec::with_capacity(days);
         let mut next = Some(self.current_day());
         while let Some(day) = next.filter(|_| usage.len() < days) {
-            usage.push(self.day(user, day).await?);
+            usage.push(self.day(user, day, limit).await?);
             next = day.previous();
         }
         Ok(usage)
     }
 
-    async fn day(&self, user: &str, date: Day) -> Result<DayUsage, UsageError> {
+    async fn day(&self, user: &str, date: Day, limit: i64) -> Result<DayUsage, UsageError> {
         let counters = DayCounters::new(user, date);
         let uploads = counters.read(self.store, "uploads").await?;
         let downloads = counters.read(self.store, "downloads").await?;
@@ -78,7 +108,7 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         let upload_bytes = counters.read(self.store, "upload_bytes").await?;
         let download_bytes = counters.read(self.store, "download_bytes").await?;
         let total_bytes = upload_bytes.saturating_add(download_bytes);
-        let limit_bytes = u64::try_from(self.limit_bytes).unwrap_or(0);
+        let limit_bytes = u64::try_from(limit).unwrap_or(0);
         Ok(DayUsage {
             date,
             upload_bytes,
@@ -92,7 +122,17 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         })
     }
 
-    fn current_day(&self) -> Day {
+    /// Notes that something of a user is counted from today on, unless something was before: one `get`, and one `set`
+    /// in the user's life.
+    pub(super) async fn note_today(&self, user: &str) -> Result<(), LedgerError> {
+        let since = since(user);
+        if since.get(self.store).await?.is_none() {
+            since.set(self.store, &self.current_day()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn current_day(&self) -> Day {
         Timestamp::from_ms(self.clock.now_ms()).day()
     }
 }

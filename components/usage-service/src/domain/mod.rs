@@ -4,9 +4,11 @@
 //! - `reserve`: a transfer takes its part of the day's bandwidth before it begins.
 //! - `settle`: it ends; what it did not use is given back, and the action is written down.
 //! - `sweep`: what died is given back by whoever comes later, and what is over is forgotten.
+//! - `limits`: what a user may move on a day, where that is not what everybody may.
 //! - `days`, `actions`: what users see of it.
 //! - `alerts`: crossed shares of limits, each told once.
 //! - `lists`: the lists that only grow, and their sealing.
+//! - `purge`: everything of a user goes.
 //! - `transfer`: what is written down about a transfer, and under which keys. `validation`: what callers may say.
 //!
 //! Bytes are counted twice on purpose. `usage/{user}/{day}/bytes` is what the limit is held against: settled bytes
@@ -18,7 +20,9 @@
 mod actions;
 mod alerts;
 mod days;
+mod limits;
 mod lists;
+mod purge;
 mod reserve;
 mod settle;
 mod sweep;
@@ -45,7 +49,7 @@ pub struct Usage<'a, S, C> {
 }
 
 impl<'a, S, C> Usage<'a, S, C> {
-    /// On this store and clock, with `limit_bytes` per user and UTC day.
+    /// On this store and clock, with `limit_bytes` per UTC day for users who have no limit of their own.
     pub fn new(store: &'a S, clock: &'a C, limit_bytes: i64) -> Self {
         Self {
             store,

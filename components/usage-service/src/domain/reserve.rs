@@ -27,8 +27,9 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     /// Takes a part of the day's bandwidth for a transfer. Repeated calls for one transfer take it once.
     ///
     /// The order of writes: the claim, the place in the user's list, the intent with the place's cell, the counter,
-    /// the intent again as held; five in all, and none for a request that is hopeless from the start. A crash before
-    /// the counter moves costs nothing. A crash after it leaves bytes that nobody gives back before the day ends, as
+    /// the intent again as held; five in all, and none for a request that is hopeless from the start. It reads the
+    /// transfer, the limit and, twice, the counter; where the day has no bytes yet, one `get` more (and in a user's life one
+    /// `set`) sees to it that the first day is known. A crash before the counter moves costs nothing. A crash after it leaves bytes that nobody gives back before the day ends, as
     /// nobody can know of them: the counter is too high, never too low. A caller that died is replaced by the next
     /// one that reserves for the same transfer (at most twice); what it left behind without an intent is
     /// one claim key.
@@ -44,17 +45,18 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         };
         let now = Timestamp::from_ms(self.clock.now_ms());
         let bytes = i64::try_from(request.bytes).unwrap_or(i64::MAX);
+        let limit = self.limit(&request.user_id).await?;
         let taken = DayCounters::new(&request.user_id, now.day()).bytes();
-        if bytes
-            > self
-                .limit_bytes
-                .saturating_sub(taken.get(self.store).await?)
-        {
+        let taken = taken.get(self.store).await?;
+        if bytes > limit.saturating_sub(taken) {
             return Ok(Reservation::Refused);
+        }
+        if taken == 0 {
+            self.note_today(&request.user_id).await?;
         }
         while attempt <= ATTEMPTS {
             if claim(self.store, &keys.reserve_claim(attempt)).await? {
-                return self.take(request, &keys, attempt, bytes).await;
+                return self.take(request, &keys, attempt, bytes, limit).await;
             }
             match self.outcome_of_another(&keys).await {
                 Err(UsageError::Busy) if keys.record().get(self.store).await?.is_none() => {}
@@ -72,6 +74,7 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         keys: &Keys,
         attempt: u32,
         bytes: i64,
+        limit: i64,
     ) -> Result<Reservation, UsageError> {
         let slot = self.new_slot(&request.user_id).await?;
         let at = Timestamp::from_ms(self.clock.now_ms());
@@ -93,7 +96,7 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         let intent = [keys.record().pair(&transfer)?, slot_cell.pair(&place)?];
         self.store.set_many(&intent).await?;
         let counter = DayCounters::new(&request.user_id, transfer.day).bytes();
-        match counter.reserve(self.store, bytes, self.limit_bytes).await? {
+        match counter.reserve(self.store, bytes, limit).await? {
             Reserved::Yes(_) => {
                 transfer.state = State::Held;
                 keys.record().set(self.store, &transfer).await?;
@@ -179,6 +182,8 @@ mod tests {
     #[test]
     fn a_reservation_takes_five_writes_and_a_hopeless_one_none() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
+        let first = Usage::new(&store, &clock, 100);
+        block_on(first.reserve(&reserve("first", 1))).unwrap();
         let stepping = Stepping::new(&store);
         let usage = Usage::new(&stepping, &clock, 100);
         block_on(usage.reserve(&reserve("a", 60))).unwrap();
@@ -288,8 +293,8 @@ mod tests {
     #[test]
     fn a_call_that_is_still_at_work_is_waited_for_and_then_reported_as_busy() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-        // Up to the intent and no further: get, get, claim, slot, intent.
-        let dying = Stepping::dying_after(&store, 5);
+        // Up to the intent and no further: three gets, the first day, claim, slot, intent.
+        let dying = Stepping::dying_after(&store, 8);
         let request = reserve("a", 40);
         let slow = Usage::new(&dying, &clock, 100);
         assert!(slow.reserve(&request).now_or_never().is_none());
@@ -301,7 +306,7 @@ mod tests {
     #[test]
     fn bytes_that_were_perhaps_never_taken_are_not_given_back() {
         for swept in [false, true] {
-            for calls in 0..=7 {
+            for calls in 0..=8 {
                 let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
                 let usage = Usage::new(&store, &clock, 100);
                 block_on(usage.reserve(&reserve("other", 50))).unwrap();

@@ -36,6 +36,9 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         };
         let day_counters = DayCounters::new(&request.user_id, day);
         let bytes = day_counters.bytes();
+        if transfer.is_none() {
+            self.note_today(&request.user_id).await?;
+        }
         let beyond = (used - held).max(0);
         if beyond > 0 {
             bytes.add(self.store, beyond).await?;

@@ -11,6 +11,8 @@ use super::{Usage, UsageError};
 
 /// How many of a user's oldest transfers one sweep looks at.
 pub const SWEEP_SIZE: u64 = 8;
+/// How many of them go at most in one call that removes everything.
+const CLEAR_SIZE: u64 = 32;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +34,26 @@ struct Beginning {
 }
 
 impl Beginning {
+    /// Where the list of a user begins who has none noted.
+    const NEW: Self = Self {
+        first: 1,
+        seen: 0,
+        at_ms: 0,
+    };
+
+    /// The same with another first slot; whose callers must be decided next time is noted where that is due.
+    fn moved(self, first: u64, head: u64, now_ms: u64) -> Self {
+        if self.decided(now_ms) > 0 || self.seen == 0 {
+            Self {
+                first,
+                seen: head,
+                at_ms: now_ms,
+            }
+        } else {
+            Self { first, ..self }
+        }
+    }
+
     /// The last slot whose caller must have filled it by now, or died.
     fn decided(self, now_ms: u64) -> u64 {
         if now_ms.saturating_sub(self.at_ms) > 2 * FILL_WITHIN_MS {
@@ -42,6 +64,19 @@ impl Beginning {
     }
 }
 
+/// What a [`Usage::clear_transfers`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Cleared {
+    /// Transfers that are forgotten now.
+    pub(super) forgotten: u64,
+    /// Whether there are others: they go on, or come with the next call.
+    pub(super) more: bool,
+}
+
+fn beginning(user: &str) -> Cell<Beginning> {
+    Cell::new(format!("{}/first", transfers_prefix(user)))
+}
+
 impl<S: Store, C: Clock> Usage<'_, S, C> {
     /// Looks at the oldest transfers of a user, at most [`SWEEP_SIZE`]: reservations that nobody settled within
     /// [`EXPIRES_AFTER_MS`](super::EXPIRES_AFTER_MS) are given back, once, and transfers that have been over for
@@ -50,13 +85,9 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     /// A crash between the right to give back and the giving leaves the counter of that day too high.
     pub async fn sweep(&self, user: &str) -> Result<Swept, UsageError> {
         let slots = transfers(user);
-        let marker = Cell::<Beginning>::new(format!("{}/first", transfers_prefix(user)));
+        let marker = beginning(user);
         let now_ms = self.clock.now_ms();
-        let old = marker.get(self.store).await?.unwrap_or(Beginning {
-            first: 1,
-            seen: 0,
-            at_ms: 0,
-        });
+        let old = marker.get(self.store).await?.unwrap_or(Beginning::NEW);
         let head = slots.head(self.store).await?;
         let mut swept = Swept::default();
         let mut first = old.first;
@@ -82,18 +113,45 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
                 first += 1;
             }
         }
-        let mut new = Beginning { first, ..old };
-        if old.decided(now_ms) > 0 || old.seen == 0 {
-            new = Beginning {
-                first,
-                seen: head,
-                at_ms: now_ms,
-            };
-        }
+        let new = old.moved(first, head, now_ms);
         if first != old.first || (waits_for_a_slot && new != old) {
             marker.set(self.store, &new).await?;
         }
         Ok(swept)
+    }
+
+    /// Forgets the oldest transfers of a user up to the first that goes on, or may: those that are over are not
+    /// remembered any longer, and the dead are given back before. A place that nobody filled yet holds up the others as
+    /// in a [`sweep`](Self::sweep).
+    pub(super) async fn clear_transfers(&self, user: &str) -> Result<Cleared, UsageError> {
+        let slots = transfers(user);
+        let marker = beginning(user);
+        let now_ms = self.clock.now_ms();
+        let old = marker.get(self.store).await?.unwrap_or(Beginning::NEW);
+        let head = slots.head(self.store).await?;
+        let mut cleared = Cleared::default();
+        let mut first = old.first;
+        while first <= head && first < old.first + CLEAR_SIZE {
+            match slots.cell::<Slot>(first).get(self.store).await? {
+                None if first <= old.decided(now_ms) => {}
+                Some(slot) if slot.over || now_ms >= slot.until.as_ms() => {
+                    if !slot.over {
+                        self.expire(user, first, &slot, &mut Swept::default())
+                            .await?;
+                    }
+                    self.forget(user, first, &slot).await?;
+                    cleared.forgotten += 1;
+                }
+                None | Some(_) => break,
+            }
+            first += 1;
+        }
+        cleared.more = first <= head;
+        let new = old.moved(first, head, now_ms);
+        if first != old.first || (cleared.more && new != old) {
+            marker.set(self.store, &new).await?;
+        }
+        Ok(cleared)
     }
 
     /// Gives back what a dead transfer reserved, where that is still to be done, and remembers it as over.

@@ -2,7 +2,7 @@
 
 use spinreel_api::Timestamp;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Reserve, Settle};
+use spinreel_api::internal::{Reserve, SetLimit, Settle};
 use spinreel_http::query::Query;
 use spinreel_http::{FieldError, Problem};
 
@@ -14,6 +14,8 @@ pub const MAX_ID: usize = 80;
 pub const MAX_ALERT_ID: usize = 100;
 /// The most bytes that a limit may have, or use of it may come to: what a store's counters hold.
 const MAX_LIMIT: u64 = i64::MAX as u64;
+/// The most bytes that a user's own limit may have: what every JSON reader takes for a number (RFC 8259, section 6).
+pub const MAX_OWN_LIMIT: u64 = 1 << 53;
 /// How far from now an action may have ended, in milliseconds.
 pub const MAX_DISTANCE_MS: u64 = 86_400_000;
 /// The days of a list where the request names no number, and the most that it may name.
@@ -87,6 +89,19 @@ pub fn check_alert(id: &str, request: &RaiseAlert, now_ms: u64) -> Result<(), Pr
         let now = Timestamp::from_ms(now_ms);
         let detail = format!("must not be more than a day after {now}");
         errors.push(FieldError::new("at", detail));
+    }
+    refuse(errors)
+}
+
+/// Checks a limit: 422 where it has too many bytes.
+pub fn check_limit(request: &SetLimit) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    if request
+        .limit_bytes
+        .is_some_and(|bytes| bytes > MAX_OWN_LIMIT)
+    {
+        let detail = format!("must be {MAX_OWN_LIMIT} at most");
+        errors.push(FieldError::new("limit_bytes", detail));
     }
     refuse(errors)
 }
@@ -207,6 +222,16 @@ mod tests {
         );
         let months_later = NOON + 90 * 86_400_000;
         assert!(check_alert("a", &alert(810), months_later).is_ok());
+    }
+
+    #[test]
+    fn a_limit_has_so_many_bytes_or_none_at_all() {
+        for limit_bytes in [None, Some(0), Some(MAX_OWN_LIMIT)] {
+            assert!(check_limit(&SetLimit { limit_bytes }).is_ok());
+        }
+        let limit_bytes = Some(MAX_OWN_LIMIT + 1);
+        let refused = check_limit(&SetLimit { limit_bytes });
+        assert_eq!(fields(refused), ["limit_bytes"]);
     }
 
     #[test]

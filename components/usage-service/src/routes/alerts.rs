@@ -29,6 +29,7 @@ pub(crate) async fn raise(mut call: Call) -> Outcome {
     let context = &call.context;
     let id = call.parameters.get("id");
     check_alert(id, &request, context.clock.now_ms())?;
+    call.caller.must_be_about(&request.user_id)?;
     let raised = usage(context).raise(id, &request).await.map_err(problem)?;
     if raised.first {
         tell(context, id, &request);

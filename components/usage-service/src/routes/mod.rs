@@ -4,6 +4,8 @@ pub(crate) mod actions;
 pub(crate) mod alerts;
 pub(crate) mod daily;
 pub(crate) mod health;
+pub(crate) mod limit;
+pub(crate) mod purge;
 pub(crate) mod reservations;
 pub(crate) mod settlements;
 pub(crate) mod today;
@@ -25,7 +27,7 @@ fn usage(context: &Context) -> Usage<'_, WasiStore, WasiClock> {
     Usage::new(&context.store, &context.clock, limit_bytes)
 }
 
-/// The user that an admin asks about. An id that no user can have is a path that does not exist; of any other, this
+/// The user that an admin or a service asks about. An id that no user can have is a path that does not exist; of any other, this
 /// service knows only whether there are numbers.
 fn user_in_path(call: &Call) -> Result<String, Problem> {
     let id = call.parameters.get("id");

@@ -14,6 +14,7 @@ use crate::domain::validation::check_reserve;
 pub(crate) async fn reserve(mut call: Call) -> Outcome {
     let request: Reserve = call.request.json().await?;
     check_reserve(&request)?;
+    call.caller.must_be_about(&request.user_id)?;
     let context = &call.context;
     let reservation = usage(context).reserve(&request).await.map_err(problem)?;
     let answer = match reservation {

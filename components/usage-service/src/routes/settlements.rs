@@ -14,6 +14,7 @@ pub(crate) async fn settle(mut call: Call) -> Outcome {
     let request: Settle = call.request.json().await?;
     let context = &call.context;
     check_settle(&request, context.clock.now_ms())?;
+    call.caller.must_be_about(&request.user_id)?;
     let full = usage(context).settle(&request).await.map_err(problem)?;
     if full {
         seal_later(context, List::Actions, request.user_id);

@@ -1,4 +1,6 @@
-//! Passwords that everybody tries first.
+//! Passwords that are tried first: common ones and what is known of the account, as they are or dressed up a little.
+
+use std::collections::BTreeSet;
 
 /// In lower case and in order; none has fewer than eight characters, since those are refused anyway.
 #[rustfmt::skip]
@@ -32,11 +34,92 @@ const COMMON: &[&str] = &[
     "zxcvbnm123", "zzzzzzzz",
 ];
 
-/// Whether the password is a common one, in whatever case.
-pub(crate) fn is_common(password: &str) -> bool {
-    COMMON
-        .binary_search(&password.to_lowercase().as_str())
-        .is_ok()
+/// The most characters around a word that do not hide it.
+const MAX_DRESSING: usize = 4;
+/// The fewest letters that are a word.
+const MIN_WORD: usize = 4;
+/// The fewest different characters of a password.
+const MIN_VARIETY: usize = 4;
+/// The longest that is repeated in the hope of making a password of it, in characters.
+const MAX_REPEATED: usize = 8;
+/// What lies beside each other: in the alphabet, and on keyboards.
+const ROWS: &[&str] = &[
+    "abcdefghijklmnopqrstuvwxyz",
+    "01234567890",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "qwertzuiop",
+    "azertyuiop",
+];
+
+/// Whether a password is one of the first that are tried: a common one or one of `words`, in whatever case, with letters
+/// that are written as digits, or with a few digits and signs around; or a mere row or repetition.
+pub(crate) fn is_guessable(password: &str, words: &[&str]) -> bool {
+    let password = password.to_lowercase();
+    let known: BTreeSet<String> = words
+        .iter()
+        .map(|word| spelled_out(&word.to_lowercase()))
+        .chain(COMMON.iter().map(|common| spelled_out(undressed(common))))
+        .filter(|word| word.chars().count() >= MIN_WORD)
+        .collect();
+    is_common(&password)
+        || is_common(&spelled_out(&password))
+        || is_monotonous(&password)
+        || cores(&password).any(|core| known.contains(&spelled_out(&core)))
+}
+
+fn is_common(password: &str) -> bool {
+    COMMON.binary_search(&password).is_ok()
+}
+
+/// With letters for the digits and signs that stand for them.
+fn spelled_out(text: &str) -> String {
+    let letter = |c| match c {
+        '0' => 'o',
+        '1' | '!' => 'i',
+        '3' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '7' => 't',
+        other => other,
+    };
+    text.chars().map(letter).collect()
+}
+
+/// A text without the digits and signs around it.
+fn undressed(text: &str) -> &str {
+    text.trim_matches(|c: char| !c.is_alphabetic())
+}
+
+/// A text without some of the digits and signs around it: any of them may stand for a letter.
+fn cores(text: &str) -> impl Iterator<Item = String> {
+    let characters: Vec<char> = text.chars().collect();
+    let is_dressing = |c: &&char| !c.is_alphabetic();
+    let before = characters.iter().take_while(is_dressing).count();
+    let after = characters.iter().rev().take_while(is_dressing).count();
+    let cuts = (0..=before.min(MAX_DRESSING))
+        .flat_map(move |from| (0..=after.min(MAX_DRESSING - from)).map(move |to| (from, to)));
+    cuts.filter_map(move |(from, to)| {
+        let core = characters.get(from..characters.len().checked_sub(to)?)?;
+        Some(core.iter().collect())
+    })
+}
+
+/// Whether a password has hardly any characters, repeats a short piece, or follows a row.
+fn is_monotonous(password: &str) -> bool {
+    let characters: Vec<char> = password.chars().collect();
+    let different: BTreeSet<_> = characters.iter().collect();
+    let repeats = |length: usize| {
+        characters.len() >= 2 * length
+            && characters[length..]
+                .iter()
+                .eq(characters.iter().take(characters.len() - length))
+    };
+    let follows = |row: &&str| {
+        row.contains(password) || row.chars().rev().collect::<String>().contains(password)
+    };
+    different.len() < MIN_VARIETY || (1..=MAX_REPEATED).any(repeats) || ROWS.iter().any(follows)
 }
 
 #[cfg(test)]
@@ -53,12 +136,65 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_is_found_and_a_rare_one_is_not() {
-        assert!(
-            COMMON
-                .iter()
-                .all(|password| is_common(&password.to_uppercase()))
-        );
-        assert!(!is_common("correct horse battery staple"));
+    fn every_entry_is_found_in_any_case() {
+        for password in COMMON {
+            assert!(is_guessable(&password.to_uppercase(), &[]), "{password}");
+        }
+    }
+
+    #[test]
+    fn common_passwords_in_disguise_are_found() {
+        for password in [
+            "P@ssw0rd!!",
+            "password2026",
+            "!!Dragon99",
+            "5unsh1ne7",
+            "aaaabbbbaaaabbbb",
+            "abcdabcdabcd",
+            "abcd1234abcd1234",
+            "1112221112",
+            "cdefghijkl",
+            "zyxwvutsrq",
+            "lkjhgfdsa",
+            "qwertzuiop",
+        ] {
+            assert!(is_guessable(password, &[]), "{password}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_the_account_is_found_in_disguise_too() {
+        for password in ["ada.lovelace1", "Ada.L0velace!", "spinreel", "Sp1nr33l2026"] {
+            assert!(
+                is_guessable(password, &["ada.lovelace", "spinreel"]),
+                "{password}"
+            );
+        }
+    }
+
+    #[test]
+    fn rare_ones_are_not() {
+        for password in [
+            "correct horse battery",
+            "a password for the admin",
+            "a long enough phrase",
+            "dragon81736452",
+            "ada.lovelace is late",
+            "tr0ub4dor&3",
+            "пароль для сервера",
+            "x9$kQ2!v",
+        ] {
+            assert!(
+                !is_guessable(password, &["ada.lovelace", "spinreel"]),
+                "{password}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_panics() {
+        for password in ["", "!", "ß", "İ", "\u{1f980}\u{1f980}"] {
+            is_guessable(password, &["", "İ"]);
+        }
     }
 }

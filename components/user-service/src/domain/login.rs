@@ -1,13 +1,13 @@
 //! From an address and a password to an account; and the first admin.
 
 use spinreel_api::accounts::{Credentials, Role};
-use spinreel_ledger::LedgerError;
+use spinreel_ledger::{Cell, LedgerError};
 use spinreel_platform::{Clock, Random, Store};
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 use super::accounts::{self, Account, NewAccount, RegisterError};
-use super::attempts::Attempts;
+use super::attempts::{Attempts, Pause};
 use super::passwords::{self, HashError};
 use super::validation::Email;
 
@@ -68,12 +68,15 @@ pub(crate) enum LoginError {
         /// Whose password was guessed; `None` where the address is nobody's.
         user_id: Option<String>,
     },
-    /// Too many wrong guesses.
-    #[error("there were too many attempts")]
-    TooMany {
-        /// Seconds until the next may be made.
-        wait_s: u64,
+    /// The password is right, and an admin has shut the account.
+    #[error("the account is disabled")]
+    Disabled {
+        /// Whose account.
+        user_id: String,
     },
+    /// Too many wrong guesses, at this account or from this client.
+    #[error("there were too many attempts")]
+    TooMany(Pause),
     /// The first admin's account could not be made.
     #[error("the first admin's account could not be made: {0}")]
     FirstAdmin(RegisterError),
@@ -91,6 +94,8 @@ pub(crate) struct World<'a, S, C, R> {
     pub(crate) clock: &'a C,
     pub(crate) random: &'a R,
     pub(crate) first_admin: Option<&'a FirstAdmin>,
+    /// Where the client is, as far as that is known.
+    pub(crate) client_address: Option<&'a str>,
     /// The id of the first admin's account, should it be made.
     pub(crate) new_id: String,
 }
@@ -101,35 +106,111 @@ pub(crate) async fn login<S: Store, C: Clock, R: Random>(
     world: World<'_, S, C, R>,
     credentials: &Credentials,
 ) -> Result<Account, LoginError> {
-    let password = &credentials.password;
-    let Some(email) = Email::parse(&credentials.email) else {
-        passwords::verify_nobody(password);
-        return Err(LoginError::Invalid { user_id: None });
+    let World { store, clock, .. } = world;
+    let email = Email::parse(&credentials.email);
+    let client = Attempts::from_client(world.client_address);
+    let account = email.as_ref().map(Attempts::at_account);
+    let from_client = match client.begin(store, clock).await? {
+        Ok(guess) => guess,
+        Err(pause) => return Err(LoginError::TooMany(pause)),
     };
-    let attempts = Attempts::of(&email, world.clock);
-    if let Some(wait_s) = attempts.wait_seconds(world.store).await? {
-        return Err(LoginError::TooMany { wait_s });
+    let at_account = match &account {
+        None => None,
+        Some(account) => match account.begin(store, clock).await? {
+            Ok(guess) => Some(guess),
+            Err(pause) => {
+                from_client.take_back(store).await?;
+                return Err(LoginError::TooMany(pause));
+            }
+        },
+    };
+    let outcome = check(&world, email.as_ref(), &credentials.password).await;
+    if let Err(LoginError::Invalid { .. }) = outcome {
+        from_client.fail(store, clock).await?;
+        if let Some(guess) = at_account {
+            guess.fail(store, clock).await?;
+        }
+        return outcome;
     }
-    let user_id = match accounts::find_by_email(world.store, &email).await? {
-        Some(account) => {
-            if passwords::verify(password, &account.password_hash) {
-                return Ok(account);
-            }
-            Some(account.id)
+    // The client's failures stay: one who guesses at others may have an account, too.
+    from_client.take_back(store).await?;
+    if let Some(guess) = at_account {
+        match outcome {
+            Ok(_) | Err(LoginError::Disabled { .. }) => guess.forgive(store, clock).await?,
+            Err(_) => guess.take_back(store).await?,
         }
-        None => {
-            if let Some(admin) = world.first_admin
-                && admin.has_address(&email)
-                && admin.has_password(password)
-            {
-                return make_first_admin(&world, admin).await;
-            }
-            passwords::verify_nobody(password);
-            None
-        }
+    }
+    outcome
+}
+
+async fn check<S: Store, C: Clock, R: Random>(
+    world: &World<'_, S, C, R>,
+    email: Option<&Email>,
+    password: &str,
+) -> Result<Account, LoginError> {
+    let nobody = LoginError::Invalid { user_id: None };
+    let Some(email) = email else {
+        passwords::verify_nobody(password);
+        return Err(nobody);
     };
-    attempts.count_failure(world.store).await?;
-    Err(LoginError::Invalid { user_id })
+    let Some(mut account) = accounts::find_by_email(world.store, email).await? else {
+        if let Some(admin) = world.first_admin
+            && admin.has_address(email)
+            && admin.has_password(password)
+        {
+            return make_first_admin(world, admin).await;
+        }
+        passwords::verify_nobody(password);
+        return Err(nobody);
+    };
+    let is_right = passwords::verify(password, &account.password_hash);
+    if account.leaving_since.is_some() {
+        return Err(nobody);
+    }
+    let user_id = account.id.clone();
+    if !is_right {
+        let user_id = Some(user_id);
+        return Err(LoginError::Invalid { user_id });
+    }
+    if !account.is_open() {
+        return Err(LoginError::Disabled { user_id });
+    }
+    if passwords::is_outdated(&account.password_hash)
+        && let Ok(hash) = passwords::hash(password, world.random)
+    {
+        // Where it fails the old one is good still, and the next sign-in tries again.
+        let _ = renew_hash(world.store, &account, &hash).await;
+        account.password_hash = hash;
+    }
+    Ok(account)
+}
+
+/// Replaces an account's hash by another one of the same password, where it is still the one that is known.
+async fn renew_hash(store: &impl Store, known: &Account, hash: &str) -> Result<(), LedgerError> {
+    let record = Cell::<Account>::new(accounts::record_key(&known.id));
+    if let Some(mut account) = record.get(store).await?
+        && account.password_hash == known.password_hash
+    {
+        hash.clone_into(&mut account.password_hash);
+        record.set(store, &account).await?;
+    }
+    Ok(())
+}
+
+/// Whether a password still opens an account that it opened a moment ago. To be asked when a session has begun: whoever
+/// changes the password, or shuts the account, ends the sessions after it, and may not have seen this one.
+pub(crate) async fn still_opens(
+    store: &impl Store,
+    account: &Account,
+    password: &str,
+) -> Result<bool, LedgerError> {
+    let now = accounts::find(store, &account.id).await?;
+    Ok(now.is_some_and(|now| {
+        now.is_open()
+            && (now.password_hash == account.password_hash
+                // Another sign-in may have hashed the same one anew.
+                || passwords::verify(password, &now.password_hash))
+    }))
 }
 
 async fn make_first_admin<S: Store, C: Clock, R: Random>(

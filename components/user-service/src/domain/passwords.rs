@@ -9,6 +9,8 @@ use thiserror::Error;
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+const ALGORITHM: Algorithm = Algorithm::Argon2id;
+const VERSION: Version = Version::V0x13;
 /// Bytes of salt (RFC 9106, section 3.1).
 const SALT: usize = 16;
 
@@ -25,12 +27,28 @@ pub(crate) fn hash(password: &str, random: &impl Random) -> Result<String, HashE
     let mut salt = [0; SALT];
     random.fill(&mut salt);
     let salt = SaltString::encode_b64(&salt).map_err(|error| HashError(error.to_string()))?;
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
-        .map_err(|error| HashError(error.to_string()))?;
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    Argon2::new(ALGORITHM, VERSION, params()?)
         .hash_password(password.as_bytes(), &salt)
         .map(|hash| hash.to_string())
         .map_err(|error| HashError(error.to_string()))
+}
+
+fn params() -> Result<Params, HashError> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| HashError(error.to_string()))
+}
+
+/// Whether a hash was made in another way than [`hash`] makes them now.
+pub(crate) fn is_outdated(hash: &str) -> bool {
+    let is_current = |hash: PasswordHash<'_>| {
+        let params = Params::try_from(&hash).ok()?;
+        let now = params_of(&params) == params_of(&self::params().ok()?);
+        Some(now && hash.algorithm == ALGORITHM.ident() && hash.version == Some(VERSION.into()))
+    };
+    PasswordHash::new(hash).ok().and_then(is_current) != Some(true)
+}
+
+fn params_of(params: &Params) -> [u32; 3] {
+    [params.m_cost(), params.t_cost(), params.p_cost()]
 }
 
 /// Whether the password is the one that `hash` was made of.
@@ -79,6 +97,22 @@ mod tests {
             hash("correct horse", &random).unwrap(),
             hash("correct horse", &random).unwrap()
         );
+    }
+
+    #[test]
+    fn a_hash_with_other_costs_or_another_algorithm_is_outdated() {
+        let hashed = hash("correct horse", &SeededRandom::new(1)).unwrap();
+        assert!(!is_outdated(&hashed));
+        for (part, other) in [
+            ("m=19456", "m=9728"),
+            ("t=2", "t=3"),
+            ("p=1", "p=2"),
+            ("argon2id", "argon2i"),
+            ("v=19", "v=16"),
+            ("$argon2id$", "x"),
+        ] {
+            assert!(is_outdated(&hashed.replace(part, other)), "{other}");
+        }
     }
 
     #[test]

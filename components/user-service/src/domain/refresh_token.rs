@@ -4,11 +4,13 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac as _};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use spinreel_platform::Random;
 use subtle::ConstantTimeEq as _;
 
-use super::sessions::SessionId;
+use super::sessions::{Granted, SessionId};
 
 /// Bytes of each half of a token's secrets.
 const SECRET: usize = 32;
@@ -41,6 +43,68 @@ impl RefreshToken {
             family: family.try_into().ok()?,
             secret: secret.try_into().ok()?,
         })
+    }
+
+    /// The token that replaces this one, always the same: HMAC-SHA256 (RFC 2104) of the secret and the next turn, with
+    /// the session's salt as its key.
+    pub(crate) fn next(&self, salt: &Salt) -> Self {
+        let turn = self.turn.saturating_add(1);
+        // A key that is shorter than a block is the block that it begins.
+        let mut block = [0; 64];
+        block[..SECRET].copy_from_slice(&salt.0);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        mac.update(&self.secret);
+        mac.update(&turn.to_be_bytes());
+        Self {
+            id: self.id.clone(),
+            turn,
+            family: self.family,
+            secret: mac.finalize().into_bytes().into(),
+        }
+    }
+}
+
+impl From<RefreshToken> for Granted {
+    fn from(token: RefreshToken) -> Self {
+        Self {
+            refresh_token: token.to_string(),
+            id: token.id,
+        }
+    }
+}
+
+/// What a session's next secrets are made with: it is never shown, and nothing without them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Salt([u8; SECRET]);
+
+impl Salt {
+    pub(crate) fn new(random: &impl Random) -> Self {
+        Self(fresh(random))
+    }
+}
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(..)")
+    }
+}
+
+impl From<Salt> for String {
+    fn from(salt: Salt) -> Self {
+        URL_SAFE_NO_PAD.encode(salt.0)
+    }
+}
+
+impl TryFrom<String> for Salt {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+        bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or("no salt")
     }
 }
 
@@ -91,6 +155,35 @@ mod tests {
         let read = RefreshToken::parse(&text).unwrap();
         assert_eq!((read.id, read.turn), (token.id, 3));
         assert_eq!((read.family, read.secret), (token.family, token.secret));
+    }
+
+    #[test]
+    fn the_next_token_follows_from_the_secret_the_turn_and_the_salt_alone() {
+        let random = SeededRandom::new(1);
+        let (salt, other) = (Salt::new(&random), Salt::new(&random));
+        let token = RefreshToken {
+            id: SessionId::parse(SESSION).unwrap(),
+            turn: 3,
+            family: fresh(&random),
+            secret: fresh(&random),
+        };
+        let next = token.next(&salt);
+        assert_eq!((next.turn, next.family), (4, token.family));
+        assert_eq!(next.secret, token.next(&salt).secret);
+        assert_ne!(next.secret, token.next(&other).secret);
+        assert_ne!(
+            next.secret,
+            RefreshToken { turn: 4, ..token }.next(&salt).secret
+        );
+    }
+
+    #[test]
+    fn a_salt_survives_its_text_and_is_not_shown() {
+        let salt = Salt::new(&SeededRandom::new(1));
+        let text = String::from(salt.clone());
+        assert_eq!(Salt::try_from(text), Ok(salt.clone()));
+        assert!(Salt::try_from("c2FsdA".to_owned()).is_err());
+        assert_eq!(format!("{salt:?}"), "Salt(..)");
     }
 
     #[test]

@@ -5,22 +5,33 @@
 //! session's half with a turn that is over has a token that was used before: the session ends, since either the
 //! user's copy or the one that replaced it is in wrong hands. Who does not know that half learns and changes nothing.
 //!
-//! Of two that use one token at once, one counts to the turn's number (an increment of `turn`) and gets the next
-//! token; the other ends the session. A session that ended is marked by a key of its own, which only ever appears:
-//! a refresh that overtakes the end cannot bring it back. Sessions are numbered per user, and only the newest
-//! [`MAX_SESSIONS`] are good, so that a user's keys are bounded.
+//! A client whose answer was lost has only the token that it used. For [`GRACE_MS`] the token of the last turn
+//! therefore gives the one that replaced it, and no other: the next secret is made of the one before and of a salt that
+//! only the session's record has. So a record gives nobody a token, and a token nobody a later one, but both together
+//! give the answer again.
+//!
+//! A turn ends under the session's lock, by one write of the record. A session that ended is marked by a key of its own,
+//! which only ever appears: a refresh that overtakes the end cannot bring it back. Then the end is
+//! [noted](super::revocations), and the record goes last: one beside a mark tells that its end may not be noted yet.
+//! Sessions are numbered per user, and only the newest [`MAX_SESSIONS`] are good, so that a user's keys are bounded.
 
 use serde::{Deserialize, Serialize};
 use spinreel_api::Timestamp;
-use spinreel_ledger::{Cell, Counter, LedgerError, Slots};
+use spinreel_ledger::{Cell, LedgerError, Lock, Slots, while_it_may};
 use spinreel_platform::{Clock, Random, Store};
 use thiserror::Error;
 
 use super::accounts::is_id;
-use super::refresh_token::{RefreshToken, digest, fresh, same};
+use super::refresh_token::{RefreshToken, Salt, digest, fresh, same};
+use super::revocations;
 
 /// How many sessions a user has at most; a further one ends the oldest.
 pub(crate) const MAX_SESSIONS: u64 = 32;
+/// How long after its use a token gives the one that replaced it once more, in milliseconds.
+pub(crate) const GRACE_MS: u64 = 10_000;
+/// How often a refresh looks whether another one is ready, and how long it waits in between, in milliseconds.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE_MS: u64 = 50;
 /// The longest `User-Agent` that is kept, in characters.
 const MAX_USER_AGENT: usize = 200;
 
@@ -69,8 +80,8 @@ impl SessionId {
         Cell::new(self.key("ended"))
     }
 
-    fn turn(&self) -> Counter {
-        Counter::new(self.key("turn"))
+    fn lock(&self) -> Lock {
+        Lock::new(self.key("lock"))
     }
 }
 
@@ -87,12 +98,16 @@ pub(crate) struct Session {
     pub(crate) last_used_at: Timestamp,
     pub(crate) user_agent: Option<String>,
     expires_at: Timestamp,
+    /// When the token that is good now was given first.
+    rotated_at: Timestamp,
     /// The turn of the token that is good now; the first is 1.
     turn: u64,
     /// Digest of the session's half of the secrets.
     family: String,
     /// Digest of the other half of the token that is good now.
     secret: String,
+    /// What the next secrets are made with.
+    salt: Salt,
 }
 
 /// What a client gets.
@@ -114,6 +129,9 @@ pub(crate) enum RefreshError {
         /// Whose session it was.
         user_id: String,
     },
+    /// Another refresh of the session takes too long, or died a moment ago.
+    #[error("another refresh of the session is at work")]
+    Busy,
     /// The store failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -144,9 +162,11 @@ pub(crate) async fn begin(
         last_used_at: now,
         user_agent: user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
         expires_at: after(now, lifetime_s),
+        rotated_at: now,
         turn: 1,
         family: digest(&shown.family),
         secret: digest(&shown.secret),
+        salt: Salt::new(random),
     };
     shown.id.cell().set(store, &session).await?;
     if let Some(number) = shown
@@ -170,64 +190,114 @@ pub(crate) async fn begin(
     })
 }
 
-/// Exchanges a refresh token for the next one.
+/// Exchanges a refresh token for the next one. Of several that use one token at once, all get the same.
 pub(crate) async fn refresh(
     store: &impl Store,
     clock: &impl Clock,
-    random: &impl Random,
     token: &str,
     lifetime_s: u64,
 ) -> Result<Granted, RefreshError> {
     let shown = RefreshToken::parse(token).ok_or(RefreshError::Invalid)?;
-    let id = &shown.id;
-    let now = Timestamp::from_ms(clock.now_ms());
-    let session = live(store, id, now).await?.ok_or(RefreshError::Invalid)?;
-    if !same(&session.family, &digest(&shown.family)) || shown.turn > session.turn {
-        return Err(RefreshError::Invalid);
+    let lock = shown.id.lock();
+    for attempt in 0..LOCK_TRIES {
+        if attempt > 0 {
+            clock.sleep_ms(LOCK_PAUSE_MS).await;
+        }
+        // Without the lock: nobody waits for what needs no writing, and a forged token writes nothing.
+        if let Shown::Previous(granted) = look(store, clock, &shown).await? {
+            return Ok(granted);
+        }
+        if let Some(held) = lock.acquire(store, clock).await? {
+            let rotation = rotate(store, clock, &shown, lifetime_s);
+            let rotated = while_it_may(|| held.is_good(clock), rotation).await;
+            // A write that failed may have its effect yet: it needs the lock until then.
+            let is_over = !matches!(rotated, Some(Err(RefreshError::Ledger(_))));
+            if is_over && held.is_good(clock) {
+                // A lock that stays is in nobody's way for long.
+                let _ = held.release(store).await;
+            }
+            return rotated.unwrap_or(Err(RefreshError::Busy));
+        }
     }
-    if shown.turn < session.turn {
-        return reused(store, clock, id).await;
-    }
-    if !same(&session.secret, &digest(&shown.secret)) {
-        return Err(RefreshError::Invalid);
-    }
-    let counted = id.turn().add(store, 1).await?;
-    if u64::try_from(counted) != Ok(shown.turn) {
-        return reused(store, clock, id).await;
-    }
-    let next = RefreshToken {
-        id: id.clone(),
-        turn: shown.turn + 1,
-        family: shown.family,
-        secret: fresh(random),
-    };
-    let session = Session {
-        last_used_at: now,
-        expires_at: after(now, lifetime_s),
-        turn: next.turn,
-        secret: digest(&next.secret),
-        ..session
-    };
-    id.cell().set(store, &session).await?;
-    // Whoever uses the same token in the meantime has ended the session by now or will be seen to reuse it.
-    if id.ended().get(store).await?.is_some() {
-        return Err(RefreshError::Invalid);
-    }
-    Ok(Granted {
-        refresh_token: next.to_string(),
-        id: next.id,
-    })
+    Err(RefreshError::Busy)
 }
 
-async fn reused<T>(
+/// A token that its session accepts.
+enum Shown {
+    /// The one that is good now.
+    Current(Session),
+    /// The one before, used a moment ago, and what it gave.
+    Previous(Granted),
+}
+
+/// What a token is to its session. One that was used before ends it.
+async fn look(
     store: &impl Store,
     clock: &impl Clock,
-    id: &SessionId,
-) -> Result<T, RefreshError> {
+    shown: &RefreshToken,
+) -> Result<Shown, RefreshError> {
+    let id = &shown.id;
+    let session = id.cell().get(store).await?.ok_or(RefreshError::Invalid)?;
+    if !same(&session.family, &digest(&shown.family)) {
+        return Err(RefreshError::Invalid);
+    }
+    if id.ended().get(store).await?.is_some() {
+        // Its end may have stopped before it was noted.
+        end(store, clock, id).await?;
+        return Err(RefreshError::Invalid);
+    }
+    let now = Timestamp::from_ms(clock.now_ms());
+    if session.expires_at <= now || !is_among_newest(store, id).await? {
+        return Err(RefreshError::Invalid);
+    }
+    let shown_digest = digest(&shown.secret);
+    if shown.turn == session.turn && same(&session.secret, &shown_digest) {
+        return Ok(Shown::Current(session));
+    }
+    if shown.turn >= session.turn {
+        return Err(RefreshError::Invalid);
+    }
+    let age_ms = now.as_ms().saturating_sub(session.rotated_at.as_ms());
+    let next = shown.next(&session.salt);
+    if next.turn == session.turn
+        && age_ms <= GRACE_MS
+        && same(&session.secret, &digest(&next.secret))
+    {
+        return Ok(Shown::Previous(next.into()));
+    }
     end(store, clock, id).await?;
     Err(RefreshError::Reused {
         user_id: id.user_id.clone(),
     })
+}
+
+/// Ends the turn of a token; to be done under the session's lock.
+async fn rotate(
+    store: &impl Store,
+    clock: &impl Clock,
+    shown: &RefreshToken,
+    lifetime_s: u64,
+) -> Result<Granted, RefreshError> {
+    let session = match look(store, clock, shown).await? {
+        Shown::Current(session) => session,
+        Shown::Previous(granted) => return Ok(granted),
+    };
+    let now = Timestamp::from_ms(clock.now_ms());
+    let next = shown.next(&session.salt);
+    let session = Session {
+        last_used_at: now,
+        expires_at: after(now, lifetime_s),
+        rotated_at: now,
+        turn: next.turn,
+        secret: digest(&next.secret),
+        ..session
+    };
+    next.id.cell().set(store, &session).await?;
+    // Whoever ended the session in the meantime left a mark before this.
+    if next.id.ended().get(store).await?.is_some() {
+        return Err(RefreshError::Invalid);
+    }
+    Ok(next.into())
 }
 
 /// Ends a session; no refresh token of it is good any more.
@@ -236,8 +306,7 @@ pub(crate) async fn end(
     clock: &impl Clock,
     id: &SessionId,
 ) -> Result<(), LedgerError> {
-    id.ended().set(store, &clock.now_ms()).await?;
-    id.cell().delete(store).await
+    end_these(store, clock, &id.user_id, std::slice::from_ref(id)).await
 }
 
 /// Ends all sessions of a user that have begun.
@@ -246,13 +315,65 @@ pub(crate) async fn end_all(
     clock: &impl Clock,
     user_id: &str,
 ) -> Result<(), LedgerError> {
-    let now = Timestamp::from_ms(clock.now_ms());
-    for id in newest_first(store, user_id).await? {
-        if live(store, &id, now).await?.is_some() {
-            end(store, clock, &id).await?;
-        }
+    let ids = live_ids(store, clock, user_id).await?;
+    end_these(store, clock, user_id, &ids).await
+}
+
+/// Ends all sessions of a user that have begun, but one.
+pub(crate) async fn end_others(
+    store: &impl Store,
+    clock: &impl Clock,
+    keep: &SessionId,
+) -> Result<(), LedgerError> {
+    let mut ids = live_ids(store, clock, &keep.user_id).await?;
+    ids.retain(|id| id != keep);
+    end_these(store, clock, &keep.user_id, &ids).await
+}
+
+/// Marks sessions of a user as ended, notes it, and removes their records.
+async fn end_these(
+    store: &impl Store,
+    clock: &impl Clock,
+    user_id: &str,
+    ids: &[SessionId],
+) -> Result<(), LedgerError> {
+    let mut marks = Vec::new();
+    for id in ids {
+        marks.push(id.ended().pair(&clock.now_ms())?);
+    }
+    if !marks.is_empty() {
+        store.set_many(&marks).await?;
+    }
+    // Even where none was good: an earlier call may have ended them and died here.
+    revocations::note(store, clock, user_id).await?;
+    let records: Vec<_> = ids.iter().map(|id| id.cell().key().to_owned()).collect();
+    if !records.is_empty() {
+        store.delete_many(&records).await?;
     }
     Ok(())
+}
+
+/// The session that a refresh token belongs to, whether or not its turn is over; `None` where the token is none, or its
+/// session has ended.
+pub(crate) async fn of_token(
+    store: &impl Store,
+    token: &str,
+) -> Result<Option<SessionId>, LedgerError> {
+    let Some(shown) = RefreshToken::parse(token) else {
+        return Ok(None);
+    };
+    let session = shown.id.cell().get(store).await?;
+    let is_known = session.is_some_and(|session| same(&session.family, &digest(&shown.family)));
+    Ok(is_known.then_some(shown.id))
+}
+
+/// Whether a session is good.
+pub(crate) async fn is_live(
+    store: &impl Store,
+    clock: &impl Clock,
+    id: &SessionId,
+) -> Result<bool, LedgerError> {
+    Ok(live(store, clock, id).await?.is_some())
 }
 
 /// The sessions of a user that are good, newest first.
@@ -261,14 +382,22 @@ pub(crate) async fn list(
     clock: &impl Clock,
     user_id: &str,
 ) -> Result<Vec<(SessionId, Session)>, LedgerError> {
-    let now = Timestamp::from_ms(clock.now_ms());
     let mut sessions = Vec::new();
     for id in newest_first(store, user_id).await? {
-        if let Some(session) = live(store, &id, now).await? {
+        if let Some(session) = live(store, clock, &id).await? {
             sessions.push((id, session));
         }
     }
     Ok(sessions)
+}
+
+async fn live_ids(
+    store: &impl Store,
+    clock: &impl Clock,
+    user_id: &str,
+) -> Result<Vec<SessionId>, LedgerError> {
+    let sessions = list(store, clock, user_id).await?;
+    Ok(sessions.into_iter().map(|(id, _)| id).collect())
 }
 
 async fn newest_first(
@@ -287,23 +416,27 @@ async fn newest_first(
 /// The session, where it is good.
 async fn live(
     store: &impl Store,
+    clock: &impl Clock,
     id: &SessionId,
-    now: Timestamp,
 ) -> Result<Option<Session>, LedgerError> {
     let Some(session) = id.cell().get(store).await? else {
         return Ok(None);
     };
-    if session.expires_at <= now || id.ended().get(store).await?.is_some() {
+    if session.expires_at.as_ms() <= clock.now_ms() || id.ended().get(store).await?.is_some() {
         return Ok(None);
     }
+    Ok(is_among_newest(store, id).await?.then_some(session))
+}
+
+/// Whether a session is one of the newest [`MAX_SESSIONS`]; the others are over.
+async fn is_among_newest(store: &impl Store, id: &SessionId) -> Result<bool, LedgerError> {
     let head = id.slots().head(store).await?;
-    Ok((head.saturating_sub(id.number) < MAX_SESSIONS).then_some(session))
+    Ok(head.saturating_sub(id.number) < MAX_SESSIONS)
 }
 
 /// Removes what is left of a session that is older than the newest [`MAX_SESSIONS`], and so is over.
 async fn forget(store: &impl Store, id: &SessionId) -> Result<(), LedgerError> {
-    id.cell().delete(store).await?;
-    let keys = [id.key("ended"), id.key("turn")];
+    let keys = [id.cell().key().to_owned(), id.ended().key().to_owned()];
     Ok(store.delete_many(&keys).await?)
 }
 

@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -45,13 +46,18 @@ impl House {
     }
 
     fn refresh(&self, token: &str) -> Result<Granted, RefreshError> {
-        block_on(refresh(
-            &self.store,
-            &self.clock,
-            &self.random,
-            token,
-            MONTH_S,
-        ))
+        block_on(refresh(&self.store, &self.clock, token, MONTH_S))
+    }
+
+    /// Lets the grace for the last answer end.
+    fn later(&self) {
+        self.clock.advance_ms(GRACE_MS + 1);
+    }
+
+    /// Of whom it was noted that a session ended.
+    fn revoked(&self) -> Vec<String> {
+        let revoked = revocations::after(&self.store, &self.clock, Some(0), 0);
+        block_on(revoked).unwrap().user_ids
     }
 
     fn is_invalid(&self, token: &str) -> bool {
@@ -83,18 +89,37 @@ fn a_token_gives_the_next_one_and_that_the_next() {
 }
 
 #[test]
+fn a_token_whose_answer_was_lost_gives_the_same_answer_again_and_writes_nothing() {
+    let house = House::new();
+    let first = house.begin(ADA);
+    let second = house.refresh(&first.refresh_token).unwrap();
+    let record = || block_on(house.store.get(first.id.cell().key())).unwrap();
+    let before = record();
+    house.clock.advance_ms(GRACE_MS);
+    for _ in 0..3 {
+        let again = house.refresh(&first.refresh_token).unwrap();
+        assert_eq!(again.refresh_token, second.refresh_token);
+    }
+    assert_eq!(record(), before);
+    let third = house.refresh(&second.refresh_token).unwrap();
+    assert!(house.refresh(&third.refresh_token).is_ok());
+}
+
+#[test]
 fn a_token_used_twice_ends_the_session_for_the_thief_and_for_the_user() {
     let house = House::new();
     let first = house.begin(ADA);
     let second = house.refresh(&first.refresh_token).unwrap();
+    house.later();
     let reuse = house.refresh(&first.refresh_token);
     assert!(matches!(reuse, Err(RefreshError::Reused { user_id }) if user_id == ADA));
     assert!(house.is_invalid(&second.refresh_token));
     assert!(house.list(ADA).is_empty());
+    assert_eq!(house.revoked(), [ADA]);
 }
 
 #[test]
-fn a_token_of_a_turn_long_past_ends_the_session_too() {
+fn a_token_that_is_two_turns_old_ends_the_session_however_soon_it_comes() {
     let house = House::new();
     let first = house.begin(ADA);
     let second = house.refresh(&first.refresh_token).unwrap();
@@ -104,12 +129,65 @@ fn a_token_of_a_turn_long_past_ends_the_session_too() {
 }
 
 #[test]
+fn who_knows_the_session_and_not_the_secret_of_a_turn_that_is_over_ends_the_session() {
+    let house = House::new();
+    let first = house.begin(ADA);
+    let second = house.refresh(&first.refresh_token).unwrap();
+    let forged = RefreshToken {
+        secret: [0; 32],
+        ..RefreshToken::parse(&first.refresh_token).unwrap()
+    };
+    assert!(is_reuse(&house.refresh(&forged.to_string())));
+    assert!(house.is_invalid(&second.refresh_token));
+}
+
+#[test]
 fn another_session_of_the_user_goes_on_when_one_is_ended() {
     let house = House::new();
     let (phone, laptop) = (house.begin(ADA), house.begin(ADA));
     block_on(end(&house.store, &house.clock, &phone.id)).unwrap();
     assert!(house.is_invalid(&phone.refresh_token));
+    let live = |id| block_on(is_live(&house.store, &house.clock, id)).unwrap();
+    assert!(!live(&phone.id) && live(&laptop.id));
     assert!(house.refresh(&laptop.refresh_token).is_ok());
+    assert_eq!(house.revoked(), [ADA]);
+}
+
+#[test]
+fn the_other_sessions_of_a_user_end_and_the_one_that_is_kept_goes_on() {
+    let house = House::new();
+    let (phone, kept, laptop) = (house.begin(ADA), house.begin(ADA), house.begin(ADA));
+    block_on(end_others(&house.store, &house.clock, &kept.id)).unwrap();
+    assert_eq!(house.list(ADA), [kept.id.to_string()]);
+    assert!(house.is_invalid(&phone.refresh_token));
+    assert!(house.is_invalid(&laptop.refresh_token));
+    assert!(house.refresh(&kept.refresh_token).is_ok());
+    assert_eq!(house.revoked(), [ADA]);
+}
+
+#[test]
+fn the_end_of_all_sessions_is_noted_once_even_where_none_was_good() {
+    let house = House::new();
+    let end_all = || block_on(end_all(&house.store, &house.clock, ADA)).unwrap();
+    end_all();
+    assert_eq!(house.revoked(), [ADA]);
+    house.begin(ADA);
+    house.begin(ADA);
+    end_all();
+    assert_eq!(house.revoked(), [ADA, ADA]);
+}
+
+#[test]
+fn an_end_that_stopped_before_it_was_noted_is_noted_at_the_next_use() {
+    let house = House::new();
+    let granted = house.begin(ADA);
+    let mark = granted.id.ended();
+    block_on(mark.set(&house.store, &NOW_MS)).unwrap();
+    assert!(house.revoked().is_empty());
+    for _ in 0..2 {
+        assert!(house.is_invalid(&granted.refresh_token));
+        assert_eq!(house.revoked(), [ADA]);
+    }
 }
 
 #[test]
@@ -203,7 +281,9 @@ fn a_user_has_a_bounded_number_of_sessions_and_of_keys() {
         house.begin(ADA);
     }
     assert_eq!(house.list(ADA).len() as u64, MAX_SESSIONS);
-    assert_eq!(house.store.keys().len() as u64, MAX_SESSIONS + 1);
+    let keys = house.store.keys();
+    let of_sessions = keys.iter().filter(|key| key.starts_with(&prefix(ADA)));
+    assert_eq!(of_sessions.count() as u64, MAX_SESSIONS + 1);
 }
 
 #[test]
@@ -231,31 +311,61 @@ fn a_long_user_agent_is_cut() {
 
 type Caller<'a> = Pin<Box<dyn Future<Output = Result<Granted, RefreshError>> + 'a>>;
 
+/// `count` that use one token at once.
+fn callers<'a>(
+    store: &'a SteppedStore<'a>,
+    clock: &'a ManualClock,
+    token: &'a str,
+    count: usize,
+) -> Vec<Caller<'a>> {
+    let caller = |_| -> Caller<'a> { Box::pin(refresh(store, clock, token, MONTH_S)) };
+    (0..count).map(caller).collect()
+}
+
+/// The tokens that callers were given.
+fn tokens(results: Vec<Option<Result<Granted, RefreshError>>>) -> Vec<String> {
+    let granted = results.into_iter().flatten().flatten();
+    granted.map(|granted| granted.refresh_token).collect()
+}
+
 #[test]
-fn of_many_that_use_one_token_at_once_at_most_one_gets_the_next_and_the_session_ends() {
+fn all_that_use_one_token_at_once_get_the_same_next_one() {
     for seed in 0..300 {
         let house = House::new();
         let granted = house.begin(ADA);
         let stepped = SteppedStore::new(&house.store, seed, 0);
-        let callers = (0..5)
-            .map(|_| -> Caller<'_> {
-                let token = &granted.refresh_token;
-                Box::pin(refresh(
-                    &stepped,
-                    &house.clock,
-                    &house.random,
-                    token,
-                    MONTH_S,
-                ))
-            })
-            .collect();
+        let callers = callers(&stepped, &house.clock, &granted.refresh_token, 5);
         let results = interleave(&Dice::new(seed), callers, || true);
-        let winners: Vec<_> = results.iter().flatten().flatten().collect();
-        assert!(winners.len() <= 1, "seed {seed}");
-        for winner in winners {
-            assert!(house.is_invalid(&winner.refresh_token), "seed {seed}");
+        let tokens = tokens(results);
+        assert_eq!(tokens.len(), 5, "seed {seed}");
+        assert!(
+            tokens.iter().all(|token| *token == tokens[0]),
+            "seed {seed}"
+        );
+        assert!(house.refresh(&tokens[0]).is_ok(), "seed {seed}");
+    }
+}
+
+#[test]
+fn of_two_tokens_at_once_none_is_replaced_twice() {
+    for seed in 0..300 {
+        let house = House::new();
+        let first = house.begin(ADA);
+        let second = house.refresh(&first.refresh_token).unwrap();
+        let stepped = SteppedStore::new(&house.store, seed, 0);
+        let mut all = callers(&stepped, &house.clock, &first.refresh_token, 2);
+        all.extend(callers(&stepped, &house.clock, &second.refresh_token, 2));
+        let results = interleave(&Dice::new(seed), all, || true);
+        let reused = results.iter().flatten().any(is_reuse);
+        let tokens: BTreeSet<_> = tokens(results).into_iter().collect();
+        assert!(tokens.len() <= 2, "seed {seed}");
+        for token in tokens
+            .iter()
+            .filter(|token| **token != second.refresh_token)
+        {
+            // One that came two turns late has ended the session.
+            assert_eq!(house.refresh(token).is_ok(), !reused, "seed {seed}");
         }
-        assert!(house.list(ADA).is_empty(), "seed {seed}");
     }
 }
 
@@ -265,48 +375,103 @@ fn a_refresh_beside_the_end_of_the_session_does_not_bring_it_back() {
         let house = House::new();
         let granted = house.begin(ADA);
         let stepped = SteppedStore::new(&house.store, seed, 0);
-        let ending: Caller<'_> = Box::pin(async {
+        let mut all = callers(&stepped, &house.clock, &granted.refresh_token, 2);
+        all.push(Box::pin(async {
             end(&stepped, &house.clock, &granted.id).await?;
             Err(RefreshError::Invalid)
-        });
-        let token = &granted.refresh_token;
-        let using: Caller<'_> = Box::pin(refresh(
-            &stepped,
-            &house.clock,
-            &house.random,
-            token,
-            MONTH_S,
-        ));
-        let results = interleave(&Dice::new(seed), vec![ending, using], || true);
-        for granted in results.into_iter().flatten().flatten() {
-            assert!(house.is_invalid(&granted.refresh_token), "seed {seed}");
+        }));
+        let results = interleave(&Dice::new(seed), all, || true);
+        for token in tokens(results) {
+            assert!(house.is_invalid(&token), "seed {seed}");
         }
         assert!(house.list(ADA).is_empty(), "seed {seed}");
+        assert!(!house.revoked().is_empty(), "seed {seed}");
     }
 }
 
 #[test]
-fn a_caller_that_dies_and_a_store_that_fails_never_leave_two_good_tokens() {
+fn callers_that_die_and_a_store_that_fails_never_leave_two_good_tokens() {
     for seed in 0..500 {
         let house = House::new();
         let granted = house.begin(ADA);
         let dice = Dice::new(seed);
         let stepped = SteppedStore::new(&house.store, seed, 50);
-        let callers = (0..3)
-            .map(|_| -> Caller<'_> {
-                let token = &granted.refresh_token;
-                Box::pin(refresh(
-                    &stepped,
-                    &house.clock,
-                    &house.random,
-                    token,
-                    MONTH_S,
-                ))
-            })
-            .collect();
+        let callers = callers(&stepped, &house.clock, &granted.refresh_token, 3);
         let results = interleave(&dice, callers, || !dice.falls(30));
-        let tokens: Vec<_> = results.into_iter().flatten().flatten().collect();
-        assert!(tokens.len() <= 1, "seed {seed}");
+        let tokens = tokens(results);
+        assert!(
+            tokens.iter().all(|token| *token == tokens[0]),
+            "seed {seed}"
+        );
+        // Whoever died with the lock keeps nobody away for long, and nobody is taken for a thief.
+        house.clock.advance_ms(2 * spinreel_ledger::WINDOW_MS);
+        let good = tokens.first().unwrap_or(&granted.refresh_token);
+        match house.refresh(good) {
+            Ok(next) => assert!(house.refresh(&next.refresh_token).is_ok(), "seed {seed}"),
+            // The turn ended and its answer was lost for longer than the grace.
+            Err(error) => assert!(tokens.is_empty() && is_reuse(&Err(error)), "seed {seed}"),
+        }
+    }
+}
+
+#[test]
+fn a_caller_that_dies_at_any_step_only_delays_the_others() {
+    for steps in 0..16 {
+        let house = House::new();
+        let granted = house.begin(ADA);
+        let token = &granted.refresh_token;
+        let stepped = SteppedStore::new(&house.store, 0, 0);
+        let alone = callers(&stepped, &house.clock, token, 1);
+        let mut left = steps;
+        let dying = interleave(&Dice::new(0), alone, || {
+            left -= 1;
+            left >= 0
+        });
+        let wait = || house.clock.advance_ms(2 * spinreel_ledger::WINDOW_MS);
+        let late = match house.refresh(token) {
+            Err(RefreshError::Busy) => {
+                wait();
+                house.refresh(token)
+            }
+            other => other,
+        };
+        let late = late.unwrap().refresh_token;
+        assert!(tokens(dying).iter().all(|token| *token == late), "{steps}");
+        wait();
+        assert!(house.refresh(&late).is_ok(), "{steps}");
+    }
+}
+
+#[test]
+fn a_holder_that_lost_the_lock_writes_nothing_any_more() {
+    for steps in 0..16 {
+        let house = House::new();
+        let granted = house.begin(ADA);
+        let token = &granted.refresh_token;
+        let stepped = SteppedStore::new(&house.store, 0, 0);
+        let alone = callers(&stepped, &house.clock, token, 1);
+        let mut left = steps;
+        let mut last = None;
+        let slow = interleave(&Dice::new(0), alone, || {
+            left -= 1;
+            if left == 0 {
+                // It stands still, and others go on.
+                house.clock.advance_ms(2 * spinreel_ledger::WINDOW_MS);
+                let second = house.refresh(token);
+                // Where it had written before, its answer was lost for longer than the grace.
+                last = second.ok().map(|second| {
+                    let third = house.refresh(&second.refresh_token).unwrap();
+                    third.refresh_token
+                });
+            }
+            true
+        });
+        let Some(last) = last else { continue };
+        let session = block_on(granted.id.cell().get(&house.store)).unwrap();
+        match slow.into_iter().flatten().next() {
+            Some(Err(RefreshError::Reused { .. })) => assert_eq!(session, None, "{steps}"),
+            _ => assert!(house.refresh(&last).is_ok(), "{steps}"),
+        }
     }
 }
 

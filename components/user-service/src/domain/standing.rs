@@ -24,17 +24,9 @@ pub(crate) async fn standing(
     else {
         return Ok(None);
     };
-    Ok(is_live(store, clock, &id).await?.then_some(account.role))
-}
-
-/// Whether a session is good.
-async fn is_live(
-    store: &impl Store,
-    clock: &impl Clock,
-    id: &SessionId,
-) -> Result<bool, LedgerError> {
-    let sessions = sessions::list(store, clock, id.user_id()).await?;
-    Ok(sessions.iter().any(|(known, _)| known == id))
+    Ok(sessions::is_live(store, clock, &id)
+        .await?
+        .then_some(account.role))
 }
 
 #[cfg(test)]

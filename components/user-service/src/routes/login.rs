@@ -1,3 +1,4 @@
+use http::StatusCode;
 use http::header::USER_AGENT;
 use serde_json::json;
 use spinreel_api::accounts::Credentials;
@@ -5,7 +6,8 @@ use spinreel_http::Problem;
 use spinreel_service::{Call, Context, Outcome};
 
 use super::{first_admin, refresh_seconds, refused_registration, tokens, unavailable, unhashable};
-use crate::domain::login::{LoginError, World, login as log_in};
+use crate::domain::attempts::Pause;
+use crate::domain::login::{LoginError, World, login as log_in, still_opens};
 use crate::domain::sessions;
 
 /// `POST /v1/sessions`: from an address and a password to tokens.
@@ -13,11 +15,13 @@ pub(crate) async fn login(mut call: Call) -> Outcome {
     let credentials: Credentials = call.request.json().await?;
     let context = &call.context;
     let admin = first_admin(&context.settings)?;
+    let client_address = context.client_address();
     let world = World {
         store: &context.store,
         clock: &context.clock,
         random: &context.random,
         first_admin: admin.as_ref(),
+        client_address: client_address.as_deref(),
         new_id: context.new_id(),
     };
     let account = log_in(world, &credentials)
@@ -34,7 +38,17 @@ pub(crate) async fn login(mut call: Call) -> Outcome {
     )
     .await
     .map_err(unavailable)?;
-    context.log.info(
+    if !still_opens(&context.store, &account, &credentials.password)
+        .await
+        .map_err(unavailable)?
+    {
+        sessions::end(&context.store, &context.clock, &granted.id)
+            .await
+            .map_err(unavailable)?;
+        let user_id = Some(account.id);
+        return Err(refused(context, LoginError::Invalid { user_id }));
+    }
+    context.audit(
         "session.created",
         format!("{} signed in", account.username),
         json!({ "session.id": granted.id.to_string() }),
@@ -44,9 +58,7 @@ pub(crate) async fn login(mut call: Call) -> Outcome {
 
 fn refused(context: &Context, error: LoginError) -> Problem {
     let failed = |message: &str, reason: &str| {
-        context
-            .log
-            .info("session.failed", message, json!({ "reason": reason }));
+        context.audit("session.failed", message, json!({ "reason": reason }));
     };
     match error {
         LoginError::Invalid { user_id: Some(id) } => {
@@ -61,14 +73,23 @@ fn refused(context: &Context, error: LoginError) -> Problem {
             );
             Problem::invalid_credentials()
         }
-        LoginError::TooMany { wait_s } => {
+        LoginError::Disabled { user_id } => {
+            context.log.set_user(&user_id);
+            failed("A sign-in failed: the account is disabled", "disabled");
+            Problem::new(
+                StatusCode::FORBIDDEN,
+                "account_disabled",
+                "This account is disabled.",
+            )
+        }
+        LoginError::TooMany(Pause { wait_s }) => {
             failed(
                 "A sign-in was refused: too many failed",
                 "too_many_attempts",
             );
             Problem::too_many(
                 "too_many_attempts",
-                "Too many sign-ins with this address failed. Please wait.",
+                "Too many sign-ins failed. Please wait.",
                 wait_s,
             )
         }

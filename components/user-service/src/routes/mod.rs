@@ -9,6 +9,7 @@ pub(crate) mod public;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod sessions;
+pub(crate) mod standing;
 pub(crate) mod sweep;
 pub(crate) mod tokens;
 pub(crate) mod trust;

@@ -6,7 +6,7 @@ use spinreel_http::Problem;
 use spinreel_service::{Call, Context, Outcome};
 
 use super::{refresh_seconds, tokens, unavailable};
-use crate::domain::accounts;
+use crate::domain::accounts::{self, Account};
 use crate::domain::sessions::{self, RefreshError};
 
 #[derive(Deserialize)]
@@ -21,7 +21,6 @@ pub(crate) async fn refresh(mut call: Call) -> Outcome {
     let granted = sessions::refresh(
         &context.store,
         &context.clock,
-        &context.random,
         &body.refresh_token,
         refresh_seconds(&context.settings),
     )
@@ -32,7 +31,7 @@ pub(crate) async fn refresh(mut call: Call) -> Outcome {
     let account = accounts::find(&context.store, user_id)
         .await
         .map_err(unavailable)?;
-    let Some(account) = account else {
+    let Some(account) = account.filter(Account::is_open) else {
         sessions::end(&context.store, &context.clock, &granted.id)
             .await
             .map_err(unavailable)?;
@@ -58,6 +57,7 @@ fn refused(context: &Context, error: RefreshError) -> Problem {
             );
             invalid_refresh_token()
         }
+        RefreshError::Busy => Problem::unavailable(error),
         RefreshError::Ledger(error) => unavailable(error),
     }
 }

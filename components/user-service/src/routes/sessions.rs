@@ -56,8 +56,8 @@ pub(crate) async fn list(call: Call) -> Outcome {
     json(StatusCode::OK, &Page { items, next_cursor })
 }
 
-/// `DELETE /v1/sessions/current`: ends the session of the caller's token. The token itself stays good until it
-/// expires; its session gives no other.
+/// `DELETE /v1/sessions/current`: ends the session of the caller's token, and with it the token itself, which the
+/// other services learn within seconds.
 pub(crate) async fn end_current(call: Call) -> Outcome {
     let context = &call.context;
     let user = call.caller.user()?;

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`put`], a new video | 1 `get`, 1 `increment`, 1 `set_many` |
 //! | [`put`], one that is there | 2 `get`; 1 `set` where something changed |
-//! | [`remove`] | 2 `get`, 1 `delete_many`, 1 `set` (and what a [`Roster`] needs where a stretch begins or ends) |
+//! | [`remove`], [`purge`](super::purge) for each video | 2 `get`, 1 `delete_many`, 1 `set` (and what a [`Roster`] needs where a stretch begins or ends) |
 //! | [`find`] | 1 `get` |
 //! | [`page`] of n videos | 2 `get` for each, 1 for the head, and one or two for each stretch of 4,096 slots that they are in |
 
@@ -111,10 +111,16 @@ async fn enlist(
 
 /// Forgets a video and returns what it was. Harmless when repeated; repeating it also undoes a [`put`] that was late.
 pub async fn remove(store: &impl Store, id: &str) -> Result<Option<Record>, LedgerError> {
-    let cell = record_cell(id);
-    let Some(record) = cell.get(store).await? else {
-        return Ok(None);
-    };
+    let record = find(store, id).await?;
+    if let Some(record) = &record {
+        forget(store, record).await?;
+    }
+    Ok(record)
+}
+
+/// Forgets a video that was [found](find).
+pub async fn forget(store: &impl Store, record: &Record) -> Result<(), LedgerError> {
+    let cell = record_cell(&record.id);
     let list = list_of(&record.stored.owner);
     let entry = list.cell::<Entry>(record.slot);
     store
@@ -123,7 +129,7 @@ pub async fn remove(store: &impl Store, id: &str) -> Result<Option<Record>, Ledg
     // Only the one that was given a slot fills it, and it has been: it is empty for good. A slot that could not be
     // buried costs readers a look, until one of them buries it.
     let _ = list.bury(store, &[record.slot]).await;
-    Ok(Some(record))
+    Ok(())
 }
 
 /// The video `id`, whoever may see it.
@@ -173,7 +179,7 @@ fn record_cell(id: &str) -> Cell<Record> {
     Cell::new(format!("videos/video/{id}"))
 }
 
-fn list_of(owner: &str) -> Roster {
+pub(super) fn list_of(owner: &str) -> Roster {
     Roster::new(format!("videos/{owner}/list"))
 }
 

@@ -37,14 +37,16 @@ impl Reading {
         }
     }
 
-    /// Takes note of an entry, and whether it stands for a video. Slots come newest first.
-    pub(crate) fn saw(&mut self, number: u64, entry: &Entry, stands: bool) {
+    /// Takes note of an entry, and whether it stands for a video. Slots come newest first. Returns whether the slot is
+    /// old.
+    pub(crate) fn saw(&mut self, number: u64, entry: &Entry, stands: bool) -> bool {
         if self.now_ms.saturating_sub(entry.recorded_ms) > DEAD_AFTER_MS {
             self.old.get_or_insert(number);
         }
         if !stands {
             self.stale.push(number);
         }
+        self.old.is_some()
     }
 
     /// Buries those of the slots without a video that are dead for certain.

@@ -115,7 +115,7 @@ async fn open(
     };
     billing.reserve(context, bytes).await?;
     let context = Rc::clone(context);
-    match fetch(&context, path, plan, bytes).await {
+    match fetch(&context, record, path, plan, bytes).await {
         Ok(Opened::Here { bytes, digest }) => {
             let bytes = Relay::new(bytes).on_finish(move |transfer| {
                 Box::pin(async move { billing.settle(&context, transfer).await })
@@ -146,6 +146,7 @@ async fn open(
 /// The bytes of `plan` from storage-service: exactly `bytes` of them, or where the bucket has them, or a problem.
 async fn fetch(
     context: &Context,
+    record: &Record,
     path: &str,
     plan: Plan,
     bytes: u64,
@@ -159,7 +160,8 @@ async fn fetch(
     };
     let headers: Vec<(HeaderName, &str)> =
         range.iter().map(|range| (RANGE, range.as_str())).collect();
-    let response = context.storage().fetch(Method::GET, path, &headers).await?;
+    let storage = context.storage().about(&record.stored.owner);
+    let response = storage.fetch(Method::GET, path, &headers).await?;
     let status = response.status();
     if status == StatusCode::TEMPORARY_REDIRECT {
         let address = response.headers().get(LOCATION).cloned();
@@ -200,7 +202,7 @@ impl Billing {
             direction: Direction::Out,
             bytes,
         };
-        let usage = context.usage();
+        let usage = context.usage().about(&self.owner);
         match usage
             .call::<Value>(Method::POST, "/internal/usage/reservations", &reserve)
             .await
@@ -231,7 +233,7 @@ impl Billing {
             user_id: self.owner,
             action,
         };
-        let usage = context.usage();
+        let usage = context.usage().about(&settle.user_id);
         if let Err(error) = usage
             .call::<Value>(Method::POST, "/internal/usage/settlements", &settle)
             .await

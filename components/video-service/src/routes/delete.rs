@@ -8,10 +8,13 @@ use crate::routes::{ledger_problem, video_id};
 /// `DELETE /internal/videos/{id}`: storage-service has the file no more. Harmless when repeated.
 pub(crate) async fn delete(call: Call) -> Outcome {
     let id = video_id(&call)?;
-    let removed = catalogue::remove(&call.context.store, id)
-        .await
-        .map_err(ledger_problem)?;
-    if let Some(record) = removed {
+    let store = &call.context.store;
+    let found = catalogue::find(store, id).await.map_err(ledger_problem)?;
+    if let Some(record) = found {
+        call.caller.must_be_about(&record.stored.owner)?;
+        catalogue::forget(store, &record)
+            .await
+            .map_err(ledger_problem)?;
         let log = &call.context.log;
         log.set_user(&record.stored.owner);
         log.info(

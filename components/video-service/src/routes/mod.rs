@@ -5,6 +5,7 @@ pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod health;
 pub(crate) mod list;
+pub(crate) mod purge;
 pub(crate) mod put;
 
 use spinreel_http::Problem;

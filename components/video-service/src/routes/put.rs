@@ -16,6 +16,7 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
+    call.caller.must_be_about(&stored.owner)?;
     let log = &call.context.log;
     log.set_user(&stored.owner);
     let fields = json!({ "video.id": id, "video.size": stored.size });

@@ -2,6 +2,7 @@ mod read;
 mod seal;
 #[cfg(test)]
 pub(crate) mod testing;
+mod truncate;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use crate::cell::{decode, encode};
 use crate::{Cell, LedgerError, Slots};
 
 pub use read::{JOURNAL_SCAN, JournalPage, Look};
+pub use truncate::Truncated;
 
 /// Entries in a sealed segment.
 pub const SEGMENT: u64 = 64;
@@ -29,7 +31,8 @@ pub trait Timed {
 /// An entry is a cell of its own until its stretch of 64 is old; then the stretch becomes one value, written first,
 /// and its cells are deleted after. Readers prefer the segment. So a journal of n entries has about n/64 keys, and
 /// reading a page costs the same however long it is. Segments that are too old to be wanted can be
-/// [dropped](Journal::drop_before) from the list's beginning.
+/// [dropped](Journal::drop_before) from the list's beginning, and a list that nobody wants can be
+/// [truncated](Journal::truncate) to nothing.
 #[derive(Debug, Clone)]
 pub struct Journal {
     prefix: String,

@@ -29,7 +29,7 @@ pub enum Look {
 }
 
 /// The stretch that a reader is in: its index, and its segment where it is sealed.
-type Stretch<T> = (u64, Option<Vec<Option<T>>>);
+pub(super) type Stretch<T> = (u64, Option<Vec<Option<T>>>);
 
 impl Journal {
     /// At most `limit` entries that `keep` accepts, from before position `before` (the newest where `None`)
@@ -80,7 +80,7 @@ impl Journal {
     }
 
     /// The entry at `position`; `stretch` remembers the segment from one position to the next.
-    async fn entry<T: DeserializeOwned + Serialize + Clone>(
+    pub(super) async fn entry<T: DeserializeOwned + Serialize + Clone>(
         &self,
         store: &impl Store,
         stretch: &mut Stretch<T>,

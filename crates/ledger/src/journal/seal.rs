@@ -40,10 +40,11 @@ impl Journal {
             entries.push(self.slots.cell::<T>(number).get(store).await?);
         }
         // An empty cell was never filled, or another sealer has just emptied it: then its segment stands by now,
-        // or was even dropped again, and what was read here must not replace it.
-        if entries.iter().any(Option::is_none)
-            && (store.get(&self.segment_key(index)).await?.is_some()
-                || self.dropped(store).await? > index)
+        // or was even dropped again, and what was read here must not replace it. A stretch that was dropped before it
+        // was sealed must not come back under a key that nobody deletes any more.
+        if (entries.iter().any(Option::is_none)
+            && store.get(&self.segment_key(index)).await?.is_some())
+            || self.dropped(store).await? > index
         {
             return Ok(false);
         }

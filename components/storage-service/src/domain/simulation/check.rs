@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use spinreel_gcs::WRITE_ID;
 use spinreel_ledger::Patience;
 
-use super::clients::{delete, owner, read_whole, storage, upload};
+use super::clients::{delete, owner, purge, read_whole, storage, upload};
 use super::history::{Answer, Content};
 use super::requests::{NAMES, Sending, USERS};
 use super::world::{EFFECT_MS, World};
@@ -44,6 +44,7 @@ pub(super) async fn check(world: &World) {
     settle(world, Eagerness::Now).await;
     check_state(world);
     check_keys(world);
+    check_purge(world).await;
 }
 
 /// What time, the users' own requests and the sweep do for what was left half-done.
@@ -201,6 +202,50 @@ async fn check_reconcile(world: &World) {
             }
             Err(error) => return world.violated(format!("the reconciliation fails: {error}")),
         }
+    }
+}
+
+/// A user who has something can be removed, and then has nothing but numbers.
+async fn check_purge(world: &World) {
+    for user in 0..USERS.len() {
+        upload(world, small(world, user, NAMES[0])).await;
+        let mut rounds = 0;
+        while !purge(world, user).await {
+            rounds += 1;
+            if rounds == ROUNDS {
+                return world.violated("a user cannot be removed".to_owned());
+            }
+            world.pause(LONG_MS).await;
+        }
+    }
+    check_state(world);
+    let numbers = ["files/head", "files/dead/0/0", "intents/mark", "used"];
+    let store = world.store.borrow();
+    for (user_id, _) in USERS {
+        let prefix = format!("storage/{user_id}/");
+        let keys = store.values().keys();
+        let mut more = keys
+            .filter_map(|key| key.strip_prefix(&prefix))
+            .filter(|key| {
+                // Of these, nobody knows whether they are there.
+                !numbers.contains(key) && !key.starts_with("lock/") && !key.starts_with("name/")
+            });
+        if let Some(key) = more.next() {
+            world.violated(format!("{key} is left of {user_id}, who is removed"));
+        }
+    }
+}
+
+/// A file that fits.
+fn small(world: &World, user: usize, name: &'static str) -> Sending {
+    let length = 10;
+    Sending {
+        user,
+        name,
+        content: Content::roll(&world.dice, length),
+        expected: length as u64,
+        piece: length,
+        cut_off: None,
     }
 }
 

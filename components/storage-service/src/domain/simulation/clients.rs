@@ -9,7 +9,7 @@ use spinreel_platform::ReadBody as _;
 use super::check::files;
 use super::handle::Handle;
 use super::history::{Answer, Content, Tried};
-use super::requests::{Planned, Request, Sending, USERS};
+use super::requests::{NAMES, Planned, Request, Sending, USERS};
 use super::scheduler::Mortal;
 use super::world::World;
 use crate::domain::content::ContentError;
@@ -79,6 +79,9 @@ async fn perform(world: &World, request: Request) {
         Request::Read { user } => read(world, user).await,
         Request::Tidy { user } => {
             let _ = storage(world).tidy(&files_of(user), Eagerness::Now).await;
+        }
+        Request::Purge { user } => {
+            purge(world, user).await;
         }
         Request::Sweep => {
             let _ = storage(world).sweep(None, Eagerness::Now).await;
@@ -261,6 +264,36 @@ fn check_deletion(
             world.violated(format!("{id} was deleted twice"));
         }
         _ => {}
+    }
+}
+
+/// Removes what a user has, a part of it; whoever is told that this was all relies on it.
+pub(super) async fn purge(world: &World, user: usize) -> bool {
+    let began = world.step();
+    let asked = NAMES.map(|name| world.history.borrow_mut().ask_deletion(user, name));
+    let purged = storage(world).purge(&files_of(user)).await;
+    world.trace(format_args!("the purge is answered {purged:?}"));
+    let done = purged.is_ok_and(|purged| purged.done);
+    if done {
+        check_purged(world, user, began);
+    }
+    for index in asked {
+        let ended = world.step();
+        let mut history = world.history.borrow_mut();
+        history.end_deletion(index, ended, Answer::Failed);
+    }
+    done
+}
+
+/// Nothing is left of what was there before the step `began`.
+fn check_purged(world: &World, user: usize, began: u64) {
+    let history = world.history.borrow();
+    for file in files(world, user).into_values() {
+        let id = &file.head.id;
+        let acknowledged = history.upload(id).and_then(|tried| tried.acknowledged);
+        if acknowledged.is_some_and(|acknowledged| acknowledged < began) {
+            world.violated(format!("{id} is there, and the purge is done"));
+        }
     }
 }
 

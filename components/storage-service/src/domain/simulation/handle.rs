@@ -169,7 +169,7 @@ impl Peers for Handle<'_> {
         announced.map(drop)
     }
 
-    async fn withdraw(&self, id: &str) -> Result<(), PeerFailure> {
+    async fn withdraw(&self, id: &str, _: &str) -> Result<(), PeerFailure> {
         let id = id.to_owned();
         self.tell(ServiceCall::Withdraw { id }).await.map(drop)
     }

@@ -31,6 +31,7 @@ pub(super) enum Request {
     Status { user: usize },
     Read { user: usize },
     Tidy { user: usize },
+    Purge { user: usize },
     Sweep,
     Reconcile { repair: bool },
 }
@@ -68,7 +69,8 @@ fn request(dice: &Dice, profile: &Profile) -> Request {
         46..76 => Request::Delete { user, name },
         76..84 => Request::Status { user },
         84..88 => Request::Read { user },
-        88..93 => Request::Tidy { user },
+        88..91 => Request::Tidy { user },
+        91..93 => Request::Purge { user },
         93..96 => Request::Sweep,
         _ => Request::Reconcile {
             repair: dice.below(3) > 0,

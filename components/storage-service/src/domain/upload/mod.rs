@@ -114,8 +114,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if self.is_name_taken(&files, &file.name).await? {
             return Err(UploadError::NameTaken);
         }
-        self.refuse_hopeless(&files, file.expected).await?;
-        self.register(&files).await?;
+        let limit = self.limit_of(&files).await?;
+        self.refuse_hopeless(&files, limit, file.expected).await?;
         let began_ms = self.clock.now_ms();
         let number = files.roster.allocate(&self.store, 1).await?;
         let head = FileHead {
@@ -126,7 +126,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             created_at_ms: began_ms,
         };
         let renewed_ms = Cell::new(began_ms);
-        let mut running = Running::new(files, number, head, &renewed_ms);
+        let mut running = Running::new(files, number, head, limit, &renewed_ms);
         let transfer = self.transfer(&mut running, file.expected, source);
         match self.while_alive(&renewed_ms, transfer).await {
             // From here on the file will be there, whatever happens: who comes later finds the object.
@@ -152,8 +152,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Refuses what cannot fit, before anything is written; what the dead hold is set free first.
-    async fn refuse_hopeless(&self, files: &UserFiles, expected: u64) -> Result<(), UploadError> {
-        let limit = self.limit.saturating_add(ESTIMATE_SLACK);
+    async fn refuse_hopeless(
+        &self,
+        files: &UserFiles,
+        limit: i64,
+        expected: u64,
+    ) -> Result<(), UploadError> {
+        let limit = limit.saturating_add(ESTIMATE_SLACK);
         for last_try in [false, true] {
             let used = files.used.get(&self.store).await?;
             if used.saturating_add(signed(expected)) <= limit {
@@ -173,6 +178,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         expected: u64,
         source: &mut impl FileSource,
     ) -> Result<Object, UploadError> {
+        // After the number was taken: see `unregister`.
+        self.register(&running.files).await?;
         self.reserve_estimate(running, expected).await?;
         if !running.is_saved() {
             // The intent must be there before the number is old, and before the bucket is asked for anything.

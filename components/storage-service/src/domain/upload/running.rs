@@ -5,11 +5,10 @@ use std::pin::pin;
 
 use futures::future::{Either, select};
 use spinreel_gcs::{ResumableSession, TokenCache};
-use spinreel_ledger::{CALL_MS, LEASE_MS, LedgerError, Reserved};
+use spinreel_ledger::{CALL_MS, LEASE_MS, LedgerError, Reserved, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::UploadError;
-use crate::domain::guard::while_it_may;
 use crate::domain::peers::Peers;
 use crate::domain::record::{FileHead, Intent, Operation, Upload, UserFiles};
 use crate::domain::storage::{Storage, signed};
@@ -28,6 +27,8 @@ pub(super) struct Running<'l> {
     pub(super) files: UserFiles,
     pub(super) number: u64,
     pub(super) head: FileHead,
+    /// What the user may store, in bytes, as it was when the upload began.
+    pub(super) limit: i64,
     /// Bytes taken of the quota.
     pub(super) reserved: u64,
     /// Whether the counter is being moved.
@@ -49,12 +50,14 @@ impl<'l> Running<'l> {
         files: UserFiles,
         number: u64,
         head: FileHead,
+        limit: i64,
         renewed_ms: &'l Cell<u64>,
     ) -> Self {
         Self {
             files,
             number,
             head,
+            limit,
             reserved: 0,
             moving: false,
             session: None,
@@ -113,7 +116,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let reserved = running
             .files
             .used
-            .reserve(&self.store, signed(missing), self.limit)
+            .reserve(&self.store, signed(missing), running.limit)
             .await?;
         running.moving = false;
         if reserved == Reserved::No {

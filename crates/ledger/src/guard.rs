@@ -8,10 +8,7 @@ use std::task::Poll;
 ///
 /// An instance may stand still for any time between an answer and its next step. Asking before every step keeps it from
 /// making a call when others have taken over meanwhile: what is stopped is as if the instance had died.
-pub(super) async fn while_it_may<D>(
-    may: impl Fn() -> bool,
-    work: impl Future<Output = D>,
-) -> Option<D> {
+pub async fn while_it_may<D>(may: impl Fn() -> bool, work: impl Future<Output = D>) -> Option<D> {
     let mut work = pin!(work);
     poll_fn(|context| match may() {
         true => work.as_mut().poll(context).map(Some),

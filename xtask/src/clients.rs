@@ -1,8 +1,9 @@
-//! Google's own clients of Cloud Storage, for the tests that run them against the embedded bucket, and the
-//! source of the Python one, whose test data other tests read.
+//! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
+//! bucket, with the source of the Python one, whose test data other tests read; and PyJWT, against the tokens.
 //!
-//! Everything is installed below one folder, at the versions that the files in [`PINS`] name, and by the machine's
-//! own pip, npm and apt as they are configured. A part whose versions have not changed is not touched again.
+//! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`JWT_PINS`] name,
+//! and by the machine's own pip, npm and apt as they are configured. A part whose versions have not changed is not
+//! touched again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,40 +14,41 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::run::{capture, run, step};
 
 /// The folder with `python/requirements.txt` and `javascript/package-lock.json`, below the repository's root.
-const PINS: &str = "local/bucket/tests/google";
-/// The Python client's name in `requirements.txt`.
+const GOOGLE_PINS: &str = "local/bucket/tests/google";
+/// The file with PyJWT and what it needs, below the repository's root.
+const JWT_PINS: &str = "tests/interop/jwt/requirements.txt";
+/// Google's Python client's name in `requirements.txt`.
 const PYTHON_CLIENT: &str = "google-cloud-storage";
 /// The oldest major version of Node.js that the pinned JavaScript client runs on (its `engines`); Debian 12 has it.
 const OLDEST_NODE: u32 = 18;
 /// Written into a part's folder when the part is complete; it holds what the part was made from.
 const STAMP: &str = ".complete";
 
-/// Makes `venv/`, `sdist/` and `node/` in `folder`; returns at once where they are already there.
-pub(crate) fn prepare(root: &Path, folder: &Path) -> Result<()> {
-    let pins = root.join(PINS);
-    fs::create_dir_all(folder)?;
-    python(&pins.join("python"), folder)
+/// Makes `google/venv/`, `google/sdist/`, `google/node/` and `interop/jwt/venv/` in `target`; returns at once where they
+/// are already there.
+pub(crate) fn prepare(root: &Path, target: &Path) -> Result<()> {
+    let (pins, folder) = (root.join(GOOGLE_PINS), target.join("google"));
+    google_python(&pins.join("python"), &folder)
         .context("Google's Python client, which the tests use, cannot be installed")?;
-    javascript(&pins.join("javascript"), &folder.join("node"))
-        .context("Google's JavaScript client, which the tests use, cannot be installed")
+    google_javascript(&pins.join("javascript"), &folder.join("node"))
+        .context("Google's JavaScript client, which the tests use, cannot be installed")?;
+    let environment = target.join("interop/jwt/venv");
+    python(&root.join(JWT_PINS), &environment, "PyJWT")
+        .context("PyJWT, which the tests use, cannot be installed")?;
+    Ok(())
 }
 
 /// `venv/`, with the client and all that it needs, and `sdist/`, the client's unpacked source.
-fn python(pins: &Path, folder: &Path) -> Result<()> {
+fn google_python(pins: &Path, folder: &Path) -> Result<()> {
     let requirements = pins.join("requirements.txt");
-    let wanted = read(&requirements)?;
     let environment = folder.join("venv");
-    let interpreter = environment.join("bin/python");
-    // An environment points to the interpreter it was made with, which may be gone since.
-    if !is_complete(&environment, &wanted) || !works(Command::new(&interpreter).args(["-c", ""])) {
-        step("Installing Google's Python client of Cloud Storage");
-        make_environment(&environment)?;
-        run(Command::new(&interpreter)
-            .args(["-m", "pip", "install", "--quiet", "--requirement"])
-            .arg(&requirements))?;
-        complete(&environment, &wanted)?;
-    }
+    let interpreter = python(
+        &requirements,
+        &environment,
+        "Google's Python client of Cloud Storage",
+    )?;
 
+    let wanted = read(&requirements)?;
     let requirement = wanted
         .lines()
         .find(|line| line.starts_with(&format!("{PYTHON_CLIENT}==")))
@@ -58,6 +60,23 @@ fn python(pins: &Path, folder: &Path) -> Result<()> {
         complete(&source, requirement)?;
     }
     Ok(())
+}
+
+/// A virtual environment with what the file `requirements` names; `what` tells a person. Gives its interpreter.
+fn python(requirements: &Path, environment: &Path, what: &str) -> Result<PathBuf> {
+    let wanted = read(requirements)?;
+    let interpreter = environment.join("bin/python");
+    // An environment points to the interpreter it was made with, which may be gone since.
+    if !is_complete(environment, &wanted) || !works(Command::new(&interpreter).args(["-c", ""])) {
+        step(&format!("Installing {what}"));
+        fs::create_dir_all(environment)?;
+        make_environment(environment)?;
+        run(Command::new(&interpreter)
+            .args(["-m", "pip", "install", "--quiet", "--requirement"])
+            .arg(requirements))?;
+        complete(environment, &wanted)?;
+    }
+    Ok(interpreter)
 }
 
 /// An empty virtual environment, with apt's help where the machine's Python cannot make one.
@@ -99,7 +118,7 @@ fn download_source(interpreter: &Path, requirement: &str, source: &Path) -> Resu
 }
 
 /// `node_modules/` as the lock file says.
-fn javascript(pins: &Path, folder: &Path) -> Result<()> {
+fn google_javascript(pins: &Path, folder: &Path) -> Result<()> {
     let files = ["package.json", "package-lock.json"];
     let wanted = files
         .iter()
@@ -175,7 +194,7 @@ fn works(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
-fn read(path: &PathBuf) -> Result<String> {
+fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 

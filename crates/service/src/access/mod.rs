@@ -1,25 +1,24 @@
-use http::Method;
+//! Who calls, and whether the route lets them in.
+
+mod trust;
+mod verified;
+
+use std::rc::Rc;
+
 use http::header::AUTHORIZATION;
-use serde::{Deserialize, Serialize};
 use spinreel_api::accounts::Role;
 use spinreel_http::Problem;
 use spinreel_http::problem::Unauthenticated;
 use spinreel_identity::{
-    Jwks, Service, ServiceSecret, TokenError, User, key_id, verify_access, verify_service,
+    MAX_TOKEN_LENGTH, Service, ServiceSecret, TokenError, Trusted, User, key_id, verify_access,
+    verify_service,
 };
-use spinreel_ledger::Cell;
-use spinreel_platform::{Clock, collect};
+use spinreel_platform::Clock;
 
 use crate::context::Context;
 use crate::inbound::Request;
-use crate::serve::KeySource;
-
-/// Keys older than this are fetched anew, in milliseconds.
-const KEYS_FRESH_MS: u64 = 300_000;
-/// An unknown key id makes the keys be fetched again, but not more often than this, in milliseconds.
-const KEYS_RETRY_MS: u64 = 2_000;
-/// The largest key set that is read, in bytes.
-const KEYS_LIMIT: usize = 64 * 1024;
+use crate::serve::Authority;
+use verified::Place;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +35,20 @@ pub enum Access {
     Service,
     /// Who keeps the installation running: an admin, or another service.
     Operator,
+}
+
+impl Access {
+    /// Its name in lists of routes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Optional => "optional",
+            Self::User => "user",
+            Self::Admin => "admin",
+            Self::Service => "service",
+            Self::Operator => "operator",
+        }
+    }
 }
 
 /// Who calls.
@@ -80,7 +93,7 @@ impl Caller {
 
 /// Lets a request in as `access` demands, or refuses it.
 pub(crate) async fn authenticate(
-    context: &Context,
+    context: &Rc<Context>,
     access: Access,
     request: &Request,
 ) -> Result<Caller, Problem> {
@@ -91,12 +104,12 @@ pub(crate) async fn authenticate(
         (Access::Service, Some(token)) => verify_peer(context, request, token),
         (Access::Operator, Some(token)) => match verify_peer(context, request, token) {
             Ok(caller) => Ok(caller),
-            Err(_) => verify_admin(context, token).await,
+            Err(_) => verify_admin(context, request, token).await,
         },
         (Access::Optional | Access::User, Some(token)) => {
-            verify_user(context, token).await.map(Caller::User)
+            verify_user(context, request, token).await.map(Caller::User)
         }
-        (Access::Admin, Some(token)) => verify_admin(context, token).await,
+        (Access::Admin, Some(token)) => verify_admin(context, request, token).await,
     }
 }
 
@@ -119,8 +132,12 @@ fn verify_peer(context: &Context, request: &Request, token: &str) -> Result<Call
     }
 }
 
-async fn verify_admin(context: &Context, token: &str) -> Result<Caller, Problem> {
-    let user = verify_user(context, token).await?;
+async fn verify_admin(
+    context: &Rc<Context>,
+    request: &Request,
+    token: &str,
+) -> Result<Caller, Problem> {
+    let user = verify_user(context, request, token).await?;
     if user.role == Role::Admin {
         Ok(Caller::User(user))
     } else {
@@ -128,12 +145,50 @@ async fn verify_admin(context: &Context, token: &str) -> Result<Caller, Problem>
     }
 }
 
-async fn verify_user(context: &Context, token: &str) -> Result<User, Problem> {
-    let now_s = context.clock.now_ms() / 1_000;
-    let keys = keys(context, key_id(token).as_deref()).await?;
-    let user = verify_access(token, &keys, now_s).map_err(refuse)?;
+/// Whom an access token names.
+///
+/// What can change something is only let through where the session is good at this very moment. What reads is let
+/// through on what was known a few seconds ago, unless tokens of the user may have been revoked.
+async fn verify_user(
+    context: &Rc<Context>,
+    request: &Request,
+    token: &str,
+) -> Result<User, Problem> {
+    let (trusted, mut user) = signed_user(context, token).await?;
     context.log.set_user(&user.user_id);
+    let asks = matches!(context.service.authority, Authority::Own { .. })
+        || !request.method.is_safe()
+        || trusted.is_suspect(&user.user_id, context.clock.now_ms());
+    if asks {
+        user.role = trust::standing(context, &user)
+            .await?
+            .ok_or_else(|| Problem::unauthenticated(Unauthenticated::Revoked))?;
+    }
     Ok(user)
+}
+
+/// Whom a token names that is signed and has not expired, and what is known of revocations.
+async fn signed_user(context: &Rc<Context>, token: &str) -> Result<(Trusted, User), Problem> {
+    if token.len() > MAX_TOKEN_LENGTH {
+        return Err(refuse(TokenError::Malformed));
+    }
+    // Whoever shows garbage shall not make this service ask anybody.
+    let kid = key_id(token).ok_or_else(|| refuse(TokenError::Malformed))?;
+    let mut trusted = trust::current(context).await?;
+    let place = Place::of(context, token);
+    let (known, may_take) = place.look(context, &trusted).await;
+    if let Some(user) = known {
+        return Ok((trusted, user));
+    }
+    if trusted.keys.find(&kid).is_none() {
+        trusted = trust::with_more_keys(context, trusted).await?;
+    }
+    let now_s = context.clock.now_ms() / 1_000;
+    let user = verify_access(token, &trusted.keys, now_s).map_err(refuse)?;
+    if may_take {
+        place.take(context, kid, &user);
+    }
+    Ok((trusted, user))
 }
 
 fn refuse(error: TokenError) -> Problem {
@@ -142,68 +197,4 @@ fn refuse(error: TokenError) -> Problem {
         _ => Unauthenticated::InvalidToken,
     };
     Problem::unauthenticated(why).because(error)
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct CachedKeys {
-    fetched_ms: u64,
-    keys: Jwks,
-}
-
-/// The keys that access tokens are signed with; from user-service where the cached ones are old or lack `kid`.
-async fn keys(context: &Context, kid: Option<&str>) -> Result<Jwks, Problem> {
-    if let KeySource::Own(keys) = context.service.keys {
-        return keys(context).await;
-    }
-    let cell = Cell::<CachedKeys>::new(format!("{}jwks", context.service.prefix));
-    let cached = cell
-        .get(&context.store)
-        .await
-        .map_err(Problem::unavailable)?;
-    let now_ms = context.clock.now_ms();
-    let usable = cached.as_ref().is_some_and(|cached| {
-        let age = now_ms.saturating_sub(cached.fetched_ms);
-        let known = kid.is_some_and(|kid| cached.keys.keys.iter().any(|key| key.kid == kid));
-        age < if known { KEYS_FRESH_MS } else { KEYS_RETRY_MS }
-    });
-    match (cached, usable) {
-        (Some(cached), true) => Ok(cached.keys),
-        (cached, _) => match fetch_keys(context).await {
-            Ok(keys) => {
-                let fresh = CachedKeys {
-                    fetched_ms: now_ms,
-                    keys,
-                };
-                cell.set(&context.store, &fresh)
-                    .await
-                    .map_err(Problem::unavailable)?;
-                Ok(fresh.keys)
-            }
-            // Old keys are still keys: a pause of user-service stops nobody who is signed in.
-            Err(problem) => match cached {
-                Some(cached) => {
-                    context.log_problem(&problem);
-                    Ok(cached.keys)
-                }
-                None => Err(problem),
-            },
-        },
-    }
-}
-
-async fn fetch_keys(context: &Context) -> Result<Jwks, Problem> {
-    let mut response = context
-        .users()
-        .fetch(Method::GET, "/.well-known/jwks.json", &[])
-        .await?;
-    if !response.status().is_success() {
-        let status = response.status();
-        return Err(Problem::unavailable(format!(
-            "the key set answers {status}"
-        )));
-    }
-    let body = collect(response.body_mut(), KEYS_LIMIT)
-        .await
-        .map_err(Problem::unavailable)?;
-    serde_json::from_slice(&body).map_err(Problem::unavailable)
 }

@@ -12,8 +12,8 @@ use spinreel_bucket::Bucket;
 use spinreel_host::{Host, Options, StoreCalls};
 use uuid::Uuid;
 
-use super::content::Content;
 use crate::client::{Body, Client};
+use crate::content::Content;
 use crate::repository;
 
 /// The bucket's name.
@@ -123,6 +123,16 @@ pub(crate) struct User {
 }
 
 impl User {
+    /// Where a path is.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// The `Authorization` header.
+    pub(crate) fn authorization(&self) -> &str {
+        &self.authorization
+    }
+
     /// Asks for a path.
     pub(crate) fn get(&self, path: &str) -> Result<Request<Body>> {
         Ok(self.request(Method::GET, path).body(Body::default())?)
@@ -148,7 +158,7 @@ impl User {
     fn request(&self, method: Method, path: &str) -> request::Builder {
         Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.origin))
+            .uri(self.url(path))
             .header(AUTHORIZATION, &self.authorization)
     }
 }

@@ -1,0 +1,209 @@
+//! `auth`: what a request costs that somebody must be allowed to make. The status of a user's storage and the user's own
+//! account, the same with a token that is none, and the hello component on the same host.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::application::Application;
+use crate::content::Content;
+use crate::hello_server::{Allocator, BODY, HelloServer};
+use crate::report::{Report, Table, range, thousands};
+use crate::wrk::{CONNECTIONS, Load, Round, Summary, THREADS, Wrk};
+use crate::{client, step};
+
+/// How long each is loaded before the first round, so that memory is mapped and caches are warm.
+const WARM_UP: Duration = Duration::from_secs(3);
+
+/// One round of one load.
+const ROUND: Duration = Duration::from_secs(3);
+
+/// Rounds of each load. They alternate, so that what else the machine does meets all of them.
+const ROUNDS: usize = 7;
+
+/// The bytes of the user's one file.
+const FILE: u64 = 100_000;
+
+/// Who asks.
+const USERNAME: &str = "somebody";
+
+const STATUS: &str = "/storage-status";
+const ACCOUNT: &str = "/v1/users/me";
+
+const HELLO: usize = 0;
+
+/// The loads, in the table's order: the name in JSON, the name in the table.
+const LOADS: [(&str, &str); 4] = [
+    ("hello", "hello component, no token"),
+    ("storage_status", "GET /storage-status, 1 file"),
+    ("rejected", "GET /storage-status, no valid token: 401"),
+    ("users_me", "GET /v1/users/me"),
+];
+
+/// Measures all four in one run.
+pub(crate) async fn run() -> Result<Report> {
+    step("Starting the application and the hello component");
+    // Declared first, so that it is removed last.
+    let folder = tempfile::tempdir()?;
+    let wrk = Wrk::new(folder.path()).await?;
+    let hello = HelloServer::start(Allocator::Pooling, folder.path()).await?;
+    let application = Application::start(folder.path()).await?;
+    let user = application.sign_up(USERNAME).await?;
+    let upload = user.upload("film.mp4", &Content::new(FILE))?;
+    application.client.ask(upload).await?;
+    application.settled().await?;
+
+    let body = client::get(hello.url()).await?;
+    ensure!(
+        body == BODY.as_bytes(),
+        "the hello component answers {body:?}"
+    );
+    let ask = async |path: &str| -> Result<Value> {
+        let answer = application.client.ask(user.get(path)?).await?;
+        serde_json::from_slice(&answer).with_context(|| format!("{path} answers no JSON"))
+    };
+    let status = ask(STATUS).await?;
+    let files = status["files"].as_array().map_or(0, Vec::len);
+    ensure!(files == 1, "{files} files are listed instead of one");
+    let account = ask(ACCOUNT).await?;
+    ensure!(account["username"] == USERNAME, "the account is {account}");
+
+    let load = |path: &str, authorization: &str, status| Load {
+        url: user.url(path),
+        authorization: Some(authorization.to_owned()),
+        status: Some(status),
+    };
+    // Statuses are compared for all of them, so that the load generator has as much to do for each.
+    let loads = [
+        Load {
+            status: Some(200),
+            ..Load::of(hello.url())
+        },
+        load(STATUS, user.authorization(), 200),
+        load(STATUS, "Bearer abc", 401),
+        load(ACCOUNT, user.authorization(), 200),
+    ];
+    let mut rounds = [const { Vec::<Round>::new() }; LOADS.len()];
+    step("Warming up");
+    for load in &loads {
+        wrk.run(load, WARM_UP).await?;
+    }
+    for round in 0..ROUNDS {
+        step(&format!("Round {} of {ROUNDS}", round + 1));
+        for turn in 0..LOADS.len() {
+            // What the services do after their answers must not fall into another load's round.
+            application.settled().await?;
+            // Each round begins with another load, so that none always follows the same one.
+            let load = (round + turn) % LOADS.len();
+            rounds[load].push(wrk.run(&loads[load], ROUND).await?);
+        }
+    }
+    application.shutdown().await;
+    Ok(report(&rounds.map(|rounds| Summary::of(&rounds))))
+}
+
+fn report(summaries: &[Summary; LOADS.len()]) -> Report {
+    Report {
+        name: "auth",
+        table: table(summaries),
+        data: data(summaries),
+    }
+}
+
+fn table(summaries: &[Summary; LOADS.len()]) -> Table {
+    let hello = summaries[HELLO].rate();
+    let rows = summaries
+        .iter()
+        .zip(LOADS)
+        .map(|(summary, (_, name))| {
+            vec![
+                name.to_owned(),
+                thousands(summary.rate()),
+                range(&summary.rates, thousands),
+                format!("{:.3}", summary.rate() / hello),
+                format!("{:.2} ms", summary.latency_p50 / 1e3),
+                format!("{:.2} ms", summary.latency_p99 / 1e3),
+            ]
+        })
+        .collect();
+    Table {
+        title: "auth: requests with a token".to_owned(),
+        heads: vec![
+            "",
+            "requests/s",
+            "lowest–highest",
+            "× hello",
+            "p50",
+            "p99",
+        ],
+        rows,
+        notes: vec![
+            "What the services do after an answer is included: storage-service hands on a log line for each request."
+                .to_owned(),
+            format!(
+                "wrk on the same machine: {CONNECTIONS} connections, {THREADS} threads; medians of {ROUNDS} \
+                 alternating rounds of {} s.",
+                ROUND.as_secs()
+            ),
+        ],
+    }
+}
+
+fn data(summaries: &[Summary; LOADS.len()]) -> Value {
+    let hello = summaries[HELLO].rate();
+    let loads: serde_json::Map<String, Value> = summaries
+        .iter()
+        .zip(LOADS)
+        .map(|(summary, (name, _))| {
+            let mut load = summary.data();
+            load["to_hello"] = (summary.rate() / hello).into();
+            (name.to_owned(), load)
+        })
+        .collect();
+    json!({
+        "wrk": {
+            "connections": CONNECTIONS,
+            "threads": THREADS,
+            "rounds": ROUNDS,
+            "seconds_per_round": ROUND.as_secs(),
+        },
+        "loads": loads,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(rates: &[f64]) -> Summary {
+        Summary {
+            rates: rates.iter().copied().collect(),
+            latency_p50: 3_000.0,
+            latency_p99: 7_500.0,
+        }
+    }
+
+    #[test]
+    fn ratios_compare_the_medians_with_the_hello_component() {
+        let report = report(&[
+            summary(&[20_000.0, 10_000.0, 21_000.0]),
+            summary(&[4_000.0, 5_000.0, 6_000.0]),
+            summary(&[8_000.0]),
+            summary(&[2_500.0]),
+        ]);
+        assert_eq!(
+            report.table.rows[1],
+            [
+                LOADS[1].1,
+                "5,000",
+                "4,000–6,000",
+                "0.250",
+                "3.00 ms",
+                "7.50 ms"
+            ]
+        );
+        assert_eq!(report.data["loads"]["hello"]["to_hello"], 1.0);
+        assert_eq!(report.data["loads"]["users_me"]["to_hello"], 0.125);
+    }
+}

@@ -1,0 +1,96 @@
+use spinreel_ledger::{Cell, LedgerError};
+use spinreel_platform::{Clock, Store};
+
+use super::{Usage, UsageError};
+
+/// The user's own limit, in bytes; no value where the user has what everybody has.
+fn own(user: &str) -> Cell<i64> {
+    Cell::new(format!("usage/{user}/limit"))
+}
+
+impl<S: Store, C: Clock> Usage<'_, S, C> {
+    /// Gives a user a limit of their own for each UTC day, in bytes; `None` takes it away.
+    ///
+    /// It holds from the next reservation on. What was reserved or used before stays, so a day may have more than a
+    /// limit that was lowered.
+    pub async fn set_limit(&self, user: &str, limit_bytes: Option<u64>) -> Result<(), UsageError> {
+        let limit = limit_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        match limit {
+            Some(limit) => own(user).set(self.store, &limit).await?,
+            None => own(user).delete(self.store).await?,
+        }
+        Ok(())
+    }
+
+    /// What a user may move in and out on one UTC day, in bytes: one `get`.
+    pub(super) async fn limit(&self, user: &str) -> Result<i64, LedgerError> {
+        let own = own(user).get(self.store).await?;
+        Ok(own.unwrap_or(self.limit_bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures::executor::block_on;
+    use spinreel_platform::memory::{ManualClock, MemoryStore};
+
+    use super::*;
+    use crate::domain::Reservation;
+    use crate::domain::testing::{NOON, bytes_of, reserve, settle, upload};
+
+    #[test]
+    fn a_limit_of_ones_own_counts_instead_of_everybodys_until_it_is_taken_away() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
+        let usage = Usage::new(&store, &clock, 100);
+        block_on(async {
+            for (id, limit, bytes, outcome) in [
+                ("a", None, 101, Reservation::Refused),
+                ("b", Some(150), 101, Reservation::Granted),
+                ("c", Some(150), 50, Reservation::Refused),
+                ("d", Some(150), 49, Reservation::Granted),
+                ("e", None, 1, Reservation::Refused),
+            ] {
+                usage.set_limit("u", limit).await.unwrap();
+                let reserved = usage.reserve(&reserve(id, bytes)).await.unwrap();
+                assert_eq!(reserved, outcome, "{id}");
+            }
+            assert!(!store.keys().contains(&"usage/u/limit".to_owned()));
+        });
+    }
+
+    #[test]
+    fn nobody_elses_limit_changes() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
+        let usage = Usage::new(&store, &clock, 100);
+        block_on(async {
+            usage.set_limit("v", Some(5)).await.unwrap();
+            let reserved = usage.reserve(&reserve("a", 100)).await.unwrap();
+            assert_eq!(reserved, Reservation::Granted);
+            assert_eq!(usage.today("v").await.unwrap().limit_bytes, 5);
+            assert_eq!(usage.today("u").await.unwrap().limit_bytes, 100);
+        });
+    }
+
+    #[test]
+    fn a_limit_below_what_is_used_takes_nothing_away_and_lets_nothing_in() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
+        let usage = Usage::new(&store, &clock, 100);
+        block_on(async {
+            usage.reserve(&reserve("a", 90)).await.unwrap();
+            let used = settle("a", Some(upload(&clock, 90)));
+            usage.settle(&used).await.unwrap();
+            usage.reserve(&reserve("b", 10)).await.unwrap();
+            usage.set_limit("u", Some(60)).await.unwrap();
+
+            let refused = usage.reserve(&reserve("c", 1)).await.unwrap();
+            assert_eq!(refused, Reservation::Refused);
+            // A transfer that has its bytes keeps them.
+            let repeated = usage.reserve(&reserve("b", 10)).await.unwrap();
+            assert_eq!(repeated, Reservation::Granted);
+            assert_eq!(bytes_of(&store, NOON), 100);
+            let days = usage.daily("u", 2).await.unwrap();
+            assert_eq!((days[0].limit_bytes, days[0].percentage), (60, 150.0));
+        });
+    }
+}
