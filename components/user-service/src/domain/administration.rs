@@ -68,9 +68,9 @@ pub(crate) async fn manage(
     })
     .await?;
     if shuts {
+        // That notes it, too.
         sessions::end_all(store, clock, id).await?;
-    }
-    if shuts || wishes.role.is_some() {
+    } else if wishes.role.is_some() {
         revocations::note(store, clock, id).await?;
     }
     Ok(Managed {

@@ -11,7 +11,7 @@
 //! cannot mark the account any more. Two that run one job at once do the same work twice.
 //!
 //! What stays: the numbers that were given (in counters, maps of dead numbers, claims of names), for some time the id in
-//! the list of [revocations], the locks of those that died, and marks of ended sessions where two ran one job at once.
+//! the list of [revocations](super::revocations), the locks of those that died, and marks of ended sessions where two ran one job at once.
 //!
 //! The last admin may go, too: the one that the variables name is made anew at its next login.
 
@@ -25,7 +25,7 @@ use super::accounts::{self, Account, ChangeError, change, find};
 use super::names::Name;
 use super::peers::{Kept, PeerFailure, Peers};
 use super::validation::Email;
-use super::{changes, directory, revocations, sessions};
+use super::{changes, directory, sessions};
 
 const PREFIX: &str = "users/departures";
 /// How long after its job was written an account may be marked as leaving, in milliseconds. A good deal less than the
@@ -106,7 +106,7 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
         let account = account.ok_or(ChangeError::Unknown)?;
         if account.leaving_since.is_some() {
             // That request may have died before it came so far.
-            self.shut(user_id).await?;
+            sessions::end_all(self.store, self.clock, user_id).await?;
             return Ok(None);
         }
         let (number, job) = self.write_down(&account).await?;
@@ -128,7 +128,7 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
             Ok(_) | Err(ChangeError::Unknown) => {}
             Err(error) => return Err(error),
         }
-        self.shut(user_id).await?;
+        sessions::end_all(self.store, self.clock, user_id).await?;
         Ok(Some(number))
     }
 
@@ -142,12 +142,6 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
         };
         cell(number).set(self.store, &job).await?;
         Ok((number, job))
-    }
-
-    /// Ends all sessions, and lets the services know.
-    async fn shut(&self, user_id: &str) -> Result<(), LedgerError> {
-        sessions::end_all(self.store, self.clock, user_id).await?;
-        revocations::note(self.store, self.clock, user_id).await
     }
 
     /// Goes on with a page of jobs, the newest first, from below number `before` (the newest where `None`).
@@ -218,7 +212,7 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
                 return Ok(Progress::Nothing);
             };
             if self.age_ms(since) <= REMIND_FOR_MS {
-                self.shut(&job.user_id).await?;
+                sessions::end_all(self.store, self.clock, &job.user_id).await?;
             }
             if !self.purge(&job.user_id, since, held).await? {
                 return Ok(Progress::Pending);
@@ -317,7 +311,6 @@ async fn forget_sessions(store: &impl Store, user_id: &str) -> Result<(), Ledger
             [
                 format!("{prefix}/{number}"),
                 format!("{prefix}/ended/{number}"),
-                format!("{prefix}/turn/{number}"),
             ]
         })
         .collect();

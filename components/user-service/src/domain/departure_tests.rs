@@ -13,6 +13,7 @@ use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
 use super::super::accounts::testing::{id, registered};
 use super::super::accounts::{NewAccount, RegisterError, check_free, register};
 use super::super::interleaving::{Dice, SteppedStore, interleave, pause};
+use super::super::revocations;
 use super::*;
 
 const NOW_MS: u64 = 1_700_000_000_000;

@@ -6,9 +6,10 @@ use spinreel_platform::{Clock, Random, Store};
 use thiserror::Error;
 
 use super::accounts::{Account, ChangeError, change, find};
+use super::attempts::{Attempts, Pause};
 use super::passwords::{self, HashError};
 use super::sessions::{self, SessionId};
-use super::{revocations, validation};
+use super::validation::{self, Email};
 
 /// Why a password was not changed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -16,6 +17,9 @@ pub(crate) enum PasswordError {
     /// The current password is another one.
     #[error("the current password is wrong")]
     Wrong,
+    /// Too many guesses at the password failed.
+    #[error("there were too many attempts")]
+    TooMany(Pause),
     /// The new password cannot be one of this account.
     #[error("the new password {0}")]
     Fault(&'static str),
@@ -50,12 +54,9 @@ pub(crate) async fn change_password(
     if let Some(fault) = validation::password_fault(&wish.password, &known.email, &known.username) {
         return Err(PasswordError::Fault(fault));
     }
-    // Guesses are counted here: before this, whether one more may be made; after it, that one failed.
-    if !passwords::verify(&wish.current_password, &known.password_hash) {
-        return Err(PasswordError::Wrong);
-    }
+    check(store, clock, &known, &wish.current_password).await?;
     let hash = passwords::hash(&wish.password, random)?;
-    end_others(store, clock, session).await?;
+    sessions::end_others(store, clock, session).await?;
     let account = change(store, clock, id, async |account: &mut Account| {
         // Another change, or a sign-in that hashed the same password anew, may have come first.
         if account.password_hash != known.password_hash
@@ -67,23 +68,29 @@ pub(crate) async fn change_password(
         Ok(())
     })
     .await?;
-    end_others(store, clock, session).await?;
-    revocations::note(store, clock, id).await?;
+    sessions::end_others(store, clock, session).await?;
     Ok(account)
 }
 
-/// Ends all sessions of a user that have begun, but one.
-async fn end_others(
+/// Checks the current password: a guess like any other at the account.
+async fn check(
     store: &impl Store,
     clock: &impl Clock,
-    keep: &SessionId,
-) -> Result<(), LedgerError> {
-    for (id, _) in sessions::list(store, clock, keep.user_id()).await? {
-        if id != *keep {
-            sessions::end(store, clock, &id).await?;
-        }
+    account: &Account,
+    password: &str,
+) -> Result<(), PasswordError> {
+    let email = Email::parse(&account.email).ok_or(ChangeError::Unknown)?;
+    let attempts = Attempts::at_account(&email);
+    let guess = match attempts.begin(store, clock).await? {
+        Ok(guess) => guess,
+        Err(pause) => return Err(PasswordError::TooMany(pause)),
+    };
+    if passwords::verify(password, &account.password_hash) {
+        guess.forgive(store, clock).await?;
+        return Ok(());
     }
-    Ok(())
+    guess.fail(store, clock).await?;
+    Err(PasswordError::Wrong)
 }
 
 #[cfg(test)]
@@ -97,6 +104,7 @@ mod tests {
 
     use super::super::accounts::testing::{id, registered};
     use super::super::interleaving::{Dice, SteppedStore, interleave};
+    use super::super::revocations;
     use super::*;
 
     const NOW_MS: u64 = 1_700_000_000_000;
@@ -193,6 +201,24 @@ mod tests {
         }
         assert!(house.has(OLD));
         assert_eq!(house.sessions(), [other, own]);
+    }
+
+    #[test]
+    fn guessing_at_the_current_password_has_to_pause() {
+        let house = House::new();
+        let own = house.begin();
+        let paused = (0..20).any(|_| {
+            let guess = house.change(&own, "another password", NEW);
+            matches!(guess, Err(PasswordError::TooMany(_)))
+        });
+        assert!(paused);
+        assert!(matches!(
+            house.change(&own, OLD, NEW),
+            Err(PasswordError::TooMany(_))
+        ));
+        house.clock.advance_ms(600_000);
+        // The session is over by now, which is not asked here.
+        house.change(&own, OLD, NEW).unwrap();
     }
 
     #[test]

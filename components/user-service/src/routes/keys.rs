@@ -25,7 +25,7 @@ pub(crate) async fn rotate(mut call: Call) -> Outcome {
             "emergency": rotate.emergency,
             "actor.id": actor(&call.caller),
         });
-        context.log.info("keys.rotated", message, fields);
+        context.audit("keys.rotated", message, fields);
     }
     let answer = RotatedKeys {
         kid: rotated.kid,

@@ -10,6 +10,7 @@ use spinreel_service::{Call, Context, Outcome, empty, json};
 
 use super::{departed, departures, unavailable, unchanged, unhashable};
 use crate::domain::accounts::{self, Account};
+use crate::domain::attempts::Pause;
 use crate::domain::departure::Progress;
 use crate::domain::password_change::{PasswordError, change_password};
 use crate::domain::sessions::SessionId;
@@ -38,7 +39,7 @@ pub(crate) async fn change(mut call: Call) -> Outcome {
     let account = change_password(&context.store, &context.clock, random, &session, &wish)
         .await
         .map_err(|error| refused(context, error))?;
-    context.log.info(
+    context.audit(
         "user.password_changed",
         format!("{} changed the password", account.username),
         fields!({ "session.id": session.to_string() }),
@@ -48,8 +49,13 @@ pub(crate) async fn change(mut call: Call) -> Outcome {
 
 fn refused(context: &Context, error: PasswordError) -> Problem {
     match error {
+        PasswordError::TooMany(Pause { wait_s }) => Problem::too_many(
+            "too_many_attempts",
+            "Too many guesses at the password failed. Please wait.",
+            wait_s,
+        ),
         PasswordError::Wrong => {
-            context.log.info(
+            context.audit(
                 "user.password_change_failed",
                 "A password was not changed: the current one is wrong",
                 fields!({ "reason": "wrong_password" }),
@@ -76,7 +82,7 @@ pub(crate) async fn delete(call: Call) -> Outcome {
         .await
         .map_err(|error| unchanged(error, outlived))?;
     if let Some(number) = number {
-        context.log.info(
+        context.audit(
             "user.deleted",
             format!("{} deleted the account", user.username),
             fields!({ "user.id": user.user_id }),

@@ -75,7 +75,7 @@ fn refused(error: ManageError) -> Problem {
     }
 }
 
-/// The lines are about the user whose account it is, and name the admin.
+/// The lines are about the user whose account it is, who may read them: they name the admin, but not where from.
 fn log_changes(context: &Context, admin_id: &str, managed: &Managed) {
     let Managed { before, after } = managed;
     let name = &after.username;
