@@ -23,9 +23,10 @@ async fn pyjwt_and_we_agree_which_tokens_are_good() {
     std::fs::write(&file, told.to_string()).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let python = root.join("target/interop/jwt/venv/bin/python");
-    assert!(python.exists(), "run `cargo xtask interop` first");
+    assert!(python.exists(), "run `cargo xtask clients` first");
     let mut command = Command::new(python);
     command
+        .args(["-E", "-s", "-B"])
         .arg(root.join("tests/interop/jwt/check.py"))
         .arg(format!("http://{}", app.address()))
         .arg(&file);

@@ -74,7 +74,8 @@ pub struct StoredVideo {
 /// Gives a user a limit of their own, or takes it away: what the user may store, or move in a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetLimit {
-    /// Bytes; `None`: what everybody has.
+    /// Bytes; `None`: what everybody has. It must be said: a request that says nothing takes nothing away.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub limit_bytes: Option<u64>,
 }
 

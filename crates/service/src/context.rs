@@ -68,11 +68,22 @@ impl Context {
     }
 
     /// Writes down what matters for the security of an account: who did what, from where. Never pass a secret.
-    pub fn audit(&self, action: &str, message: impl Into<String>, mut fields: serde_json::Value) {
+    pub fn audit(&self, action: &str, message: impl Into<String>, fields: serde_json::Value) {
+        self.audit_as(Level::Info, action, message, fields);
+    }
+
+    /// As [`audit`](Self::audit), with a level.
+    pub fn audit_as(
+        &self,
+        level: Level,
+        action: &str,
+        message: impl Into<String>,
+        mut fields: serde_json::Value,
+    ) {
         if let Some(address) = self.client_address() {
             fields["client.address"] = address.into();
         }
-        self.log.info(action, message, fields);
+        self.log.line(level, action, message, fields);
     }
 
     /// Does something when the answer has been sent: work that the client need not wait for.

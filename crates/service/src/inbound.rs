@@ -127,6 +127,11 @@ impl Request {
 /// Reads JSON as [`Request::json`] does.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let value = spinreel_http::json::read(bytes)?;
+    if value.is_array() {
+        // Else its items would be taken for the members, in their order.
+        let fault = FieldError::new("", "must be an object");
+        return Err(Problem::invalid(vec![fault]));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();

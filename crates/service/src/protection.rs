@@ -67,7 +67,7 @@ pub(crate) fn protect(headers: &mut HeaderMap, is_secure: bool) {
 /// browsers must ignore without TLS (RFC 6797, section 8.1).
 pub(crate) fn is_secure(request: &Request) -> bool {
     let says = |name: &HeaderName, prefix: &str| {
-        let values = request.headers.get_all(name).iter().last();
+        let values = request.headers.get_all(name).iter().next_back();
         values.is_some_and(|value| value.as_bytes().starts_with(prefix.as_bytes()))
     };
     says(&FULL_URL, "https:") || says(&FORWARDED_PROTO, "https")
@@ -80,7 +80,7 @@ pub(crate) fn client_address(request: &Request, settings: &Settings) -> Option<I
 }
 
 fn address(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
-    let connected = headers.get_all(&CLIENT_ADDRESS).iter().last()?;
+    let connected = headers.get_all(&CLIENT_ADDRESS).iter().next_back()?;
     let connected: SocketAddr = connected.to_str().ok()?.parse().ok()?;
     // Calls of other services have none.
     if connected.ip().is_unspecified() {

@@ -128,16 +128,13 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
     }
     if let Some(pattern) = pattern {
         let latency_ms = context.clock.now_ms().saturating_sub(began_ms);
-        let mut fields = json!({
+        let fields = json!({
             "http.method": method.as_str(),
             "http.route": pattern,
             "http.status": status.as_u16(),
             "http.response_bytes": sent,
             "latency_ms": latency_ms,
         });
-        if let Some(address) = context.client_address() {
-            fields["client.address"] = address.into();
-        }
         let level = if status.is_server_error() {
             Level::Warn
         } else {

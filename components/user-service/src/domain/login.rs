@@ -1,12 +1,12 @@
 //! From an address and a password to an account; and the first admin.
 
 use spinreel_api::accounts::{Credentials, Role};
-use spinreel_ledger::{Cell, LedgerError};
+use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, Random, Store};
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
-use super::accounts::{self, Account, NewAccount, RegisterError};
+use super::accounts::{self, Account, ChangeError, NewAccount, RegisterError};
 use super::attempts::{Attempts, Pause};
 use super::passwords::{self, HashError};
 use super::validation::Email;
@@ -179,22 +179,27 @@ async fn check<S: Store, C: Clock, R: Random>(
         && let Ok(hash) = passwords::hash(password, world.random)
     {
         // Where it fails the old one is good still, and the next sign-in tries again.
-        let _ = renew_hash(world.store, &account, &hash).await;
+        let _ = renew_hash(world.store, world.clock, &account, &hash).await;
         account.password_hash = hash;
     }
     Ok(account)
 }
 
 /// Replaces an account's hash by another one of the same password, where it is still the one that is known.
-async fn renew_hash(store: &impl Store, known: &Account, hash: &str) -> Result<(), LedgerError> {
-    let record = Cell::<Account>::new(accounts::record_key(&known.id));
-    if let Some(mut account) = record.get(store).await?
-        && account.password_hash == known.password_hash
-    {
-        hash.clone_into(&mut account.password_hash);
-        record.set(store, &account).await?;
-    }
-    Ok(())
+async fn renew_hash(
+    store: &impl Store,
+    clock: &impl Clock,
+    known: &Account,
+    hash: &str,
+) -> Result<(), ChangeError> {
+    accounts::change(store, clock, &known.id, async |account: &mut Account| {
+        if account.password_hash == known.password_hash {
+            hash.clone_into(&mut account.password_hash);
+        }
+        Ok::<_, ChangeError>(())
+    })
+    .await
+    .map(drop)
 }
 
 /// Whether a password still opens an account that it opened a moment ago. To be asked when a session has begun: whoever

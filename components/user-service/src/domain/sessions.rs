@@ -183,6 +183,8 @@ pub(crate) async fn begin(
             },
         )
         .await?;
+        // That session may have been good until now, and an access token of it alive.
+        revocations::note(store, clock, user_id).await?;
     }
     Ok(Granted {
         refresh_token: shown.to_string(),

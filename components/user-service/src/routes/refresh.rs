@@ -2,6 +2,7 @@ use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 use serde::Deserialize;
 use serde_json::json;
+use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_service::{Call, Context, Outcome};
 
@@ -37,7 +38,7 @@ pub(crate) async fn refresh(mut call: Call) -> Outcome {
             .map_err(unavailable)?;
         return Err(invalid_refresh_token());
     };
-    context.log.info(
+    context.audit(
         "session.refreshed",
         format!("{} refreshed a session", account.username),
         json!({ "session.id": granted.id.to_string() }),
@@ -50,7 +51,8 @@ fn refused(context: &Context, error: RefreshError) -> Problem {
         RefreshError::Invalid => invalid_refresh_token(),
         RefreshError::Reused { user_id } => {
             context.log.set_user(&user_id);
-            context.log.warn(
+            context.audit_as(
+                Level::Warn,
                 "session.refresh_reused",
                 "A refresh token was used twice: its session was ended",
                 json!({}),

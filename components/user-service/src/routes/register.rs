@@ -38,7 +38,7 @@ pub(crate) async fn register(mut call: Call) -> Outcome {
         .await
         .map_err(refused_registration)?;
     context.log.set_user(&account.id);
-    context.log.info(
+    context.audit(
         "user.registered",
         format!("{} registered", account.username),
         json!({ "username": account.username }),

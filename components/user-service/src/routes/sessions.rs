@@ -68,7 +68,7 @@ pub(crate) async fn end_current(call: Call) -> Outcome {
         .await
         .map_err(unavailable)?;
     let fields = json!({ "session.id": id.to_string() });
-    context.log.info(
+    context.audit(
         "session.ended",
         format!("{} signed out", user.username),
         fields,
@@ -84,6 +84,6 @@ pub(crate) async fn end_all(call: Call) -> Outcome {
         .await
         .map_err(unavailable)?;
     let message = format!("{} signed out everywhere", user.username);
-    context.log.info("session.ended_all", message, json!({}));
+    context.audit("session.ended_all", message, json!({}));
     Ok(empty(StatusCode::NO_CONTENT))
 }
