@@ -23,7 +23,7 @@ async fn every_answer_tells_browsers_to_be_careful() {
         for reply in [user.get(path).await, app.get(path).await] {
             assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
             let policy = reply.header("content-security-policy");
-            assert_eq!(policy, "frame-ancestors 'none'", "{path}");
+            assert!(policy.contains("frame-ancestors 'none'"), "{path}");
             assert_eq!(reply.header("referrer-policy"), "no-referrer", "{path}");
             let caching = reply.header("cache-control");
             match path {
@@ -57,7 +57,8 @@ async fn requests_larger_than_any_honest_one_are_refused() {
         (414, "uri_too_long".to_owned())
     );
     let mut request = user.request(Method::GET, "/v1/videos");
-    for number in 0..120 {
+    // More than a service takes together with those that the host adds, and not more than a host does.
+    for number in 0..95 {
         request = request.header(format!("x-header-{number}"), "value");
     }
     let reply = Reply::to(request).await;

@@ -28,6 +28,9 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// The variable with the number of proxies in front of the application that add to `X-Forwarded-For`.
 const PROXIES: &str = "trusted_proxies";
 
+/// Nobody shows an answer inside a page of theirs (CSP Level 3, section 6.4.2).
+const NO_FRAMES: &str = "frame-ancestors 'none'";
+
 /// Refuses requests that are larger than any honest one.
 pub(crate) fn check(request: &Request) -> Result<(), Problem> {
     if request.target_length > MAX_TARGET {
@@ -47,10 +50,18 @@ pub(crate) fn check(request: &Request) -> Result<(), Problem> {
 /// Adds what a browser must know of every answer.
 pub(crate) fn protect(headers: &mut HeaderMap, is_secure: bool) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("frame-ancestors 'none'"),
-    );
+    let policy = match headers
+        .get(CONTENT_SECURITY_POLICY)
+        .map(HeaderValue::to_str)
+    {
+        // What is said of the content is stricter still.
+        Some(Ok(own)) => HeaderValue::from_str(&format!("{own}; {NO_FRAMES}")).ok(),
+        Some(Err(_)) => None,
+        None => Some(HeaderValue::from_static(NO_FRAMES)),
+    };
+    if let Some(policy) = policy {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers
         .entry(CACHE_CONTROL)

@@ -1,5 +1,5 @@
 //! Google's own clients against the embedded bucket: what they upload, resume, read, list, sign and delete is checked
-//! by the scripts in `google/python` and `google/javascript`. `cargo xtask google` installs the clients.
+//! by the scripts in `google/python` and `google/javascript`. `cargo xtask clients` installs the clients.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -13,13 +13,13 @@ use tokio::process::Command;
 
 const BUCKET: &str = "films";
 
-/// Where `cargo xtask google` puts the clients.
+/// Where `cargo xtask clients` puts the clients.
 fn installed(path: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/google");
     let path = root.join(path);
     assert!(
         path.exists(),
-        "Google's clients are not installed: run `cargo xtask google` once"
+        "Google's clients are not installed: run `cargo xtask clients` once"
     );
     path
 }

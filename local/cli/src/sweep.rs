@@ -50,13 +50,16 @@ pub(crate) async fn sweep(arguments: SweepArguments) -> Result<()> {
     println!(
         "{users} users: {settled} operations settled, {recounted} recounts, {pending} pending"
     );
-    sweep_accounts(&admin).await
+    sweep_accounts(&admin, arguments.offline).await
 }
 
 /// Goes on with accounts that were ended, and whose files could not all be removed at once.
-async fn sweep_accounts(admin: &Admin) -> Result<()> {
+async fn sweep_accounts(admin: &Admin, offline: bool) -> Result<()> {
     let (mut finished, mut pending) = (0, 0);
-    let mut request = Sweep::default();
+    let mut request = Sweep {
+        cursor: None,
+        offline,
+    };
     loop {
         let swept: SweptUsers = admin.post("/internal/users/sweep", &request).await?;
         finished += swept.finished;
