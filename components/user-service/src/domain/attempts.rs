@@ -25,9 +25,9 @@ use spinreel_platform::{Clock, Store};
 use super::validation::Email;
 
 /// Failures of an account's address that cost no pause.
-const FREE_OF_ACCOUNT: u64 = 5;
+pub(crate) const FREE_OF_ACCOUNT: u64 = 10;
 /// The same of a client's address, which many may share.
-const FREE_OF_CLIENT: u64 = 30;
+pub(crate) const FREE_OF_CLIENT: u64 = 100;
 /// The longest pause, in seconds.
 const MAX_PAUSE_S: u64 = 300;
 /// How long failures are counted together, in milliseconds. Those of the window before count, too.

@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 use futures::executor::block_on;
+use spinreel_ledger::Cell;
 use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
 
+use super::super::attempts::{FREE_OF_ACCOUNT, FREE_OF_CLIENT};
 use super::super::sessions;
 use super::*;
 
@@ -103,11 +105,11 @@ fn a_wrong_password_an_unknown_address_and_no_address_are_refused_alike() {
 fn guessing_has_to_pause_for_known_and_unknown_addresses_wherever_it_comes_from() {
     let house = House::with_user();
     for address in [ADDRESS, "eve@example.org"] {
-        for client in 1..=5 {
+        for client in 1..=FREE_OF_ACCOUNT {
             let client = format!("192.0.2.{client}");
             assert!(invalid(house.login_from(&client, address, "a wrong guess")));
         }
-        let paused = house.login_from("192.0.2.9", address, PASSWORD);
+        let paused = house.login_from("198.51.100.9", address, PASSWORD);
         let Err(LoginError::TooMany(Pause { wait_s: 1 })) = paused else {
             panic!("{address} may be guessed on");
         };
@@ -121,7 +123,7 @@ fn guessing_has_to_pause_for_known_and_unknown_addresses_wherever_it_comes_from(
 #[test]
 fn who_guesses_at_many_accounts_has_to_pause_and_nobody_else() {
     let house = House::with_user();
-    for guess in 0..30 {
+    for guess in 0..FREE_OF_CLIENT {
         let address = format!("user{guess}@example.org");
         assert!(invalid(house.login(&address, "a wrong guess")));
     }
