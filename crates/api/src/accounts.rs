@@ -83,6 +83,7 @@ pub struct ChangePassword {
     /// The password as it is.
     pub current_password: String,
     /// The password as it shall be: 8–256 characters.
+    #[serde(alias = "new_password")]
     pub password: String,
 }
 

@@ -36,11 +36,20 @@ impl Slots {
         Cell::new(self.cell_key(number))
     }
 
+    /// Forgets what was given, so that numbers begin anew: only where nobody uses the old ones any more.
+    pub async fn forget(&self, store: &impl Store) -> Result<(), LedgerError> {
+        Ok(store.delete(&self.head_key()).await?)
+    }
+
     pub(crate) fn cell_key(&self, number: u64) -> String {
         format!("{}/{number}", self.prefix)
     }
 
     fn head_counter(&self) -> Counter {
-        Counter::new(format!("{}/head", self.prefix))
+        Counter::new(self.head_key())
+    }
+
+    fn head_key(&self) -> String {
+        format!("{}/head", self.prefix)
     }
 }

@@ -5,6 +5,7 @@
 mod admin;
 mod bucket;
 mod keys;
+mod secret;
 mod sweep;
 mod up;
 

@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use spinreel_bucket::{Access, Bucket, Options as BucketOptions};
 use spinreel_host::{Host, Options};
-use uuid::Uuid;
 
-use crate::stopped;
+use crate::{secret, stopped};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -48,9 +47,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         strict,
     )
     .await?;
-    // Tokens between services live for a minute: a secret that is new with every start is as good as a kept one.
     if !is_set(&variables, "service_secret") {
-        let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let secret = secret::kept(&arguments.state_dir)?;
         variables.insert("service_secret".to_owned(), secret);
     }
     let options = Options {

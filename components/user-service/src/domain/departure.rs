@@ -17,7 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 use spinreel_api::Timestamp;
-use spinreel_ledger::{Cell, DEAD_AFTER_MS, Found, Held, LedgerError, Lock, Roster, Slots};
+use spinreel_ledger::{Cell, DEAD_AFTER_MS, Found, Held, LedgerError, Lock, Roster};
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
@@ -217,7 +217,7 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
             if !self.purge(&job.user_id, since, held).await? {
                 return Ok(Progress::Pending);
             }
-            forget_sessions(self.store, &job.user_id).await?;
+            sessions::forget_all(self.store, &job.user_id).await?;
             directory::strike(self.store, account.number).await?;
             match accounts::remove(self.store, self.clock, &job.user_id).await {
                 Ok(()) => {}
@@ -297,27 +297,6 @@ fn roster() -> Roster {
 
 fn cell(number: u64) -> Cell<Job> {
     roster().cell(number)
-}
-
-/// Removes the keys of a user's sessions: of the newest, since those of older ones went when they were followed. The
-/// counter goes last, for who comes after this died.
-async fn forget_sessions(store: &impl Store, user_id: &str) -> Result<(), LedgerError> {
-    let prefix = format!("users/sessions/{user_id}");
-    let slots = Slots::new(prefix.clone());
-    let head = slots.head(store).await?;
-    let oldest = head.saturating_sub(2 * sessions::MAX_SESSIONS) + 1;
-    let keys: Vec<String> = (oldest..=head)
-        .flat_map(|number| {
-            [
-                format!("{prefix}/{number}"),
-                format!("{prefix}/ended/{number}"),
-            ]
-        })
-        .collect();
-    if !keys.is_empty() {
-        store.delete_many(&keys).await?;
-    }
-    Ok(store.delete(&format!("{prefix}/head")).await?)
 }
 
 #[cfg(test)]

@@ -442,6 +442,24 @@ async fn forget(store: &impl Store, id: &SessionId) -> Result<(), LedgerError> {
     Ok(store.delete_many(&keys).await?)
 }
 
+/// Removes what is left of a user's sessions, who is gone: the keys of the newest, since those of older ones went when
+/// they were followed. The counter goes last, so that a call that died can be repeated.
+pub(crate) async fn forget_all(store: &impl Store, user_id: &str) -> Result<(), LedgerError> {
+    let head = slots(user_id).head(store).await?;
+    let oldest = head.saturating_sub(2 * MAX_SESSIONS) + 1;
+    let keys: Vec<String> = (oldest..=head)
+        .map(|number| SessionId {
+            number,
+            user_id: user_id.to_owned(),
+        })
+        .flat_map(|id| [id.cell().key().to_owned(), id.ended().key().to_owned()])
+        .collect();
+    if !keys.is_empty() {
+        store.delete_many(&keys).await?;
+    }
+    slots(user_id).forget(store).await
+}
+
 fn slots(user_id: &str) -> Slots {
     Slots::new(prefix(user_id))
 }
