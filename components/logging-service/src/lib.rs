@@ -34,18 +34,21 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::intake::intake),
         )
-        .body(domain::batch::MAX_BATCH),
+        .body(domain::batch::MAX_BATCH)
+        .quiet(),
         Route::get("/v1/logs", Access::User, handler!(routes::list::list)),
         Route::get(
             "/v1/health",
             Access::Open,
             handler!(routes::overall::overall),
-        ),
+        )
+        .quiet(),
         Route::get(
             "/v1/logs/health",
             Access::Open,
             handler!(routes::health::health),
-        ),
+        )
+        .quiet(),
     ],
     authority: Authority::UserService,
     logs: LogSink::Own(routes::own::append),

@@ -54,7 +54,8 @@ pub static SERVICE: Service = Service {
             "/v1/storage/health",
             Access::Open,
             handler!(routes::health::health),
-        ),
+        )
+        .quiet(),
         Route::get(
             "/internal/storage/files/:location/content",
             Access::Service,

@@ -54,7 +54,8 @@ pub static SERVICE: Service = Service {
             "/v1/usage/health",
             Access::Open,
             handler!(routes::health::health),
-        ),
+        )
+        .quiet(),
         Route::get(
             "/v1/usage/users/:id/today",
             Access::Admin,

@@ -41,7 +41,8 @@ pub static SERVICE: Service = Service {
             "/v1/users/health",
             Access::Open,
             handler!(routes::health::health),
-        ),
+        )
+        .quiet(),
         Route::get("/v1/users/me", Access::User, handler!(routes::me::me)),
         Route::patch("/v1/users/me", Access::User, handler!(routes::me::change)),
         Route::delete("/v1/users/me", Access::User, handler!(routes::me::delete)),
@@ -90,12 +91,14 @@ pub static SERVICE: Service = Service {
             "/internal/users/trust",
             Access::Service,
             handler!(routes::trust::trust),
-        ),
+        )
+        .quiet(),
         Route::post(
             "/internal/users/standing",
             Access::Service,
             handler!(routes::standing::ask),
-        ),
+        )
+        .quiet(),
         Route::post(
             "/internal/users/sweep",
             Access::Operator,

@@ -34,7 +34,8 @@ pub static SERVICE: Service = Service {
             "/v1/videos/health",
             Access::Open,
             handler!(routes::health::health),
-        ),
+        )
+        .quiet(),
         Route::get(
             "/v1/videos/:id",
             Access::Optional,

@@ -47,6 +47,8 @@ pub struct Route {
     pub(crate) style: Style,
     /// The largest body, in bytes; `None` where what the body is for has a limit of its own.
     pub(crate) body_limit: Option<usize>,
+    /// Whether its requests are not worth a line in the log.
+    pub(crate) quiet: bool,
     pub(crate) handler: Handler,
 }
 
@@ -85,6 +87,7 @@ impl Route {
             access,
             style: Style::Problem,
             body_limit: Some(JSON_LIMIT),
+            quiet: false,
             handler,
         }
     }
@@ -125,6 +128,13 @@ impl Route {
     #[must_use]
     pub const fn streams_body(mut self) -> Self {
         self.body_limit = None;
+        self
+    }
+
+    /// Writes no line for its requests: there are many, and each is a part of another one that has a line.
+    #[must_use]
+    pub const fn quiet(mut self) -> Self {
+        self.quiet = true;
         self
     }
 

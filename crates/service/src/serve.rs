@@ -12,7 +12,7 @@ use spinreel_identity::Jwks;
 use spinreel_ledger::Counter;
 use spinreel_platform::{Clock, StoreError};
 
-use crate::access::{Access, authenticate};
+use crate::access::authenticate;
 use crate::context::{Context, new_id};
 use crate::cors;
 use crate::inbound::Request;
@@ -174,15 +174,9 @@ async fn answer(
         Found::Route(route, parameters) => {
             let outcome = run(context, route, request, parameters).await;
             let response = outcome.unwrap_or_else(|problem| render(context, route.style, problem));
-            (worth_a_line(route).then_some(route.pattern), response)
+            ((!route.quiet).then_some(route.pattern), response)
         }
     }
-}
-
-/// Health checks and the intake of logs would fill the log with themselves.
-fn worth_a_line(route: &Route) -> bool {
-    let intake = route.pattern == "/v1/logs" && route.access == Access::Service;
-    !intake && !route.pattern.ends_with("/health")
 }
 
 async fn run(
