@@ -1,4 +1,4 @@
-//! Who crosses 80 % of the storage is told so.
+//! Who crosses 80 % of the storage, or of the day's bandwidth, is told so.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -69,5 +69,48 @@ async fn crossing_four_fifths_of_the_storage_alerts_once_per_crossing() {
     })
     .await;
     assert_eq!(alerts(&user).await.len(), 2);
+    assert!(alerts(&other).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crossing_four_fifths_of_the_days_bandwidth_alerts_once() {
+    let app = App::builder()
+        .variable("bandwidth_limit_bytes", "1000")
+        .start()
+        .await;
+    let (user, other) = (app.with_user().await, app.with_user().await);
+    let video = user.upload_video("clip.mp4", &[1; 300]).await;
+    let watch = async || {
+        let reply = user.get(&video.links.content).await;
+        reply.expect(StatusCode::OK);
+    };
+    watch().await;
+    user.settled("600 bytes are settled", |today| today.total_bytes == 600)
+        .await;
+    assert!(alerts(&user).await.is_empty());
+    // 60 %, then 90 %.
+    watch().await;
+    let alert = eventually("the crossing is reported", || async {
+        alerts(&user).await.pop()
+    })
+    .await;
+    assert_eq!(alert["kind"], "bandwidth", "{alert}");
+    assert_eq!(alert["used_bytes"], 900, "{alert}");
+    assert_eq!(alert["limit_bytes"], 1_000, "{alert}");
+    let line = eventually("the crossing is in the log", || async {
+        let lines: Page<LogEntry> = user.read("/v1/logs?action=alert.bandwidth").await;
+        let mut lines = lines.items;
+        assert!(lines.len() <= 1, "{lines:?}");
+        lines.pop()
+    })
+    .await;
+    assert_eq!(line.user_id.as_deref(), Some(user.id.as_str()));
+    // Above already: no crossing.
+    user.upload("more.mp4", &[1; 50])
+        .await
+        .expect(StatusCode::OK);
+    user.settled("the last upload is settled", |today| today.uploads == 2)
+        .await;
+    assert_eq!(alerts(&user).await.len(), 1);
     assert!(alerts(&other).await.is_empty());
 }

@@ -74,6 +74,11 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         Ok(Raised { first, full })
     }
 
+    /// Whether an alert of this id stands.
+    pub(super) async fn has_alert(&self, user: &str, id: &str) -> Result<bool, UsageError> {
+        Ok(place(user, id).get(self.store).await?.is_some())
+    }
+
     /// Removes what an alert has beside its entry: before the entry goes, which alone tells its id.
     pub(super) async fn forget_alert(
         &self,

@@ -53,6 +53,13 @@ impl DayCounters {
         Ok(())
     }
 
+    /// Bytes that were moved, in and out.
+    pub(super) async fn transferred(&self, store: &impl Store) -> Result<u64, LedgerError> {
+        let upload_bytes = self.read(store, "upload_bytes").await?;
+        let download_bytes = self.read(store, "download_bytes").await?;
+        Ok(upload_bytes.saturating_add(download_bytes))
+    }
+
     /// The keys of all of them.
     pub(super) fn keys(&self) -> impl Iterator<Item = String> + '_ {
         let names = [

@@ -19,6 +19,7 @@
 
 mod actions;
 mod alerts;
+mod crossing;
 mod days;
 mod limits;
 mod lists;
@@ -35,6 +36,7 @@ use spinreel_ledger::LedgerError;
 use thiserror::Error;
 
 pub use alerts::Raised;
+pub use crossing::Crossing;
 pub use lists::List;
 pub use reserve::Reservation;
 pub use sweep::{SWEEP_SIZE, Swept};

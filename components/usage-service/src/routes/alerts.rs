@@ -1,12 +1,15 @@
 //! `GET /v1/usage/alerts` and `PUT /internal/usage/alerts/{id}`.
 
+use std::rc::Rc;
+
 use http::StatusCode;
 use serde_json::json;
 use spinreel_api::alerts::{AlertKind, RaiseAlert};
+use spinreel_api::logs::Level;
 use spinreel_platform::Clock;
 use spinreel_service::{Call, Context, Outcome, empty};
 
-use super::{problem, seal_later, usage};
+use super::{problem, seal, seal_later, usage};
 use crate::domain::List;
 use crate::domain::validation::check_alert;
 
@@ -42,6 +45,30 @@ pub(crate) async fn raise(mut call: Call) -> Outcome {
     } else {
         StatusCode::OK
     }))
+}
+
+/// Tells a user who has moved most of what may be moved today, when the answer has been sent.
+pub(super) fn report_later(context: &Rc<Context>, user: String) {
+    let after = Rc::clone(context);
+    context.after_answer(async move {
+        match usage(&after).report_today(&user).await {
+            Ok(None) => {}
+            Ok(Some(crossing)) => {
+                if crossing.raised.first {
+                    tell(&after, &crossing.id, &crossing.alert);
+                }
+                if crossing.raised.full {
+                    seal(&after, List::Alerts, &user).await;
+                }
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                after
+                    .log
+                    .internal(Level::Warn, "alert.unsent", reason, json!({}));
+            }
+        }
+    });
 }
 
 /// Puts an alert into its user's log.

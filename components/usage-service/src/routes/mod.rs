@@ -74,14 +74,16 @@ fn sweep_later(context: &Rc<Context>, user: String) {
 /// Seals old stretches of one of a user's lists, when the answer has been sent.
 fn seal_later(context: &Rc<Context>, list: List, user: String) {
     let after = Rc::clone(context);
-    context.after_answer(async move {
-        if let Err(error) = usage(&after).seal(list, &user).await {
-            after.log.internal(
-                Level::Error,
-                "usage.seal_failed",
-                error.to_string(),
-                json!({}),
-            );
-        }
-    });
+    context.after_answer(async move { seal(&after, list, &user).await });
+}
+
+async fn seal(context: &Context, list: List, user: &str) {
+    if let Err(error) = usage(context).seal(list, user).await {
+        context.log.internal(
+            Level::Error,
+            "usage.seal_failed",
+            error.to_string(),
+            json!({}),
+        );
+    }
 }

@@ -5,6 +5,7 @@ use spinreel_api::internal::Settle;
 use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, empty};
 
+use super::alerts::report_later;
 use super::{problem, seal_later, usage};
 use crate::domain::List;
 use crate::domain::validation::check_settle;
@@ -17,7 +18,10 @@ pub(crate) async fn settle(mut call: Call) -> Outcome {
     call.caller.must_be_about(&request.user_id)?;
     let full = usage(context).settle(&request).await.map_err(problem)?;
     if full {
-        seal_later(context, List::Actions, request.user_id);
+        seal_later(context, List::Actions, request.user_id.clone());
+    }
+    if request.action.is_some() {
+        report_later(context, request.user_id);
     }
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -8,7 +8,8 @@
 //! Two callers that both find no key make one each, and so do two rotations at once, which harms nothing: the newer one
 //! signs, both are published.
 //!
-//! Private halves are sealed. A key that cannot be opened, because the secret is another one now, counts as absent.
+//! Private halves are sealed. A key that cannot be opened, because the secret is another one now, counts as absent, and so
+//! does one that an earlier version wrote.
 
 use serde::{Deserialize, Serialize};
 use spinreel_api::Timestamp;
@@ -183,7 +184,11 @@ impl<S: Store, C: Clock, R: Random> Keys<'_, S, C, R> {
         while places.len() < MAX_KEYS
             && let Some(number) = walk.next().await?
         {
-            let stored = roster.cell::<StoredKey>(number).get(self.store).await?;
+            let stored = match roster.cell::<StoredKey>(number).get(self.store).await {
+                // An earlier version wrote it.
+                Err(LedgerError::Corrupt { .. }) => None,
+                read => read?,
+            };
             let key = stored.as_ref().and_then(|stored| self.open(stored));
             let place = Place {
                 number,

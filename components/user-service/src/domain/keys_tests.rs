@@ -275,3 +275,19 @@ fn a_token_can_be_checked_with_any_key_set_that_is_kept_whenever_it_was_signed()
     assert!(rotations > 20, "{rotations}");
     assert!(most_keys > 2, "{most_keys}");
 }
+
+#[test]
+fn a_key_that_an_earlier_version_wrote_signs_nothing_and_is_in_nobodys_way() {
+    let house = House::new();
+    let old = br#"{"key":"AAAA","created_at":"2023-11-14T22:13:20.000Z"}"#;
+    block_on(async {
+        let roster = Roster::new(PREFIX);
+        let number = roster.allocate(&house.store, 1).await.unwrap();
+        let key = roster.cell::<StoredKey>(number).key().to_owned();
+        house.store.set(&key, old).await.unwrap();
+    });
+    assert!(house.published().is_empty());
+    let first = house.signs();
+    assert_eq!(house.published(), [first.clone()]);
+    assert_eq!(house.signs(), first);
+}

@@ -239,7 +239,7 @@ async fn look(
     shown: &RefreshToken,
 ) -> Result<Shown, RefreshError> {
     let id = &shown.id;
-    let session = id.cell().get(store).await?.ok_or(RefreshError::Invalid)?;
+    let session = read(store, id).await?.ok_or(RefreshError::Invalid)?;
     if !same(&session.family, &digest(&shown.family)) {
         return Err(RefreshError::Invalid);
     }
@@ -364,7 +364,7 @@ pub(crate) async fn of_token(
     let Some(shown) = RefreshToken::parse(token) else {
         return Ok(None);
     };
-    let session = shown.id.cell().get(store).await?;
+    let session = read(store, &shown.id).await?;
     let is_known = session.is_some_and(|session| same(&session.family, &digest(&shown.family)));
     Ok(is_known.then_some(shown.id))
 }
@@ -421,13 +421,21 @@ async fn live(
     clock: &impl Clock,
     id: &SessionId,
 ) -> Result<Option<Session>, LedgerError> {
-    let Some(session) = id.cell().get(store).await? else {
+    let Some(session) = read(store, id).await? else {
         return Ok(None);
     };
     if session.expires_at.as_ms() <= clock.now_ms() || id.ended().get(store).await?.is_some() {
         return Ok(None);
     }
     Ok(is_among_newest(store, id).await?.then_some(session))
+}
+
+/// The record of a session. One that an earlier version wrote is as good as none: its user signs in again.
+async fn read(store: &impl Store, id: &SessionId) -> Result<Option<Session>, LedgerError> {
+    match id.cell().get(store).await {
+        Err(LedgerError::Corrupt { .. }) => Ok(None),
+        read => read,
+    }
 }
 
 /// Whether a session is one of the newest [`MAX_SESSIONS`]; the others are over.

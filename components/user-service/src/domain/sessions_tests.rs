@@ -75,6 +75,20 @@ fn is_reuse(result: &Result<Granted, RefreshError>) -> bool {
 }
 
 #[test]
+fn a_session_that_an_earlier_version_wrote_is_over_and_is_in_nobodys_way() {
+    let house = House::new();
+    let old = house.begin(ADA);
+    let record = br#"{"created_at":"2023-11-14T22:13:20.000Z","turn":1}"#;
+    block_on(house.store.set(old.id.cell().key(), record)).unwrap();
+    assert!(house.is_invalid(&old.refresh_token));
+    assert!(house.list(ADA).is_empty());
+    let new = house.begin(ADA);
+    assert!(house.refresh(&new.refresh_token).is_ok());
+    block_on(end_all(&house.store, &house.clock, ADA)).unwrap();
+    assert!(house.list(ADA).is_empty());
+}
+
+#[test]
 fn a_token_gives_the_next_one_and_that_the_next() {
     let house = House::new();
     let mut granted = house.begin(ADA);

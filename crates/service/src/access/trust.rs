@@ -14,12 +14,18 @@ use crate::context::Context;
 use crate::peer::PeerError;
 use crate::serve::Authority;
 
-/// How long user-service may take, in milliseconds.
-const PATIENCE: Timeouts = Timeouts {
-    connect_ms: 2_000,
-    first_byte_ms: 2_000,
-    between_bytes_ms: 2_000,
-};
+/// How long user-service may take to say what is to be trusted: old news will do.
+const NEWS_WITHIN: Timeouts = within_ms(5_000);
+/// How long it may take to say whether a session is good: a crowd that signs in keeps its processors busy.
+const STANDING_WITHIN: Timeouts = within_ms(10_000);
+
+const fn within_ms(ms: u64) -> Timeouts {
+    Timeouts {
+        connect_ms: ms,
+        first_byte_ms: ms,
+        between_bytes_ms: ms,
+    }
+}
 
 /// What this service may believe now: not older than a few seconds, as long as user-service can be reached.
 pub(super) async fn current(context: &Rc<Context>) -> Result<Trusted, Problem> {
@@ -61,7 +67,7 @@ async fn ask(context: &Rc<Context>, mut known: Trusted) -> Result<Trusted, Probl
     };
     let answer: Result<Trust, PeerError> = context
         .users()
-        .within(PATIENCE)
+        .within(NEWS_WITHIN)
         .call(Method::GET, &path, &())
         .await;
     match answer {
@@ -108,7 +114,7 @@ pub(super) async fn standing(context: &Rc<Context>, user: &User) -> Result<Optio
             let answer = context
                 .users()
                 .about(&user.user_id)
-                .within(PATIENCE)
+                .within(STANDING_WITHIN)
                 .call(Method::POST, "/internal/users/standing", &question)
                 .await;
             match answer {
