@@ -1,8 +1,6 @@
 //! `auth`: what a request costs that somebody must be allowed to make. The status of a user's storage and the user's own
 //! account, the same with a token that is none, and the hello component on the same host.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
@@ -10,17 +8,8 @@ use crate::application::Application;
 use crate::content::Content;
 use crate::hello_server::{Allocator, BODY, HelloServer};
 use crate::report::{Report, Table, range, thousands};
-use crate::wrk::{CONNECTIONS, Load, Round, Summary, THREADS, Wrk};
+use crate::wrk::{CONNECTIONS, Load, ROUND, ROUNDS, Summary, THREADS, Wrk};
 use crate::{client, step};
-
-/// How long each is loaded before the first round, so that memory is mapped and caches are warm.
-const WARM_UP: Duration = Duration::from_secs(3);
-
-/// One round of one load.
-const ROUND: Duration = Duration::from_secs(3);
-
-/// Rounds of each load. They alternate, so that what else the machine does meets all of them.
-const ROUNDS: usize = 7;
 
 /// The bytes of the user's one file.
 const FILE: u64 = 100_000;
@@ -84,23 +73,12 @@ pub(crate) async fn run() -> Result<Report> {
         load(STATUS, "Bearer abc", 401),
         load(ACCOUNT, user.authorization(), 200),
     ];
-    let mut rounds = [const { Vec::<Round>::new() }; LOADS.len()];
-    step("Warming up");
-    for load in &loads {
-        wrk.run(load, WARM_UP).await?;
-    }
-    for round in 0..ROUNDS {
-        step(&format!("Round {} of {ROUNDS}", round + 1));
-        for turn in 0..LOADS.len() {
-            // What the services do after their answers must not fall into another load's round.
-            application.settled().await?;
-            // Each round begins with another load, so that none always follows the same one.
-            let load = (round + turn) % LOADS.len();
-            rounds[load].push(wrk.run(&loads[load], ROUND).await?);
-        }
-    }
+    // What the services do after their answers must not fall into another load's round.
+    let summaries = wrk
+        .compare(&loads, async || application.settled().await.map(drop))
+        .await?;
     application.shutdown().await;
-    Ok(report(&rounds.map(|rounds| Summary::of(&rounds))))
+    Ok(report(&summaries))
 }
 
 fn report(summaries: &[Summary; LOADS.len()]) -> Report {

@@ -1,25 +1,14 @@
 //! `host`: what the embedded host costs a request. A component that does nothing, with instances from the pool and
 //! with instances made anew, and nginx answering the same bytes.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::hello_server::{Allocator, BODY, HelloServer};
 use crate::nginx::Nginx;
 use crate::report::{Report, Table, range, thousands};
-use crate::wrk::{CONNECTIONS, Load, Round, Summary, THREADS, Wrk};
+use crate::wrk::{CONNECTIONS, Load, ROUND, ROUNDS, Summary, THREADS, Wrk};
 use crate::{client, step};
-
-/// How long each server is loaded before the first round, so that memory is mapped and caches are warm.
-const WARM_UP: Duration = Duration::from_secs(3);
-
-/// One round of one server.
-const ROUND: Duration = Duration::from_secs(3);
-
-/// Rounds of each server. They alternate, so that what else the machine does meets all of them.
-const ROUNDS: usize = 7;
 
 /// What the pool shall at least do better than the on-demand allocator.
 const AIM: f64 = 2.0;
@@ -55,20 +44,7 @@ pub(crate) async fn run() -> Result<Report> {
         );
     }
     let loads = urls.map(Load::of);
-    step("Warming up");
-    for load in &loads {
-        wrk.run(load, WARM_UP).await?;
-    }
-    let mut rounds = [const { Vec::<Round>::new() }; SERVERS.len()];
-    for round in 0..ROUNDS {
-        step(&format!("Round {} of {ROUNDS}", round + 1));
-        for turn in 0..SERVERS.len() {
-            // Each round begins with another server, so that none always follows the same one.
-            let server = (round + turn) % SERVERS.len();
-            rounds[server].push(wrk.run(&loads[server], ROUND).await?);
-        }
-    }
-    Ok(report(&rounds.map(|rounds| Summary::of(&rounds))))
+    Ok(report(&wrk.compare(&loads, async || Ok(())).await?))
 }
 
 fn report(summaries: &[Summary; SERVERS.len()]) -> Report {

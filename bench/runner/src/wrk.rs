@@ -10,13 +10,22 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::statistics::Samples;
-use crate::tools;
+use crate::{step, tools};
 
 /// Connections that are kept open.
 pub(crate) const CONNECTIONS: u32 = 16;
 
 /// Threads of the load generator.
 pub(crate) const THREADS: u32 = 2;
+
+/// How long each load is sent before the first round, so that memory is mapped and caches are warm.
+const WARM_UP: Duration = Duration::from_secs(3);
+
+/// One round of one load.
+pub(crate) const ROUND: Duration = Duration::from_secs(3);
+
+/// Rounds of each load.
+pub(crate) const ROUNDS: usize = 7;
 
 /// The load generator.
 pub(crate) struct Wrk {
@@ -73,6 +82,30 @@ impl Wrk {
             program: tools::find_or_install("wrk").await?,
             script,
         })
+    }
+
+    /// Warms up every load, then measures them in rounds that alternate, so that what else the machine does meets all of
+    /// them. `before` is awaited before each.
+    pub(crate) async fn compare<const N: usize>(
+        &self,
+        loads: &[Load; N],
+        before: impl AsyncFn() -> Result<()>,
+    ) -> Result<[Summary; N]> {
+        step("Warming up");
+        for load in loads {
+            self.run(load, WARM_UP).await?;
+        }
+        let mut rounds = [const { Vec::<Round>::new() }; N];
+        for round in 0..ROUNDS {
+            step(&format!("Round {} of {ROUNDS}", round + 1));
+            for turn in 0..N {
+                before().await?;
+                // Each round begins with another load, so that none always follows the same one.
+                let load = (round + turn) % N;
+                rounds[load].push(self.run(&loads[load], ROUND).await?);
+            }
+        }
+        Ok(rounds.map(|rounds| Summary::of(&rounds)))
     }
 
     /// Sends `load` for this many whole seconds. A request that failed is an error.
