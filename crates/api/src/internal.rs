@@ -82,7 +82,7 @@ pub struct SetLimit {
 /// What one call did that removes everything of a user. It removes a part; callers repeat it until it is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purged {
-    /// Things that this call removed: files, entries.
+    /// Things that this call removed: files, entries, days. 0 where it is not done: something that goes on has to end first.
     pub removed: u64,
     /// Whether nothing is left, and nothing is going on that may leave something.
     pub done: bool,

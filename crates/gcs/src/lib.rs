@@ -38,5 +38,5 @@ pub use retry::RetryPolicy;
 pub use service_account::ServiceAccountKey;
 pub use session::ResumableSession;
 pub use sign::{HmacKey, LONGEST_EXPIRY_S, SignedUrl, SigningKey, UrlStyle, UrlToSign, sign_url};
-pub use token::{AccessToken, NoTokenCache, TokenCache, TokenStore};
+pub use token::{AccessToken, NoTokenCache, TokenCache};
 pub use upload::{CHUNK_QUANTUM, Part, Progress};

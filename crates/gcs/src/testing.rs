@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use http::{Request, Response};
 use spinreel_platform::memory::SeededRandom;
-use spinreel_platform::{Clock, HttpClient, ReadBody, TransportError};
+use spinreel_platform::{Clock, HttpClient, ReadBody, Store, TransportError};
 
-use crate::{Client, Crc32c, Credentials, Endpoint, ServiceAccountKey, checksum};
+use crate::{
+    AccessToken, Client, Crc32c, Credentials, Endpoint, ServiceAccountKey, TokenCache, checksum,
+};
 
 pub(crate) type TestClient<'a> = Client<&'a Script, &'a Pauses, SeededRandom>;
 
@@ -232,4 +234,38 @@ pub(crate) fn test_key_file() -> String {
 /// The account in Google's examples.
 pub(crate) fn test_account() -> ServiceAccountKey {
     ServiceAccountKey::from_json(&test_key_file()).expect("it is a key")
+}
+
+/// Keeps the token under one key of a store, in the clear.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenStore<S> {
+    store: S,
+    key: String,
+}
+
+impl<S: Store> TokenStore<S> {
+    /// Keeps the token under `key`, which nothing else uses.
+    pub(crate) fn new(store: S, key: impl Into<String>) -> Self {
+        Self {
+            store,
+            key: key.into(),
+        }
+    }
+}
+
+impl<S: Store> TokenCache for TokenStore<S> {
+    async fn get(&self) -> Option<AccessToken> {
+        let bytes = self.store.get(&self.key).await.ok()??;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    async fn put(&self, token: &AccessToken) {
+        if let Ok(bytes) = serde_json::to_vec(token) {
+            let _ = self.store.set(&self.key, &bytes).await;
+        }
+    }
+
+    async fn clear(&self) {
+        let _ = self.store.delete(&self.key).await;
+    }
 }

@@ -2,7 +2,6 @@ use std::fmt;
 
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
-use spinreel_platform::Store;
 
 /// How long before its end a token is no longer used, in milliseconds.
 const MARGIN_MS: u64 = 60_000;
@@ -84,46 +83,9 @@ impl TokenCache for NoTokenCache {
     async fn clear(&self) {}
 }
 
-/// Keeps the token under one key of a [`Store`], which thereby holds a secret of up to an hour's worth.
-#[derive(Debug, Clone)]
-pub struct TokenStore<S> {
-    store: S,
-    key: String,
-}
-
-impl<S: Store> TokenStore<S> {
-    /// Keeps the token under `key`, which nothing else uses.
-    pub fn new(store: S, key: impl Into<String>) -> Self {
-        Self {
-            store,
-            key: key.into(),
-        }
-    }
-}
-
-impl<S: Store> TokenCache for TokenStore<S> {
-    async fn get(&self) -> Option<AccessToken> {
-        let bytes = self.store.get(&self.key).await.ok()??;
-        serde_json::from_slice(&bytes).ok()
-    }
-
-    async fn put(&self, token: &AccessToken) {
-        if let Ok(bytes) = serde_json::to_vec(token) {
-            let _ = self.store.set(&self.key, &bytes).await;
-        }
-    }
-
-    async fn clear(&self) {
-        let _ = self.store.delete(&self.key).await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use futures::executor::block_on;
-    use spinreel_platform::memory::MemoryStore;
-
     use super::*;
 
     fn token() -> AccessToken {
@@ -143,27 +105,6 @@ mod tests {
     fn a_token_is_not_shown() {
         let shown = format!("{:?} {:?}", token(), token().header().unwrap());
         assert!(!shown.contains("secret"), "{shown}");
-    }
-
-    #[test]
-    fn a_store_keeps_a_token_for_the_next_client() {
-        let store = MemoryStore::default();
-        block_on(TokenStore::new(&store, "bucket/token").put(&token()));
-        assert_eq!(store.keys(), ["bucket/token"]);
-        let next = TokenStore::new(&store, "bucket/token");
-        assert_eq!(block_on(next.get()), Some(token()));
-        block_on(next.clear());
-        assert_eq!(block_on(next.get()), None);
-    }
-
-    #[test]
-    fn a_record_that_is_no_token_is_none() {
-        let store = MemoryStore::default();
-        block_on(store.set("bucket/token", b"{")).unwrap();
-        assert_eq!(
-            block_on(TokenStore::new(&store, "bucket/token").get()),
-            None
-        );
     }
 
     #[test]

@@ -38,13 +38,19 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
                 self.forget_alert(user, entry).await
             })
             .await?;
-        let days_are_gone = !transfers.more && self.clear_days(user).await?;
-        let done = days_are_gone && !actions.more && !alerts.more;
+        let days = match transfers.more {
+            true => Truncated {
+                removed: 0,
+                more: true,
+            },
+            false => self.clear_days(user).await?,
+        };
+        let done = !days.more && !actions.more && !alerts.more;
         if done {
             self.set_limit(user, None).await?;
         }
         Ok(Purged {
-            removed: transfers.forgotten + actions.removed + alerts.removed,
+            removed: transfers.forgotten + actions.removed + alerts.removed + days.removed,
             done,
         })
     }
@@ -69,9 +75,10 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         Ok(cleared)
     }
 
-    /// Removes the counters of the next days, from the first one on; returns whether that were all. Tomorrow is one of
-    /// them, as an action may lie a day ahead, and the last days are even where nothing was noted.
-    async fn clear_days(&self, user: &str) -> Result<bool, UsageError> {
+    /// Removes the counters of the next days, from the first one on. Tomorrow is one of them, as an action may lie a day
+    /// ahead, and the last days are even where nothing was noted: those are not counted as removed, while a call that
+    /// leaves some says that it came further.
+    async fn clear_days(&self, user: &str) -> Result<Truncated, UsageError> {
         let since = since(user);
         let noted = since.get(self.store).await?;
         let end = self.current_day().next().next();
@@ -89,12 +96,18 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         self.store.delete_many(&keys).await?;
         if day < end {
             since.set(self.store, &day).await?;
-            return Ok(false);
+            return Ok(Truncated {
+                removed: DAYS as u64,
+                more: true,
+            });
         }
         if noted.is_some() {
             since.delete(self.store).await?;
         }
-        Ok(true)
+        Ok(Truncated {
+            removed: 0,
+            more: false,
+        })
     }
 }
 
@@ -216,7 +229,8 @@ mod tests {
                 stream.at = spinreel_api::Timestamp::from_ms(at_ms);
                 usage.settle(&settle("s", Some(stream))).await.unwrap();
                 clock.advance_ms(100 * DAY_MS);
-                assert_eq!(purge_all(&usage).await.0, 2);
+                // The transfer, its action, and the days of one call: who repeats it sees that it gets on.
+                assert_eq!(purge_all(&usage).await.0, 2 + DAYS as u64);
                 assert_eq!(left(&store), Vec::<String>::new(), "{offset}");
             });
         }

@@ -175,6 +175,8 @@ pub(crate) async fn begin(
         .checked_sub(MAX_SESSIONS)
         .filter(|number| *number > 0)
     {
+        // That session may have been good until now, and an access token of it alive.
+        revocations::note(store, clock, user_id).await?;
         forget(
             store,
             &SessionId {
@@ -183,8 +185,6 @@ pub(crate) async fn begin(
             },
         )
         .await?;
-        // That session may have been good until now, and an access token of it alive.
-        revocations::note(store, clock, user_id).await?;
     }
     Ok(Granted {
         refresh_token: shown.to_string(),

@@ -6,8 +6,8 @@ use spinreel_platform::Store as _;
 use spinreel_platform::memory::{MemoryStore, SeededRandom};
 
 use super::*;
-use crate::testing::{Pauses, Script, Seen, Step, answer, lost, plain, test_account};
-use crate::{Deleted, Endpoint, NewObject, TokenStore};
+use crate::testing::{Pauses, Script, Seen, Step, TokenStore, answer, lost, plain, test_account};
+use crate::{Deleted, Endpoint, NewObject};
 
 const KEY: &str = "bucket/token";
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use http::{Method, StatusCode};
+use http::Method;
 use spinreel_api::accounts::Role;
 use spinreel_api::internal::{AskStanding, Standing};
 use spinreel_http::Problem;
@@ -111,20 +111,12 @@ pub(super) async fn standing(context: &Rc<Context>, user: &User) -> Result<Optio
     let standing: Standing = match context.service.authority {
         Authority::Own { standing, .. } => standing(context, question).await?,
         Authority::UserService => {
-            let answer = context
+            context
                 .users()
                 .about(&user.user_id)
                 .within(STANDING_WITHIN)
                 .call(Method::POST, "/internal/users/standing", &question)
-                .await;
-            match answer {
-                Ok(standing) => standing,
-                // No id of an account: a token that user-service did not make.
-                Err(PeerError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
-                    Standing { role: None }
-                }
-                Err(error) => return Err(error.into()),
-            }
+                .await?
         }
     };
     Ok(standing.role)
