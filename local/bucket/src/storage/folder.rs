@@ -160,7 +160,7 @@ impl Folder {
         for file in names_in(&parent)? {
             let path = parent.join(&file);
             if file.ends_with(UNFINISHED) {
-                fs::remove_file(&path).map_err(in_folder(&path))?;
+                remove_leftover(&path)?;
                 continue;
             }
             let record: Record = load(&path)?;
@@ -182,7 +182,7 @@ impl Folder {
         for name in names_in(&parent)? {
             if !named.contains(&name) {
                 let path = parent.join(&name);
-                fs::remove_file(&path).map_err(in_folder(&path))?;
+                remove_leftover(&path)?;
                 tracing::info!(file = name, "removed a leftover of an unfinished upload");
             }
         }
@@ -242,6 +242,14 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     } else {
         Ok(())
+    }
+}
+
+/// Removes what an earlier run left unfinished. A write of that run that was still going on may be faster.
+fn remove_leftover(path: &Path) -> Result<(), StartError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(in_folder(path)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -182,10 +182,13 @@ impl Storage {
         }
         for file in names_in(&self.folder.sessions())? {
             let path = self.folder.sessions().join(&file);
+            // What is unfinished is not read: a write of an earlier run that was still going on may just have renamed it.
+            if file.strip_suffix(".json").is_none_or(&expired) {
+                remove(&path);
+                continue;
+            }
             let bytes = fs::read(&path).map_err(in_folder(&path))?;
-            let id = file.strip_suffix(".json").filter(|id| !expired(id));
-            let record = serde_json::from_slice::<SessionRecord>(&bytes);
-            let Some(mut record) = id.and(record.ok()) else {
+            let Ok(mut record) = serde_json::from_slice::<SessionRecord>(&bytes) else {
                 remove(&path);
                 continue;
             };
