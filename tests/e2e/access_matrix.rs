@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use http::Method;
 use serde_json::json;
 use spinreel_api::operations::RouteEntry;
@@ -100,7 +101,19 @@ impl Entry {
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        Reply::to(request).await
+        let response = request.send().await.unwrap();
+        let is_endless = response
+            .headers()
+            .get("content-type")
+            .is_some_and(|value| value == "text/event-stream");
+        if is_endless {
+            return Reply {
+                status: response.status().as_u16(),
+                headers: response.headers().clone(),
+                body: Bytes::new(),
+            };
+        }
+        Reply::read(response).await.unwrap()
     }
 
     fn name(&self) -> String {

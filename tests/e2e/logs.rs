@@ -183,3 +183,170 @@ async fn no_secret_gets_into_the_log() {
         assert!(!all.contains(secret), "{secret}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_may_be_an_entry_a_line() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let hand_in_lines = async |lines: &str| {
+        let services = ("usage-service", "logging-service");
+        let request = app.as_service(services, Method::POST, "/v1/logs", None);
+        let request = request
+            .header("content-type", "application/x-ndjson")
+            .body(lines.to_owned());
+        Reply::to(request).await
+    };
+    let (first, second) = (entry("test.line", "first"), entry("test.line", "second"));
+    let reply = hand_in_lines(&format!("{first}\n{second}\n")).await;
+    assert_eq!(reply.seen(), (202, r#"{"accepted":2}"#));
+    let reply = hand_in_lines(&format!("{first}\n{{\n{second}")).await;
+    assert_eq!(reply.wrong_fields(), ["1"]);
+    let lines = logs(&admin, "action=test.line&order=asc").await;
+    let messages: Vec<&str> = lines.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!(messages, ["first", "second"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_pretends_to_be_others_is_one_line_wherever_it_is_printed() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let forged = "done\r\n\r\nid: 9-9\ndata: {\"forged\": true}\n\n\u{1b}[2Jgone\u{202e}";
+    let mut line = entry("test.forged", forged);
+    line["fields"] = json!({ "a.b\n": "\u{1b}]0;title\u{7}" });
+    assert_eq!(hand_in(&app, &json!([line])).await.status, 202);
+    let (list, export) = (
+        admin.get("/v1/logs?action=test.forged").await,
+        admin.get("/v1/logs/export?action=test.forged").await,
+    );
+    for reply in [&list, &export] {
+        let text = reply.text().trim_end();
+        assert!(
+            !text.chars().any(|character| character.is_control()),
+            "{text}"
+        );
+        assert!(!text.contains('\u{202e}'), "{text}");
+    }
+    let line: LogEntry = serde_json::from_str(export.text()).unwrap();
+    let expected = r#"done\r\n\r\nid: 9-9\ndata: {"forged": true}\n\n\u{1b}[2Jgone\u{202e}"#;
+    assert_eq!(line.message, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_far_from_now_and_messages_of_a_mebibyte_are_named() {
+    let app = App::start().await;
+    let mut future = entry("test.bad", "future");
+    future["at"] = json!("2999-01-01T00:00:00Z");
+    let mut ancient = entry("test.bad", "ancient");
+    ancient["at"] = json!("1970-01-01T00:00:01Z");
+    let long = entry("test.bad", &"x".repeat(1_000_000));
+    for (bad, field) in [(future, "1.at"), (ancient, "1.at"), (long, "1.message")] {
+        let batch = json!([entry("test.bad", "good"), bad]);
+        assert_eq!(hand_in(&app, &batch).await.wrong_fields(), [field]);
+    }
+    let admin = app.with_admin().await;
+    assert!(logs(&admin, "action=test.bad").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_is_good_for_its_own_query_only() {
+    let app = App::start().await;
+    let (user, admin) = (app.with_user().await, app.with_admin().await);
+    let batch: Vec<Value> = (1..=5)
+        .map(|n| entry("test.line", &format!("{n}")))
+        .collect();
+    assert_eq!(hand_in(&app, &json!(batch)).await.status, 202);
+    let page: Page<LogEntry> = admin.read("/v1/logs?action=test.line&limit=2").await;
+    let cursor = page.next_cursor.unwrap();
+    for query in [
+        "",
+        "action=test.other&",
+        "action=test.line&order=asc&",
+        "action=test.line&level=warn&",
+    ] {
+        let reply = admin.get(&format!("/v1/logs?{query}cursor={cursor}")).await;
+        assert_eq!(
+            reply.problem(),
+            (400, "invalid_cursor".to_owned()),
+            "{query}"
+        );
+    }
+    let reply = user
+        .get(&format!("/v1/logs?action=test.line&cursor={cursor}"))
+        .await;
+    assert_eq!(reply.problem(), (400, "invalid_cursor".to_owned()));
+    for forged in ["x", "bnVsbA", &cursor[1..]] {
+        let reply = admin
+            .get(&format!("/v1/logs?action=test.line&cursor={forged}"))
+            .await;
+        assert_eq!(
+            reply.problem(),
+            (400, "invalid_cursor".to_owned()),
+            "{forged}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_has_every_entry_of_a_time_once_from_the_oldest_on() {
+    let app = App::start().await;
+    let (user, admin) = (app.with_user().await, app.with_admin().await);
+    let times: Vec<Value> = (0..1_500)
+        .map(|n| {
+            let mut line = entry("test.line", &n.to_string());
+            line["user_id"] = json!(if n % 3 == 0 { &user.id } else { "another" });
+            line
+        })
+        .collect();
+    for batch in times.chunks(500) {
+        assert_eq!(hand_in(&app, &json!(batch)).await.status, 202);
+    }
+    let export = async |user: &User<'_>, query: &str| -> Vec<usize> {
+        let reply = user
+            .get(&format!("/v1/logs/export?action=test.line{query}"))
+            .await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.header("content-type"), "application/x-ndjson");
+        let lines = reply.text().lines();
+        lines
+            .map(|line| {
+                serde_json::from_str::<LogEntry>(line)
+                    .unwrap()
+                    .message
+                    .parse()
+                    .unwrap()
+            })
+            .collect()
+    };
+    let all: Vec<usize> = (0..1_500).collect();
+    assert_eq!(export(&admin, "").await, all);
+    let own: Vec<usize> = (0..1_500).step_by(3).collect();
+    assert_eq!(export(&user, "").await, own);
+    assert_eq!(export(&user, "&user_id=another").await, [0_usize; 0]);
+    let middle = times[700]["at"].as_str().unwrap();
+    let mut both = export(&admin, &format!("&until={middle}")).await;
+    both.extend(export(&admin, &format!("&since={middle}")).await);
+    assert_eq!(both, all);
+    let reply = admin.get("/v1/logs/export?since=yesterday").await;
+    assert_eq!(reply.wrong_fields(), ["since"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_entries_than_shall_be_kept_are_dropped_from_the_oldest() {
+    let app = App::builder()
+        .variable("log_retention_entries", "100")
+        .start()
+        .await;
+    let admin = app.with_admin().await;
+    // Each is a cell of the journal; a stretch has 64.
+    for n in 0..400 {
+        let reply = hand_in(&app, &json!([entry("test.line", &n.to_string())])).await;
+        assert_eq!(reply.status, 202);
+    }
+    let left = eventually("old entries are gone", || async {
+        let reply = admin.get("/v1/logs/export?action=test.line").await;
+        let lines = reply.text().lines().count();
+        (lines <= 100 + 2 * 64).then_some(lines)
+    })
+    .await;
+    assert!(left >= 100 - 50, "{left}");
+}

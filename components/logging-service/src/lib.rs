@@ -10,8 +10,8 @@ mod routes;
 
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
-/// The variables that the service reads. `log_retention_days` is how many days entries are shown, 0 for ever; older
-/// ones are deleted bit by bit.
+/// The variables that the service reads. `log_retention_days` is how many days entries are shown, 0 for ever;
+/// `log_retention_entries` is how many are kept, 0 for any number. What is past that is deleted bit by bit.
 pub const VARIABLES: &[Variable] = &[
     Variable::new("service_secret", Kind::Secret),
     Variable::new("cors_origins", Kind::Text),
@@ -20,6 +20,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable::new("storage_service_url", Kind::Origin),
     Variable::new("usage_service_url", Kind::Origin),
     Variable::new("log_retention_days", Kind::Number),
+    Variable::new("log_retention_entries", Kind::Number),
 ];
 
 /// The service's table.
@@ -37,6 +38,12 @@ pub static SERVICE: Service = Service {
         .body(domain::batch::MAX_BATCH)
         .quiet(),
         Route::get("/v1/logs", Access::User, handler!(routes::list::list)),
+        Route::get(
+            "/v1/logs/export",
+            Access::User,
+            handler!(routes::export::export),
+        ),
+        Route::get("/v1/logs/tail", Access::Admin, handler!(routes::tail::tail)),
         Route::get(
             "/v1/health",
             Access::Open,

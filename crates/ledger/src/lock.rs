@@ -122,7 +122,7 @@ mod tests {
     use spinreel_platform::memory::{ManualClock, MemoryStore};
 
     use super::*;
-    use crate::journal::testing::Stopping;
+    use spinreel_platform::memory::StoppingStore;
 
     /// The beginning of some window.
     const START: u64 = 10_000 * WINDOW_MS;
@@ -176,7 +176,7 @@ mod tests {
             let store = MemoryStore::default();
             let late_clock = ManualClock::at(START - 1);
             let clock = ManualClock::at(START);
-            let stopping = Stopping::before_call(&store, calls);
+            let stopping = StoppingStore::before_call(&store, calls);
             let mut late = Box::pin(async {
                 let lock = lock();
                 lock.acquire(&stopping, &late_clock).await

@@ -1,11 +1,15 @@
 //! The traits in memory, for native tests.
 
+mod stopping;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
 use crate::{Clock, Random, ReadBody, Store, StoreError, TransportError};
+
+pub use stopping::StoppingStore;
 
 /// A [`Store`] with the counter encoding of Spin's SQLite provider (8 bytes, little-endian).
 #[derive(Debug, Default)]
@@ -181,6 +185,11 @@ impl ManualClock {
         Self {
             now_ms: Cell::new(now_ms),
         }
+    }
+
+    /// Sets it, back too.
+    pub fn set_ms(&self, now_ms: u64) {
+        self.now_ms.set(now_ms);
     }
 
     /// Moves the clock on.

@@ -39,7 +39,7 @@ pub use inbound::{JSON_LIMIT, Request, RequestBody};
 pub use log::Log;
 pub use outbound::{ResponseBody, WasiHttp};
 pub use peer::{Peer, PeerError};
-pub use respond::{Body, Relay, Response, Transfer, empty, json};
+pub use respond::{Body, Pieces, Relay, Response, Transfer, empty, json};
 pub use route::{Call, Handler, Outcome, Route, Style};
 pub use serve::{AppendLogs, Authority, FindStanding, LogSink, Service, VERSION, serve};
 pub use settings::{Kind, Settings, Variable};

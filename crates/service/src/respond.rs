@@ -1,6 +1,8 @@
 use std::fmt;
 
 use futures::future::LocalBoxFuture;
+use futures::stream::LocalBoxStream;
+use futures::{Stream, StreamExt as _};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
@@ -25,6 +27,25 @@ pub enum Body {
     Bytes(Vec<u8>),
     /// The body of another service's response, moved by the host without passing through the guest.
     Relay(Relay),
+    /// What is made piece by piece while it is sent. The next piece is asked for when the client has taken the last one;
+    /// an error cuts the body off, so that the client sees that it is not whole.
+    Pieces(Pieces),
+}
+
+/// A body that is made while it is sent; a piece may be empty.
+pub struct Pieces(LocalBoxStream<'static, Result<Vec<u8>, Problem>>);
+
+impl Pieces {
+    /// Of a stream of pieces.
+    pub fn new(pieces: impl Stream<Item = Result<Vec<u8>, Problem>> + 'static) -> Self {
+        Self(Box::pin(pieces))
+    }
+}
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pieces").finish_non_exhaustive()
+    }
 }
 
 /// A body that comes from another service's response.
@@ -129,6 +150,7 @@ pub(crate) async fn send(response: Response, method: &Method, out: ResponseOutpa
             if sent { bytes.len() as u64 } else { 0 }
         }
         Body::Relay(relay) => send_relay(relay, outgoing_body).await,
+        Body::Pieces(pieces) => send_pieces(pieces, outgoing_body).await,
     }
 }
 
@@ -165,6 +187,31 @@ async fn send_relay(relay: Relay, outgoing_body: OutgoingBody) -> u64 {
         finished(transfer).await;
     }
     transfer.bytes
+}
+
+async fn send_pieces(Pieces(mut pieces): Pieces, outgoing_body: OutgoingBody) -> u64 {
+    let Ok(stream) = outgoing_body.write() else {
+        return 0;
+    };
+    let mut sent = 0;
+    loop {
+        match pieces.next().await {
+            // An empty piece asks whether the client is still there.
+            Some(Ok(piece))
+                if stream.check_write().is_ok() && write_all(&stream, &piece).await.is_ok() =>
+            {
+                sent += piece.len() as u64;
+            }
+            None => {
+                drop(stream);
+                finish(outgoing_body);
+                break;
+            }
+            // The client went away, or there is no more to be had: dropped without an end, it is seen to be cut.
+            Some(_) => break,
+        }
+    }
+    sent
 }
 
 fn finish(body: OutgoingBody) {

@@ -5,7 +5,7 @@ use http::Method;
 use spinreel_http::Problem;
 use spinreel_http::pattern::{self, Parameters};
 
-use crate::access::{Access, Caller};
+use crate::access::{Access, Caller, authenticate};
 use crate::context::Context;
 use crate::inbound::{JSON_LIMIT, Request};
 use crate::respond::Response;
@@ -25,8 +25,19 @@ pub struct Call {
     pub request: Request,
     /// Who makes it.
     pub caller: Caller,
+    /// What the route demands of callers.
+    pub(crate) access: Access,
     /// The values of the path's `:name` segments.
     pub parameters: Parameters,
+}
+
+impl Call {
+    /// Whether the caller would be let in now: for answers that go on for longer than a token, or a right, may last.
+    pub async fn is_still_allowed(&self) -> bool {
+        authenticate(&self.context, self.access, &self.request)
+            .await
+            .is_ok()
+    }
 }
 
 /// How a route's errors look.

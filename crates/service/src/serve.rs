@@ -199,6 +199,7 @@ async fn run(
         context: Rc::clone(context),
         request,
         caller,
+        access: route.access,
         parameters,
     };
     (route.handler)(call).await

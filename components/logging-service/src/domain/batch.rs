@@ -3,6 +3,7 @@
 use serde_json::Value;
 use spinreel_api::Timestamp;
 use spinreel_api::logs::LogEntry;
+use spinreel_http::json::JsonError;
 use spinreel_http::{FieldError, Problem, json, request_id};
 
 use super::text::{MAX_ENTRY, MAX_MESSAGE, escape_entry, size};
@@ -21,13 +22,50 @@ const MAX_ERRORS: usize = 20;
 const MAX_ACTION: usize = 64;
 const MAX_USER_ID: usize = 128;
 
+/// How a batch is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A JSON array of entries.
+    Array,
+    /// An entry a line (NDJSON, JSON Lines); lines of white space do not count.
+    Lines,
+}
+
+impl Form {
+    /// By the value of `Content-Type`, whatever its parameters: JSON where it does not say otherwise.
+    pub fn of(content_type: Option<&str>) -> Self {
+        let essence = content_type.and_then(|value| value.split(';').next());
+        let lines = [
+            "application/x-ndjson",
+            "application/ndjson",
+            "application/jsonl",
+        ];
+        match essence.map(str::trim) {
+            Some(essence) if lines.iter().any(|line| essence.eq_ignore_ascii_case(line)) => {
+                Self::Lines
+            }
+            _ => Self::Array,
+        }
+    }
+}
+
 /// Reads the batch that the service called `from` sent at `now_ms` (milliseconds since the Unix epoch).
 ///
-/// Bytes that [`json::read`] does not take are 400 `malformed_json`; one bad entry makes the whole batch 422, and the errors name entries
-/// by their index (`3.level`). Text comes back safe to print.
-pub fn read(bytes: &[u8], from: &str, now_ms: u64) -> Result<Vec<LogEntry>, Problem> {
-    let Value::Array(batch) = json::read(bytes)? else {
-        return Err(invalid(".", "must be an array of entries"));
+/// An array that [`json::read`] does not take is 400 `malformed_json`; one bad entry makes the whole batch 422, and the
+/// errors name entries by their index from 0 (`3.level`). Text comes back safe to print.
+pub fn read(bytes: &[u8], form: Form, from: &str, now_ms: u64) -> Result<Vec<LogEntry>, Problem> {
+    let batch: Vec<Result<Value, JsonError>> = match form {
+        Form::Array => match json::read(bytes)? {
+            Value::Array(batch) => batch.into_iter().map(Ok).collect(),
+            _ => return Err(invalid(".", "must be an array of entries")),
+        },
+        Form::Lines => bytes
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| !line.is_empty())
+            .take(MAX_ENTRIES + 1)
+            .map(json::read)
+            .collect(),
     };
     if batch.len() > MAX_ENTRIES {
         return Err(invalid(
@@ -38,7 +76,10 @@ pub fn read(bytes: &[u8], from: &str, now_ms: u64) -> Result<Vec<LogEntry>, Prob
     let mut entries = Vec::with_capacity(batch.len());
     let mut errors = Vec::new();
     for (index, value) in batch.into_iter().enumerate() {
-        match read_entry(value, from, now_ms) {
+        let entry = value
+            .map_err(|error| vec![FieldError::new(".", error.to_string())])
+            .and_then(|value| read_entry(value, from, now_ms));
+        match entry {
             Ok(entry) => entries.push(entry),
             Err(wrong) => errors.extend(wrong.into_iter().map(|error| {
                 let field = match error.field.as_str() {
@@ -166,7 +207,16 @@ mod tests {
     }
 
     fn read_json(batch: &Value) -> Result<Vec<LogEntry>, Problem> {
-        read(batch.to_string().as_bytes(), "video-service", NOON)
+        read(
+            batch.to_string().as_bytes(),
+            Form::Array,
+            "video-service",
+            NOON,
+        )
+    }
+
+    fn read_lines(lines: &str) -> Result<Vec<LogEntry>, Problem> {
+        read(lines.as_bytes(), Form::Lines, "video-service", NOON)
     }
 
     fn fields(batch: &Value) -> Vec<String> {
@@ -186,6 +236,49 @@ mod tests {
         let messages: Vec<&str> = entries.iter().map(|entry| entry.message.as_str()).collect();
         assert_eq!(messages, ["Played.", "a\\nb"]);
         assert!(read_json(&json!([])).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_entry_a_line_is_read_as_an_array_of_them() {
+        let second = with("message", json!("second"));
+        let batch = json!([good(), second]);
+        let lines = format!("{}\r\n\n \n{second}", good());
+        assert_eq!(read_lines(&lines).unwrap(), read_json(&batch).unwrap());
+        assert!(read_lines("\n").unwrap().is_empty());
+        let full = format!("{}\n", good()).repeat(MAX_ENTRIES);
+        assert_eq!(read_lines(&full).unwrap().len(), MAX_ENTRIES);
+        let over = read_lines(&format!("{full}{}", good())).unwrap_err();
+        assert_eq!(over.errors[0].field, ".");
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_its_index_whatever_is_wrong_with_it() {
+        for (bad, field) in [
+            ("{", "1"),
+            ("[]", "1"),
+            ("{} {}", "1"),
+            (r#"{"at": 1}"#, "1.at"),
+            (r#"{"level": "info", "level": "info"}"#, "1"),
+        ] {
+            let problem = read_lines(&format!("{}\n{bad}\n{}", good(), good())).unwrap_err();
+            assert_eq!(problem.status.as_u16(), 422);
+            assert_eq!(problem.errors[0].field, field, "{bad}");
+            assert_eq!(problem.errors.len(), 1, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_content_type_says_how_a_batch_is_written() {
+        for (value, form) in [
+            (None, Form::Array),
+            (Some("application/json"), Form::Array),
+            (Some("text/plain"), Form::Array),
+            (Some("application/x-ndjson"), Form::Lines),
+            (Some("Application/NDJSON; charset=utf-8"), Form::Lines),
+            (Some("application/jsonl"), Form::Lines),
+        ] {
+            assert_eq!(Form::of(value), form, "{value:?}");
+        }
     }
 
     #[test]
@@ -232,7 +325,9 @@ mod tests {
     #[test]
     fn what_is_no_batch_is_refused_as_a_whole() {
         assert_eq!(
-            read(b"[{", "video-service", NOON).unwrap_err().code,
+            read(b"[{", Form::Array, "video-service", NOON)
+                .unwrap_err()
+                .code,
             "malformed_json"
         );
         assert_eq!(fields(&good()), ["."]);
@@ -250,7 +345,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&bytes, "video-service", NOON);
+            for form in [Form::Array, Form::Lines] {
+                let _ = read(&bytes, form, "video-service", NOON);
+            }
         }
     }
 }

@@ -46,6 +46,34 @@ pub struct Filter {
     /// `?q=`: text in the message, whatever its case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
+    /// `?order=`: `desc`, the newest first, or `asc`.
+    #[serde(skip_serializing_if = "Order::is_default")]
+    pub order: Order,
+}
+
+/// Which entries come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// The newest.
+    #[default]
+    Desc,
+    /// The oldest.
+    Asc,
+}
+
+impl Order {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "desc" => Some(Self::Desc),
+            "asc" => Some(Self::Asc),
+            _ => None,
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Filter {
@@ -79,6 +107,8 @@ impl Filter {
                 "an RFC 3339 time",
             ),
             q: text(query, "q", &mut errors).map(|q| q.to_lowercase()),
+            order: parsed(query, "order", &mut errors, Order::parse, "asc or desc")
+                .unwrap_or_default(),
         };
         if errors.is_empty() {
             Ok(filter)
@@ -214,14 +244,14 @@ mod tests {
     #[test]
     fn every_wrong_parameter_is_named() {
         let long = "x".repeat(MAX_VALUE + 1);
-        let query = format!("level=loud&since=now&until=5&q={long}&unknown=1");
+        let query = format!("level=loud&since=now&until=5&q={long}&order=up&unknown=1");
         let problem = Filter::from_query(&Query::parse(&query)).unwrap_err();
         let fields: Vec<&str> = problem
             .errors
             .iter()
             .map(|error| error.field.as_str())
             .collect();
-        assert_eq!(fields, ["level", "since", "until", "q"]);
+        assert_eq!(fields, ["level", "since", "until", "q", "order"]);
     }
 
     #[test]
@@ -233,6 +263,7 @@ mod tests {
             filter("level=warn").list_name(&Reader::Admin),
             filter("service=u").list_name(&Reader::Admin),
             filter("action=u").list_name(&Reader::Admin),
+            filter("order=asc").list_name(&Reader::Admin),
         ];
         for (n, name) in names.iter().enumerate() {
             assert!(!names[..n].contains(name), "{name}");

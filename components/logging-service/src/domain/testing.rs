@@ -4,6 +4,10 @@ use serde_json::{Map, Value};
 use spinreel_api::Timestamp;
 use spinreel_api::logs::{Level, LogEntry};
 
+use super::book::Retention;
+use super::filter::{Filter, Reader};
+use super::search::Search;
+
 /// 2023-11-14T12:00:00Z.
 pub(super) const NOON: u64 = 1_699_963_200_000;
 
@@ -27,4 +31,15 @@ pub(super) fn fields(object: Value) -> Map<String, Value> {
         Value::Object(fields) => fields,
         other => panic!("{other} is no object"),
     }
+}
+
+/// Nothing is ever dropped.
+pub(super) const FOR_EVER: Retention = Retention {
+    days: 0,
+    entries: 0,
+};
+
+/// What an admin looks for.
+pub(super) fn all(filter: Filter) -> Search {
+    Search::new(Reader::Admin, filter)
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use serde_json::json;
 use spinreel_api::logs::Level;
 use spinreel_http::Problem;
@@ -10,7 +11,7 @@ use spinreel_platform::Clock;
 use spinreel_service::{Call, Caller, Outcome};
 
 use super::{book, problem};
-use crate::domain::batch::read;
+use crate::domain::batch::{Form, read};
 
 /// Takes in a batch of another service: 202 with the number of entries, all of them or none.
 pub(crate) async fn intake(mut call: Call) -> Outcome {
@@ -18,10 +19,11 @@ pub(crate) async fn intake(mut call: Call) -> Outcome {
         return Err(Problem::forbidden());
     };
     let context = &call.context;
+    let form = Form::of(call.request.header(CONTENT_TYPE));
     let bytes = call.request.bytes().await?;
-    let entries = read(&bytes, &service.from, context.clock.now_ms())?;
+    let entries = read(&bytes, form, &service.from, context.clock.now_ms())?;
     let accepted = entries.len();
-    let full = book(context).append(entries).await.map_err(problem)?;
+    let full = book(context).append(&entries).await.map_err(problem)?;
     if full {
         let after = Rc::clone(context);
         context.after_answer(async move {

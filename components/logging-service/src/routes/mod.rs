@@ -1,25 +1,41 @@
 //! The service's handlers, and the sink for its own lines.
 
+pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod intake;
 pub(crate) mod list;
 pub(crate) mod overall;
 pub(crate) mod own;
+pub(crate) mod tail;
 
 use spinreel_http::Problem;
 use spinreel_ledger::LedgerError;
-use spinreel_service::{Context, WasiClock, WasiStore};
+use spinreel_service::{Call, Context, WasiClock, WasiStore};
 
-use crate::domain::book::Book;
+use crate::domain::book::{Book, Retention};
+use crate::domain::filter::{Filter, Reader};
+use crate::domain::search::Search;
 
 /// The domain on the request's surroundings.
 fn book(context: &Context) -> Book<'_, WasiStore, WasiClock> {
-    let days = context.settings.number("log_retention_days");
-    Book::new(
-        &context.store,
-        &context.clock,
-        u64::try_from(days).unwrap_or(0),
-    )
+    let number = |name| u64::try_from(context.settings.number(name)).unwrap_or(0);
+    let retention = Retention {
+        days: number("log_retention_days"),
+        entries: number("log_retention_entries"),
+    };
+    Book::new(&context.store, &context.clock, retention)
+}
+
+/// What the caller asks for, of what it may see: an admin everything, a user the entries about itself.
+fn search(call: &Call) -> Result<Search, Problem> {
+    let reader = match call.caller.is_admin() {
+        true => Reader::Admin,
+        false => Reader::User(call.caller.user()?.user_id.clone()),
+    };
+    Ok(Search::new(
+        reader,
+        Filter::from_query(&call.request.query)?,
+    ))
 }
 
 /// What an error of the domain is for a client.

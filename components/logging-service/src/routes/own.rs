@@ -20,7 +20,7 @@ pub(crate) fn append(
             cut(line);
         }
         let book = book(context);
-        let full = book.append(lines).await.map_err(problem)?;
+        let full = book.append(&lines).await.map_err(problem)?;
         if full && let Err(error) = book.tidy().await {
             // The lines are safe; the next full stretch tries again.
             eprintln!("{} logs.tidy_failed: {error}", context.request_id);

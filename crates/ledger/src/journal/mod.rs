@@ -11,13 +11,13 @@ use spinreel_platform::{Clock, Store};
 use crate::cell::{decode, encode};
 use crate::{Cell, LedgerError, Slots};
 
-pub use read::{JOURNAL_SCAN, JournalPage, Look};
+pub use read::{JOURNAL_SCAN, JournalPage};
 pub use truncate::Truncated;
 
 /// Entries in a sealed segment.
 pub const SEGMENT: u64 = 64;
-/// How old a stretch must be before it is sealed, in milliseconds: longer than any writer can be between taking a
-/// number and filling its cell.
+/// How old a stretch with an empty cell must be before it is sealed, in milliseconds: longer than any writer can be
+/// between taking a number and filling its cell.
 pub const SEAL_AFTER_MS: u64 = 600_000;
 
 /// When an entry was made.
@@ -28,10 +28,10 @@ pub trait Timed {
 
 /// An append-only list.
 ///
-/// An entry is a cell of its own until its stretch of 64 is old; then the stretch becomes one value, written first,
+/// An entry is a cell of its own until its stretch of 64 is full; then the stretch becomes one value, written first,
 /// and its cells are deleted after. Readers prefer the segment. So a journal of n entries has about n/64 keys, and
 /// reading a page costs the same however long it is. Segments that are too old to be wanted can be
-/// [dropped](Journal::drop_before) from the list's beginning, and a list that nobody wants can be
+/// [dropped](Journal::drop_oldest) from the list's beginning, and a list that nobody wants can be
 /// [truncated](Journal::truncate) to nothing.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -82,8 +82,14 @@ impl Journal {
         self.slots.head(store).await
     }
 
+    /// How many stretches are sealed, or were: the first of those that are not has this index.
+    pub async fn sealed(&self, store: &impl Store) -> Result<u64, LedgerError> {
+        let sealed = self.sealed_marker().get(store).await?.unwrap_or(0);
+        Ok(sealed.max(self.dropped(store).await?))
+    }
+
     /// How many segments were dropped from the beginning: the first of the others has this index.
-    async fn dropped(&self, store: &impl Store) -> Result<u64, LedgerError> {
+    pub async fn dropped(&self, store: &impl Store) -> Result<u64, LedgerError> {
         Ok(self.dropped_marker().get(store).await?.unwrap_or(0))
     }
 

@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use spinreel_platform::Store;
@@ -17,17 +19,6 @@ pub struct JournalPage<T> {
     pub next: Option<u64>,
 }
 
-/// What a reader does with an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// It belongs on the page.
-    Keep,
-    /// It does not.
-    Skip,
-    /// It does not, and nor does anything older.
-    Stop,
-}
-
 /// The stretch that a reader is in: its index, and its segment where it is sealed.
 pub(super) type Stretch<T> = (u64, Option<Vec<Option<T>>>);
 
@@ -42,18 +33,6 @@ impl Journal {
         limit: usize,
         mut keep: impl FnMut(&T) -> bool,
     ) -> Result<JournalPage<T>, LedgerError> {
-        let look = |entry: &T| if keep(entry) { Look::Keep } else { Look::Skip };
-        self.scan(store, before, limit, look).await
-    }
-
-    /// As [`page`](Self::page), where the reader knows when to stop: a page that stopped has no `next`.
-    pub async fn scan<T: DeserializeOwned + Serialize + Clone>(
-        &self,
-        store: &impl Store,
-        before: Option<u64>,
-        limit: usize,
-        mut look: impl FnMut(&T) -> Look,
-    ) -> Result<JournalPage<T>, LedgerError> {
         let newest = match before {
             Some(before) => before.saturating_sub(1).min(self.head(store).await?),
             None => self.head(store).await?,
@@ -64,18 +43,50 @@ impl Journal {
         let mut stretch: Stretch<T> = (u64::MAX, None);
         let mut position = newest;
         while position > oldest && items.len() < limit {
-            if let Some(entry) = self.entry(store, &mut stretch, position).await? {
-                match look(&entry) {
-                    Look::Keep => items.push((position, entry)),
-                    Look::Skip => {}
-                    Look::Stop => return Ok(JournalPage { items, next: None }),
-                }
+            if let Some(entry) = self.entry(store, &mut stretch, position).await?
+                && keep(&entry)
+            {
+                items.push((position, entry));
             }
             position -= 1;
         }
         Ok(JournalPage {
             items,
             next: (position > beginning).then_some(position + 1),
+        })
+    }
+
+    /// The entries of the stretch with this index, sealed or not, whose positions are in `wanted`, with these positions,
+    /// oldest first. Costs a `get` where it is sealed, else a `get` and one for each position.
+    pub async fn stretch<T: DeserializeOwned + Serialize>(
+        &self,
+        store: &impl Store,
+        index: u64,
+        wanted: RangeInclusive<u64>,
+    ) -> Result<Vec<(u64, T)>, LedgerError> {
+        let first = index * SEGMENT + 1;
+        let wanted = (*wanted.start()).max(first)..=(*wanted.end()).min(first + SEGMENT - 1);
+        let mut sealed = self.segment::<T>(store, index).await?;
+        let mut entries = Vec::new();
+        if sealed.is_none() {
+            for position in wanted.clone() {
+                match self.slots.cell::<T>(position).get(store).await? {
+                    Some(entry) => entries.push((position, entry)),
+                    // The stretch may have been sealed since its segment was looked for.
+                    None => sealed = self.segment(store, index).await?,
+                }
+                if sealed.is_some() {
+                    break;
+                }
+            }
+        }
+        Ok(match sealed {
+            None => entries,
+            Some(sealed) => (first..)
+                .zip(sealed)
+                .filter(|(position, _)| wanted.contains(position))
+                .filter_map(|(position, entry)| Some((position, entry?)))
+                .collect(),
         })
     }
 
@@ -105,8 +116,9 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use futures::FutureExt;
     use futures::executor::block_on;
-    use spinreel_platform::memory::{ManualClock, MemoryStore};
+    use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
 
     use super::*;
     use crate::Slots;
@@ -135,6 +147,26 @@ mod tests {
     }
 
     #[test]
+    fn a_stretch_is_the_same_sealed_or_not_and_while_it_is_being_sealed() {
+        for calls in 0.. {
+            let (store, clock) = (MemoryStore::default(), ManualClock::at(1_000));
+            let journal = block_on(filled(&store, &clock, 130));
+            let slow_store = StoppingStore::before_call(&store, calls);
+            let mut slow = Box::pin(journal.stretch::<Entry>(&slow_store, 1, 70..=200));
+            let finished = (&mut slow).now_or_never();
+            while block_on(journal.seal::<Entry>(&store, &clock)).unwrap() {}
+            let is_over = finished.is_some();
+            let read = finished.unwrap_or_else(|| block_on(slow)).unwrap();
+            let positions: Vec<u64> = read.iter().map(|(position, _)| *position).collect();
+            assert_eq!(positions, (70..=128).collect::<Vec<_>>(), "at call {calls}");
+            assert!(read.iter().all(|(position, entry)| *position == entry.n));
+            if is_over {
+                return;
+            }
+        }
+    }
+
+    #[test]
     fn a_page_with_a_filter_ends_after_a_bounded_scan() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(1_000));
         block_on(async {
@@ -144,23 +176,6 @@ mod tests {
             assert!(page.items.is_empty());
             let page = journal.page(&store, page.next, 5, third).await.unwrap();
             assert_eq!(page.items.len(), 1);
-            assert_eq!(page.next, None);
-        });
-    }
-
-    #[test]
-    fn a_reader_that_stops_gets_what_it_kept_and_no_next_page() {
-        let (store, clock) = (MemoryStore::default(), ManualClock::at(1_000));
-        block_on(async {
-            let journal = filled(&store, &clock, 20).await;
-            let look = |entry: &Entry| match entry.n {
-                19.. => Look::Keep,
-                17 => Look::Stop,
-                _ => Look::Skip,
-            };
-            let page = journal.scan(&store, None, 5, look).await.unwrap();
-            let kept: Vec<u64> = page.items.iter().map(|(position, _)| *position).collect();
-            assert_eq!(kept, [20, 19]);
             assert_eq!(page.next, None);
         });
     }

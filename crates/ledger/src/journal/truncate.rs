@@ -24,7 +24,7 @@ impl Journal {
     /// appended meanwhile stays or goes. One whose writer is still between its number and its cell, or that a sealer
     /// who stood still writes back, can be left under its key; no reader finds it below the marker.
     ///
-    /// As in [`drop_before`](Self::drop_before) the marker is written first, and what one call did not delete after
+    /// As in [`drop_oldest`](Self::drop_oldest) the marker is written first, and what one call did not delete after
     /// it, the next one does. Costs five calls of the store where the stretch is sealed, and one more for each entry
     /// where it is not.
     pub async fn truncate<T: DeserializeOwned + Serialize + Clone, E: From<LedgerError>>(
@@ -81,10 +81,10 @@ mod tests {
     use futures::FutureExt;
     use futures::executor::block_on;
     use spinreel_platform::Clock;
-    use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore};
+    use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, StoppingStore};
 
     use super::*;
-    use crate::journal::testing::{Entry, Stopping, filled, walk};
+    use crate::journal::testing::{Entry, filled, walk};
 
     async fn truncate(journal: &Journal, store: &impl Store) -> Result<Truncated, LedgerError> {
         let before = async |_: &Entry| Ok(());
@@ -197,7 +197,7 @@ mod tests {
             for calls in 0.. {
                 let store = MemoryStore::default();
                 let journal = block_on(partly_sealed(&store, sealed, 150));
-                let dying_store = Stopping::before_call(&store, calls);
+                let dying_store = StoppingStore::before_call(&store, calls);
                 let finished = truncate(&journal, &dying_store).now_or_never().is_some();
                 block_on(truncate_all(&journal, &store));
                 let left = store.keys().into_iter().filter(|key| !is_number(key));
@@ -215,7 +215,7 @@ mod tests {
             let store = MemoryStore::default();
             let journal = block_on(partly_sealed(&store, 0, 150));
             let clock = ManualClock::at(1_000_000);
-            let slow_store = Stopping::before_call(&store, calls);
+            let slow_store = StoppingStore::before_call(&store, calls);
             let mut slow = Box::pin(journal.seal::<Entry>(&slow_store, &clock));
             let finished = (&mut slow).now_or_never().is_some();
             block_on(truncate_all(&journal, &store));

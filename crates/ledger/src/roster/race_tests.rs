@@ -13,7 +13,7 @@ use spinreel_platform::memory::MemoryStore;
 use super::map::SPAN;
 use super::testing::{fill, given, maps, page, read};
 use super::*;
-use crate::journal::testing::Stopping;
+use spinreel_platform::memory::StoppingStore;
 
 /// Two stretches, then some.
 const GIVEN: u64 = 2 * SPAN + 10;
@@ -96,7 +96,7 @@ fn one_that_buries_and_is_overtaken_by_another_loses_no_living_number() {
         for calls in 0.. {
             let store = MemoryStore::default();
             let roster = block_on(prepared(&store, race));
-            let slow_store = Stopping::before_call(&store, calls);
+            let slow_store = StoppingStore::before_call(&store, calls);
             let mut slow = Box::pin(roster.bury(&slow_store, &race.slow));
             let finished = (&mut slow).now_or_never().is_some();
             block_on(roster.bury(&store, &race.fast)).unwrap();
@@ -127,7 +127,7 @@ fn one_that_buries_and_dies_anywhere_leaves_what_others_can_finish() {
         for calls in 0.. {
             let store = MemoryStore::default();
             let roster = block_on(prepared(&store, race));
-            let dying_store = Stopping::before_call(&store, calls);
+            let dying_store = StoppingStore::before_call(&store, calls);
             let both = [&race.slow[..], &race.fast[..]].concat();
             let finished = roster.bury(&dying_store, &both).now_or_never().is_some();
             let at = format!("race {number}, call {calls}");
@@ -145,7 +145,7 @@ fn a_reader_that_is_overtaken_by_one_that_buries_sees_every_living_number() {
         for calls in 0.. {
             let store = MemoryStore::default();
             let roster = block_on(prepared(&store, race));
-            let slow_store = Stopping::before_call(&store, calls);
+            let slow_store = StoppingStore::before_call(&store, calls);
             let mut slow = Box::pin(page(&roster, &slow_store, None, 50));
             let early = (&mut slow).now_or_never();
             let finished = early.is_some();
@@ -235,7 +235,7 @@ proptest! {
                             block_on(roster.cell::<u64>(*number).delete(&store)).unwrap();
                         }
                     }
-                    let dying = Stopping::before_call(&store, dies_at);
+                    let dying = StoppingStore::before_call(&store, dies_at);
                     let _ = roster.bury(&dying, &dead).now_or_never();
                 }
                 Step::Overwrite { map, version } => {

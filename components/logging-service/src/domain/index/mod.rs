@@ -1,0 +1,70 @@
+//! Which stretches of the journal may hold what a reader looks for.
+//!
+//! The index speaks of sealed segments only, and it may only err on one side: a segment that it names need not have what
+//! is looked for, one that it does not name has it not.
+//!
+//! # Layout
+//! - [`term`]: users, requests, actions, services and levels, as numbers.
+//! - [`postings`]: pages of terms with the segments that have them.
+//! - [`levels`]: where these pages are, and how few pages become of many.
+//! - [`zones`]: between which times a segment's entries lie.
+//! - [`Candidates`]: the reader's way from one segment to the next that all of these allow.
+
+pub mod levels;
+pub mod postings;
+mod seek;
+pub mod term;
+pub mod zones;
+
+pub use seek::{Candidates, Direction, Next, Wanted};
+
+use spinreel_ledger::LedgerError;
+use spinreel_platform::Store;
+use thiserror::Error;
+
+use crate::domain::journal::Block;
+use levels::Levels;
+use postings::Postings;
+use zones::Zone;
+
+/// Why the index could not be moved on.
+#[derive(Debug, Error)]
+pub enum IndexError {
+    /// The store.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A page cannot be written as bytes.
+    #[error("a page of the index cannot be encoded: {0}")]
+    Encode(#[from] postcard::Error),
+}
+
+/// What must be written so that the next segment, with these blocks, is in the index: all of it before `levels`, which
+/// the last pair holds and `levels` is afterwards.
+pub async fn pairs_of(
+    store: &impl Store,
+    levels: &mut Levels,
+    blocks: &[Block],
+) -> Result<Vec<(String, Vec<u8>)>, IndexError> {
+    let segment = levels.indexed();
+    let mut page = Postings::default();
+    let mut zone = Zone {
+        through: zones::through(store, segment).await?,
+        ..Zone::EMPTY
+    };
+    for block in blocks {
+        for entry in block.entries() {
+            term::of(&entry).for_each(|term| page.add(term, 0));
+            zone = zone.with(Zone {
+                first_ms: entry.at.as_ms(),
+                last_ms: entry.at.as_ms(),
+                received_ms: block.received_ms,
+                through: zone.through + 1,
+            });
+        }
+    }
+    let mut pairs = zones::append(store, segment, zone).await?;
+    pairs.push(levels::first_page(segment, &page)?);
+    levels.add_segment();
+    pairs.push(Levels::cell().pair(levels)?);
+    Ok(pairs)
+}
