@@ -5,6 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use spinreel_api::actions::Action;
 use spinreel_api::internal::{AskStanding, Standing};
 use spinreel_api::logs::{Level, LogEntry};
 use spinreel_http::{Problem, problem, request_id};
@@ -133,7 +134,7 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
             "http.route": pattern,
             "http.status": status.as_u16(),
             "http.response_bytes": sent,
-            "latency_ms": latency_ms,
+            "http.latency_ms": latency_ms,
         });
         let level = if status.is_server_error() {
             Level::Warn
@@ -141,7 +142,7 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
             Level::Info
         };
         let message = format!("{method} {pattern} answered {}", status.as_u16());
-        context.log.line(level, "request", message, fields);
+        context.log.line(level, Action::Request, message, fields);
     }
     ship_logs(&context).await;
 }
@@ -260,9 +261,9 @@ async fn ship_logs(context: &Context) {
     let lost_before = take_lost(context, &lost).await;
     if lost_before > 0 {
         context.log.warn(
-            "logs.lost",
+            Action::LogsLost,
             format!("{lost_before} log lines could not be delivered"),
-            json!({ "count": lost_before }),
+            json!({ "log.count": lost_before }),
         );
         lines.extend(context.log.take());
     }

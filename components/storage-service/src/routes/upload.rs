@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde_json::json;
 use spinreel_api::Timestamp;
+use spinreel_api::actions;
 use spinreel_api::logs::Level;
 use spinreel_api::storage::Message;
 use spinreel_api::usage::{Action, ActionKind};
@@ -43,7 +44,7 @@ pub async fn upload(mut call: Call) -> Outcome {
         .await
         .map_err(upload_problem)?;
     context.log.info(
-        "file.uploaded",
+        actions::Action::FileUploaded,
         format!("Stored {} bytes", uploaded.file.object.size),
         json!({ "video.id": uploaded.file.head.id, "file.bytes": uploaded.file.object.size }),
     );
@@ -76,7 +77,7 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
         if let Err(error) = peers.settle_bandwidth(&id, user_id, action.take()).await {
             peers.0.log.internal(
                 Level::Warn,
-                "usage.unsettled",
+                actions::Action::UsageUnsettled,
                 error.to_string(),
                 json!({ "transfer.id": id }),
             );

@@ -4,6 +4,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION, RANGE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_api::Timestamp;
+use spinreel_api::actions;
 use spinreel_api::internal::{Direction, Reserve, Settle};
 use spinreel_api::logs::Level;
 use spinreel_api::usage::{Action, ActionKind};
@@ -240,7 +241,7 @@ impl Billing {
         {
             context.log.internal(
                 Level::Warn,
-                "usage.unsettled",
+                actions::Action::UsageUnsettled,
                 error.to_string(),
                 json!({ "video.id": self.video_id, "transfer.bytes": transfer.bytes }),
             );
