@@ -82,6 +82,10 @@ actions! {
 
     /// A file was stored.
     FileUploaded = "file.uploaded",
+    /// An upload was refused; `upload.reason` is the code of the refusal.
+    UploadRefused = "upload.refused",
+    /// An upload was cut off, or the bucket or a service that it needs failed; `upload.reason` is the code.
+    UploadFailed = "upload.failed",
     /// A file was deleted.
     FileDeleted = "file.deleted",
     /// A user's half-done operations were brought to their end in passing.

@@ -1,8 +1,9 @@
 use std::cell::RefCell;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use spinreel_api::Timestamp;
 use spinreel_api::actions::Action;
+use spinreel_api::logs::text::{cut, escape_entry};
 use spinreel_api::logs::{Level, LogEntry};
 use spinreel_platform::Clock;
 
@@ -36,17 +37,18 @@ impl Log {
     /// names (`file.bytes`). Never pass a token, a password or a signed URL.
     pub fn line(&self, level: Level, action: Action, message: impl Into<String>, fields: Value) {
         let user_id = self.user_id.borrow().clone();
-        self.push(user_id, level, action, message.into(), fields);
+        let line = self.make(user_id, level, action, message.into(), fields);
+        self.lines.borrow_mut().push(line);
     }
 
-    fn push(
+    fn make(
         &self,
         user_id: Option<String>,
         level: Level,
         action: Action,
         message: String,
         fields: Value,
-    ) {
+    ) -> LogEntry {
         let fields = match fields {
             Value::Object(fields) => fields,
             _ => Map::new(),
@@ -55,7 +57,7 @@ impl Log {
             fields.keys().all(|name| is_dotted(name)),
             "{action} has fields without dotted names: {fields:?}"
         );
-        self.lines.borrow_mut().push(LogEntry {
+        let mut line = LogEntry {
             at: Timestamp::from_ms(WasiClock.now_ms()),
             level,
             service: self.service.to_owned(),
@@ -64,7 +66,11 @@ impl Log {
             user_id,
             request_id: Some(self.request_id.clone()),
             fields,
-        });
+        };
+        // As the intake wants it: one line that it refused would take the others of its batch with it.
+        escape_entry(&mut line);
+        cut(&mut line);
+        line
     }
 
     /// What happened.
@@ -90,7 +96,15 @@ impl Log {
         if level == Level::Error {
             eprintln!("{} {action}: {message}", self.request_id);
         }
-        self.push(None, level, action, message, fields);
+        let line = self.make(None, level, action, message, fields);
+        self.lines.borrow_mut().push(line);
+    }
+
+    /// The line that tells how many lines could not be delivered.
+    pub(crate) fn lost_line(&self, count: i64) -> LogEntry {
+        let message = format!("{count} log lines could not be delivered");
+        let fields = json!({ "log.count": count });
+        self.make(None, Level::Warn, Action::LogsLost, message, fields)
     }
 
     pub(crate) fn take(&self) -> Vec<LogEntry> {
@@ -111,7 +125,7 @@ fn is_dotted(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use spinreel_api::logs::text::{MAX_ENTRY, MAX_MESSAGE};
 
     use super::*;
 
@@ -144,6 +158,20 @@ mod tests {
         );
         assert_eq!(lines[0].fields["http.status"], 200);
         assert!(log.take().is_empty());
+    }
+
+    #[test]
+    fn lines_are_safe_to_print_and_small_enough_for_the_intake() {
+        let log = log();
+        log.info(Action::Request, "\n".repeat(MAX_MESSAGE), json!({}));
+        let fields = json!({ "file.name": "x".repeat(MAX_ENTRY) });
+        log.internal(Level::Info, Action::Request, "large", fields);
+        let lines = log.take();
+        assert_eq!(lines[0].message, "\\n".repeat(MAX_MESSAGE / 2));
+        assert_eq!(
+            (lines[1].message.as_str(), lines[1].fields.len()),
+            ("large", 0)
+        );
     }
 
     #[test]

@@ -119,7 +119,9 @@ async fn open(
     match fetch(&context, record, path, plan, bytes).await {
         Ok(Opened::Here { bytes, digest }) => {
             let bytes = Relay::new(bytes).on_finish(move |transfer| {
-                Box::pin(async move { billing.settle(&context, transfer).await })
+                let later = Rc::clone(&context);
+                context.after_answer(async move { billing.settle(&later, transfer).await });
+                Box::pin(std::future::ready(()))
             });
             Ok(Opened::Here { bytes, digest })
         }
