@@ -15,6 +15,7 @@
 //! - [`bucket`]: the embedded bucket, and what others could do to it; [`Fault`]: how it fails.
 //! - [`Forgery`]: access tokens that user-service did not make.
 //! - [`upkeep`]: the sweep and the reconciliation.
+//! - [`Door`]: what stands before a service that goes away and comes back.
 //! - [`Program`]: the application as a process that can be killed.
 //! - [`eventually`]: for what happens after the answer. [`Dice`]: choices that a seed repeats.
 
@@ -26,6 +27,7 @@ pub mod upkeep;
 
 mod app;
 mod dice;
+mod door;
 mod eventually;
 mod fault;
 mod keys;
@@ -36,6 +38,7 @@ mod user;
 pub use app::{ADMIN_EMAIL, ADMIN_PASSWORD, App, AppBuilder, service_token};
 pub use bucket::BUCKET;
 pub use dice::Dice;
+pub use door::{Behind, Door};
 pub use eventually::eventually;
 pub use fault::Fault;
 pub use form::Form;

@@ -39,6 +39,11 @@ pub(crate) struct Application {
 impl Application {
     /// Starts it with an empty state below `folder`.
     pub(crate) async fn start(folder: &Path) -> Result<Self> {
+        Self::start_with(folder, &[]).await
+    }
+
+    /// As above, with more variables.
+    pub(crate) async fn start_with(folder: &Path, more: &[(&str, String)]) -> Result<Self> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let objects = spinreel_bucket::Options::new(folder.join("bucket"), any_port, [BUCKET]);
         let bucket = Bucket::start(objects).await?;
@@ -58,6 +63,10 @@ impl Application {
         options.variables = variables
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
+        let more = more
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        options.variables.extend(more);
         Ok(Self {
             host: Host::start(options).await?,
             bucket,

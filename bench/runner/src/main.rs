@@ -2,7 +2,7 @@
 //! The benchmarks: `cargo xtask bench [NAME …] [--json]`.
 //!
 //! # Layout
-//! - one module a benchmark: `host`, `auth`, `storage`
+//! - one module a benchmark: `host`, `auth`, `storage`, `logs`
 //! - what they use: `wrk` (load), `client` (single requests), `hello_server` and `nginx` (what is measured, each in
 //!   processes of its own), `application` (all components, with the embedded host and bucket, in this process),
 //!   `content` (the bytes of files), `tools` (programs of the system), `machine`
@@ -14,6 +14,7 @@ mod client;
 mod content;
 mod hello_server;
 mod host;
+mod logs;
 mod machine;
 mod nginx;
 mod report;
@@ -63,6 +64,8 @@ enum Benchmark {
     Auth,
     /// Big files, beside nginx; what uploads, deletions and lists cost in calls of the store.
     Storage,
+    /// Small requests while the log is healthy, gone, broken or slow.
+    Logs,
 }
 
 impl Benchmark {
@@ -71,6 +74,7 @@ impl Benchmark {
             Self::Host => host::run().await,
             Self::Auth => auth::run().await,
             Self::Storage => storage::run().await,
+            Self::Logs => logs::run().await,
         }
     }
 }

@@ -29,9 +29,12 @@ pub enum FormError {
     /// The file has an empty name.
     #[error("no selected file")]
     NoSelectedFile,
-    /// The form is broken or ended early.
+    /// The form is broken.
     #[error("the form is broken: {0}")]
     Broken(String),
+    /// The body ended before a file began.
+    #[error("the form is cut off: {0}")]
+    CutOff(String),
 }
 
 /// The head of a form's file.
@@ -110,6 +113,7 @@ impl<B: ReadBody> Form<B> {
             Ok(None) | Err(Failure::Form(multer::Error::IncompleteStream)) => {
                 return Err(FormError::NoFilePart);
             }
+            Err(Failure::Body(error)) => return Err(FormError::CutOff(error.to_string())),
             Err(failure) => return Err(FormError::Broken(failure.to_string())),
         };
         let name = field.file_name().unwrap_or_default().to_owned();

@@ -4,10 +4,11 @@
 //! # Layout
 //! - [`accounts`], [`videos`], [`storage`], [`usage`], [`logs`], [`health`]: the public contract, a module a service.
 //! - [`alerts`]: crossed shares of limits, told to usage-service and shown by it.
-//! - [`internal`]: what only services say to each other; [`operations`]: what operators ask for.
+//! - [`actions`]: what log lines tell of. [`internal`]: what only services say to each other; [`operations`]: what operators ask for.
 //! - [`Page`]: a page of a list. [`Timestamp`]: a time, RFC 3339 on the wire.
 
 pub mod accounts;
+pub mod actions;
 pub mod alerts;
 pub mod health;
 pub mod internal;

@@ -1,4 +1,6 @@
-//! Log entries (logging-service).
+//! Log entries (logging-service). [`text`] makes them safe to print and small enough to keep.
+
+pub mod text;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

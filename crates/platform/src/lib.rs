@@ -12,10 +12,11 @@
 //! - [`Store`]: the key-value store, with the operations that every provider of Spin gets right.
 //! - [`HttpClient`], [`ReadBody`]: requests to other services and to the bucket.
 //! - [`Clock`], [`Random`]: time and unpredictability.
-//! - [`memory`]: all of them in memory, for tests.
+//! - [`memory`]: all of them in memory, for tests. [`stepping`]: many callers at once, for tests.
 
 mod http_client;
 pub mod memory;
+pub mod stepping;
 mod store;
 
 pub use http_client::{HttpClient, ReadBody, Timeouts, TransportError, collect};

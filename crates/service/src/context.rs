@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::IpAddr;
 
 use futures::future::LocalBoxFuture;
+use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_platform::Random;
@@ -68,7 +69,7 @@ impl Context {
     }
 
     /// Writes down what matters for the security of an account: who did what, from where. Never pass a secret.
-    pub fn audit(&self, action: &str, message: impl Into<String>, fields: serde_json::Value) {
+    pub fn audit(&self, action: Action, message: impl Into<String>, fields: serde_json::Value) {
         self.audit_as(Level::Info, action, message, fields);
     }
 
@@ -76,7 +77,7 @@ impl Context {
     pub fn audit_as(
         &self,
         level: Level,
-        action: &str,
+        action: Action,
         message: impl Into<String>,
         mut fields: serde_json::Value,
     ) {
@@ -134,10 +135,10 @@ impl Context {
         let reason = problem.internal.as_deref().unwrap_or(&problem.detail);
         if problem.status.is_server_error() {
             self.log
-                .internal(Level::Error, "request.failed", reason, fields);
+                .internal(Level::Error, Action::RequestFailed, reason, fields);
         } else if problem.internal.is_some() {
             self.log
-                .internal(Level::Info, "request.refused", reason, fields);
+                .internal(Level::Info, Action::RequestRefused, reason, fields);
         }
     }
 }

@@ -31,6 +31,7 @@ pub struct Request {
     pub headers: HeaderMap,
     body: Option<RequestBody>,
     body_limit: usize,
+    read: Rc<Cell<u64>>,
 }
 
 impl Request {
@@ -41,6 +42,11 @@ impl Request {
             return None;
         }
         self.body.as_ref().map(RequestBody::share)
+    }
+
+    /// Counts the bytes of the body that were read, now and later.
+    pub(crate) fn count_read(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.read)
     }
 
     pub(crate) fn from_wasi(request: IncomingRequest) -> Self {
@@ -57,14 +63,16 @@ impl Request {
                 headers.append(name, value);
             }
         }
+        let read = Rc::new(Cell::new(0));
         Self {
             method,
             path: path.to_owned(),
             query: Query::parse(query),
             target_length: target.len(),
             headers,
-            body: RequestBody::of(request),
+            body: RequestBody::of(request, Rc::clone(&read)),
             body_limit: JSON_LIMIT,
+            read,
         }
     }
 
@@ -153,17 +161,19 @@ pub struct RequestBody(Rc<Arriving>);
 struct Arriving {
     stream: InputStream,
     ended: Cell<bool>,
+    read: Rc<Cell<u64>>,
     _body: spin_sdk::wit::wasi::http0_2_0::types::IncomingBody,
     _request: IncomingRequest,
 }
 
 impl RequestBody {
-    fn of(request: IncomingRequest) -> Option<Self> {
+    fn of(request: IncomingRequest, read: Rc<Cell<u64>>) -> Option<Self> {
         let body = request.consume().ok()?;
         let stream = body.stream().ok()?;
         Some(Self(Rc::new(Arriving {
             stream,
             ended: Cell::new(false),
+            read,
             _body: body,
             _request: request,
         })))
@@ -195,8 +205,9 @@ impl ReadBody for RequestBody {
             return Ok(None);
         }
         let piece = read_stream(&self.0.stream).await;
-        if !matches!(piece, Ok(Some(_))) {
-            self.0.ended.set(true);
+        match &piece {
+            Ok(Some(bytes)) => self.0.read.set(self.0.read.get() + bytes.len() as u64),
+            Ok(None) | Err(_) => self.0.ended.set(true),
         }
         piece
     }

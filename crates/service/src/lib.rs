@@ -28,6 +28,7 @@ mod route;
 mod routes;
 mod serve;
 mod settings;
+mod shipping;
 mod store;
 mod wait;
 mod world;

@@ -5,11 +5,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use spinreel_api::actions::Action;
 use spinreel_api::internal::{AskStanding, Standing};
 use spinreel_api::logs::{Level, LogEntry};
 use spinreel_http::{Problem, problem, request_id};
 use spinreel_identity::Jwks;
-use spinreel_ledger::Counter;
 use spinreel_platform::{Clock, StoreError};
 
 use crate::access::authenticate;
@@ -21,6 +21,7 @@ use crate::respond::{Body, Response, send};
 use crate::route::{Call, Found, Outcome, Route, Style, find};
 use crate::routes;
 use crate::settings::{Settings, Variable};
+use crate::shipping::ship_logs;
 use crate::store::WasiStore;
 use crate::world::WasiClock;
 
@@ -107,6 +108,7 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
     let origin = cors::allowed_origin(&context.settings, &request);
     let is_secure = protection::is_secure(&request);
     let rest_of_body = request.rest_of_body();
+    let request_bytes = request.count_read();
     let (pattern, mut response) = answer(&context, request, origin.is_some()).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
@@ -118,22 +120,22 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
     }
     let status = response.status();
     let sent = send(response, &method, out).await;
+    let latency_ms = context.clock.now_ms().saturating_sub(began_ms);
+    let store_calls = context.store.calls();
     if let Some(body) = rest_of_body {
         // A client that is still sending hears the answer only if somebody listens on: a connection that is closed
         // with bytes unread is reset.
         body.drain(DRAIN_LIMIT, DRAIN_MS).await;
     }
-    for work in context.take_after() {
-        work.await;
-    }
     if let Some(pattern) = pattern {
-        let latency_ms = context.clock.now_ms().saturating_sub(began_ms);
         let fields = json!({
             "http.method": method.as_str(),
             "http.route": pattern,
             "http.status": status.as_u16(),
+            "http.request_bytes": request_bytes.get(),
             "http.response_bytes": sent,
-            "latency_ms": latency_ms,
+            "http.latency_ms": latency_ms,
+            "store.calls": store_calls,
         });
         let level = if status.is_server_error() {
             Level::Warn
@@ -141,7 +143,10 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
             Level::Info
         };
         let message = format!("{method} {pattern} answered {}", status.as_u16());
-        context.log.line(level, "request", message, fields);
+        context.log.line(level, Action::Request, message, fields);
+    }
+    for work in context.take_after() {
+        work.await;
     }
     ship_logs(&context).await;
 }
@@ -248,56 +253,4 @@ async fn refuse_without_store(
         out,
     )
     .await;
-}
-
-/// Hands the request's lines over in one batch. Where that fails, their number is kept and told with the next batch
-/// that gets through.
-async fn ship_logs(context: &Context) {
-    let mut lines = context.log.take();
-    if lines.is_empty() || !context.settings.wrong().is_empty() {
-        return;
-    }
-    let lost = Counter::new(format!("{}lost_logs", context.service.prefix));
-    let lost_before = take_lost(context, &lost).await;
-    if lost_before > 0 {
-        context.log.warn(
-            "logs.lost",
-            format!("{lost_before} log lines could not be delivered"),
-            json!({ "count": lost_before }),
-        );
-        lines.extend(context.log.take());
-    }
-    let undelivered = lost_before + lines.len() as i64;
-    let shipped = match context.service.logs {
-        LogSink::Own(append) => append(context, lines)
-            .await
-            .map_err(|problem| problem.detail),
-        LogSink::LoggingService => context
-            .logging()
-            .call::<serde_json::Value>(Method::POST, "/v1/logs", &lines)
-            .await
-            .map(drop)
-            .map_err(|error| error.to_string()),
-    };
-    if let Err(reason) = shipped {
-        eprintln!("{} logs.lost: {reason}", context.request_id);
-        // Nobody is left to tell if even this fails.
-        let _ = lost.add(&context.store, undelivered).await;
-    }
-}
-
-/// Takes over the number of lines lost so far; of two that want it at once, one gets it.
-async fn take_lost(context: &Context, lost: &Counter) -> i64 {
-    let count = lost.get(&context.store).await.unwrap_or(0);
-    if count <= 0 {
-        return 0;
-    }
-    match lost.add(&context.store, -count).await {
-        Ok(rest) if rest >= 0 => count,
-        Ok(_) => {
-            let _ = lost.add(&context.store, count).await;
-            0
-        }
-        Err(_) => 0,
-    }
 }

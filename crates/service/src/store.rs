@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use spinreel_platform::{Store, StoreError};
 
 use crate::bindings::wasi::keyvalue::{atomics, batch, store};
@@ -6,6 +8,7 @@ use crate::bindings::wasi::keyvalue::{atomics, batch, store};
 #[derive(Debug)]
 pub struct WasiStore {
     bucket: store::Bucket,
+    calls: Cell<u64>,
 }
 
 impl WasiStore {
@@ -13,33 +16,45 @@ impl WasiStore {
     pub fn open(label: &str) -> Result<Self, StoreError> {
         Ok(Self {
             bucket: store::open(label).map_err(convert)?,
+            calls: Cell::new(0),
         })
+    }
+
+    /// How often it was called so far. A call for many keys is one.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.get()
+    }
+
+    /// The store, for one more call.
+    fn call(&self) -> &store::Bucket {
+        self.calls.set(self.calls.get() + 1);
+        &self.bucket
     }
 }
 
 impl Store for WasiStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.bucket.get(key).map_err(convert)
+        self.call().get(key).map_err(convert)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.bucket.set(key, value).map_err(convert)
+        self.call().set(key, value).map_err(convert)
     }
 
     async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-        batch::set_many(&self.bucket, pairs).map_err(convert)
+        batch::set_many(self.call(), pairs).map_err(convert)
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.bucket.delete(key).map_err(convert)
+        self.call().delete(key).map_err(convert)
     }
 
     async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
-        batch::delete_many(&self.bucket, keys).map_err(convert)
+        batch::delete_many(self.call(), keys).map_err(convert)
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        atomics::increment(&self.bucket, key, delta).map_err(convert)
+        atomics::increment(self.call(), key, delta).map_err(convert)
     }
 }
 

@@ -3,15 +3,12 @@
 use serde_json::Value;
 use spinreel_api::Timestamp;
 use spinreel_api::logs::LogEntry;
+pub use spinreel_api::logs::text::{MAX_BATCH, MAX_ENTRIES};
 use spinreel_http::json::JsonError;
 use spinreel_http::{FieldError, Problem, json, request_id};
 
 use super::text::{MAX_ENTRY, MAX_MESSAGE, escape_entry, size};
 
-/// The largest batch, in bytes.
-pub const MAX_BATCH: usize = 1024 * 1024;
-/// The most entries of a batch.
-pub const MAX_ENTRIES: usize = 1_000;
 /// How old an entry may be, in milliseconds: 7 days.
 pub const MAX_AGE_MS: u64 = 7 * 86_400_000;
 /// How far ahead of this clock an entry may be, in milliseconds: 5 minutes.

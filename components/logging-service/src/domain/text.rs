@@ -1,165 +1,31 @@
-//! Text that is safe to print, and entries that are small enough to keep.
+//! Text that is safe to print, and entries that are small enough to keep: the services make their lines so before they
+//! send them, and the intake holds everybody to it.
 
-use std::borrow::Cow;
-
-use serde_json::{Map, Value};
-use spinreel_api::logs::LogEntry;
-
-/// The longest message, in bytes of UTF-8.
-pub const MAX_MESSAGE: usize = 8 * 1024;
-/// The largest entry, in bytes of JSON: 64 of them, a sealed stretch of the journal, stay below the 1 MB that the
-/// smallest of Spin's stores takes as one value.
-pub const MAX_ENTRY: usize = 15_000;
-
-/// Writes control characters, line separators and marks that turn the direction of writing as escapes, in the message
-/// and the fields, so that no entry can look like another line, or like other text, wherever it is printed.
-pub fn escape_entry(entry: &mut LogEntry) {
-    escape_in_place(&mut entry.message);
-    entry.fields = escape_map(std::mem::take(&mut entry.fields));
-}
-
-/// The size of an entry as JSON, in bytes.
-pub fn size(entry: &LogEntry) -> usize {
-    serde_json::to_vec(entry).map_or(usize::MAX, |json| json.len())
-}
-
-/// Cuts an entry down to what can be kept: the end of a message that is too long; where that is not enough, the fields
-/// and then more of the message.
-pub fn cut(entry: &mut LogEntry) {
-    truncate(&mut entry.message, MAX_MESSAGE);
-    if size(entry) > MAX_ENTRY {
-        entry.fields.clear();
-    }
-    while size(entry) > MAX_ENTRY && !entry.message.is_empty() {
-        let half = entry.message.len() / 2;
-        truncate(&mut entry.message, half);
-    }
-}
-
-fn truncate(text: &mut String, length: usize) {
-    text.truncate(text.floor_char_boundary(length));
-}
-
-fn escape_map(fields: Map<String, Value>) -> Map<String, Value> {
-    let escaped = fields.into_iter().map(|(mut name, mut value)| {
-        escape_in_place(&mut name);
-        escape_value(&mut value);
-        (name, value)
-    });
-    escaped.collect()
-}
-
-fn escape_value(value: &mut Value) {
-    match value {
-        Value::String(text) => escape_in_place(text),
-        Value::Array(values) => values.iter_mut().for_each(escape_value),
-        Value::Object(fields) => *fields = escape_map(std::mem::take(fields)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-fn escape_in_place(text: &mut String) {
-    if let Cow::Owned(escaped) = escape(text) {
-        *text = escaped;
-    }
-}
-
-fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        if is_unsafe(character) {
-            escaped.extend(character.escape_default());
-        } else {
-            escaped.push(character);
-        }
-    }
-    Cow::Owned(escaped)
-}
-
-fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        )
-}
+pub use spinreel_api::logs::text::{MAX_ENTRY, MAX_MESSAGE, cut, escape_entry, size};
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::domain::batch::{Form, read};
     use crate::domain::testing::{NOON, entry, fields};
-
-    #[test]
-    fn a_message_cannot_forge_a_line() {
-        let mut forged = entry(NOON, "done\r\n2023-11-14 INFO all is well\u{1b}[2K\u{202e}");
-        escape_entry(&mut forged);
-        assert_eq!(
-            forged.message,
-            "done\\r\\n2023-11-14 INFO all is well\\u{1b}[2K\\u{202e}"
-        );
-    }
-
-    #[test]
-    fn fields_are_made_safe_at_any_depth() {
-        let mut forged = entry(NOON, "Grüße, 世界");
-        forged.fields = fields(json!({ "a\nb": ["\t", { "c": "\u{85}" }], "n": 1 }));
-        escape_entry(&mut forged);
-        assert_eq!(forged.message, "Grüße, 世界");
-        let expected = fields(json!({ "a\\nb": ["\\t", { "c": "\\u{85}" }], "n": 1 }));
-        assert_eq!(forged.fields, expected);
-    }
-
-    #[test]
-    fn what_fits_is_not_cut() {
-        let mut small = entry(NOON, "small");
-        small.fields = fields(json!({ "a": 1 }));
-        let before = small.clone();
-        cut(&mut small);
-        assert_eq!(small, before);
-    }
-
-    #[test]
-    fn what_is_too_long_keeps_as_much_as_fits() {
-        let mut long = entry(NOON, &"x".repeat(MAX_MESSAGE + 1));
-        long.fields = fields(json!({ "a": 1 }));
-        cut(&mut long);
-        assert_eq!((long.message.len(), long.fields.len()), (MAX_MESSAGE, 1));
-        let mut large = entry(NOON, "message");
-        large.fields = fields(json!({ "a": "x".repeat(MAX_ENTRY) }));
-        cut(&mut large);
-        assert_eq!((large.message.as_str(), large.fields.len()), ("message", 0));
-        let mut quoted = entry(NOON, &"\"".repeat(MAX_MESSAGE));
-        cut(&mut quoted);
-        assert_eq!(quoted.message.len(), MAX_MESSAGE / 2);
-    }
 
     proptest! {
         #[test]
-        fn whatever_is_cut_can_be_kept(
-            message in prop_oneof!["\\PC{0,200}", "[\"ä]{5000,20000}"],
-            field in prop_oneof![Just(0_usize), 0..40_000_usize],
+        fn what_a_service_made_fit_is_taken_in(
+            message in prop_oneof!["\\PC{0,200}", any::<String>(), "[\"\\n\u{202e}ä]{2000,9000}"],
+            name in any::<String>(),
+            value in prop_oneof![any::<String>(), "[\"\\nx]{0,16000}"],
         ) {
-            let mut long = entry(NOON, &message);
-            long.fields = fields(json!({ "x": "x".repeat(field) }));
-            cut(&mut long);
-            prop_assert!(size(&long) <= MAX_ENTRY && long.message.len() <= MAX_MESSAGE);
-            prop_assert!(message.starts_with(&long.message));
-        }
-
-        #[test]
-        fn escaping_twice_is_escaping_once(message in any::<String>()) {
-            let mut once = entry(NOON, &message);
-            escape_entry(&mut once);
-            prop_assert!(!once.message.contains(is_unsafe));
-            let mut twice = once.clone();
-            escape_entry(&mut twice);
-            prop_assert_eq!(once, twice);
+            let mut line = entry(NOON, &message);
+            line.fields = fields(json!({ name: [value] }));
+            escape_entry(&mut line);
+            cut(&mut line);
+            let batch = serde_json::to_vec(&[&line]).unwrap();
+            prop_assert_eq!(read(&batch, Form::Array, "video-service", NOON).unwrap(), [line]);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde_json::json;
+use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_platform::Clock;
@@ -30,7 +31,7 @@ pub(crate) async fn intake(mut call: Call) -> Outcome {
             if let Err(error) = book(&after).tidy().await {
                 after.log.internal(
                     Level::Warn,
-                    "logs.tidy_failed",
+                    Action::LogsTidyFailed,
                     error.to_string(),
                     json!({}),
                 );

@@ -7,18 +7,13 @@ use spinreel_http::Problem;
 use spinreel_service::Context;
 
 use super::{book, problem};
-use crate::domain::text::{cut, escape_entry};
 
 /// Appends the lines of a request that has been answered.
 pub(crate) fn append(
     context: &Context,
-    mut lines: Vec<LogEntry>,
+    lines: Vec<LogEntry>,
 ) -> LocalBoxFuture<'_, Result<(), Problem>> {
     async move {
-        for line in &mut lines {
-            escape_entry(line);
-            cut(line);
-        }
         let book = book(context);
         let full = book.append(&lines).await.map_err(problem)?;
         if full && let Err(error) = book.tidy().await {

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 use spinreel_api::Timestamp;
+use spinreel_api::actions;
 use spinreel_api::logs::Level;
 use spinreel_api::storage::{DeleteFile, Message};
 use spinreel_api::usage::{Action, ActionKind};
@@ -40,7 +41,7 @@ pub async fn delete_file(mut call: Call) -> Outcome {
         .await
         .map_err(delete_problem)?;
     context.log.info(
-        "file.deleted",
+        actions::Action::FileDeleted,
         format!("Deleted {} bytes", deleted.size),
         json!({ "video.id": deleted.id, "file.bytes": deleted.size }),
     );
@@ -59,7 +60,7 @@ pub async fn delete_file(mut call: Call) -> Outcome {
         if let Err(error) = settled {
             after.log.internal(
                 Level::Warn,
-                "usage.unsettled",
+                actions::Action::UsageUnsettled,
                 error.to_string(),
                 json!({ "transfer.id": id }),
             );

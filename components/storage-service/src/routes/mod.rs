@@ -11,6 +11,7 @@ pub mod sweep;
 pub mod upload;
 
 use serde_json::json;
+use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
 use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy};
 use spinreel_http::Problem;
@@ -97,9 +98,12 @@ pub(crate) async fn report_use(context: &Context, user_id: &str) {
         return;
     };
     if let Err(error) = storage.report_use(&UserFiles::new(user_id)).await {
-        context
-            .log
-            .internal(Level::Warn, "alert.unsent", error.to_string(), json!({}));
+        context.log.internal(
+            Level::Warn,
+            Action::AlertUnsent,
+            error.to_string(),
+            json!({}),
+        );
     }
 }
 
@@ -113,17 +117,17 @@ pub(crate) async fn tidy_after(context: &Context, user_id: &str, dead: &[u64]) {
     };
     match storage.tidy(&files, Eagerness::InPassing).await {
         Ok(tidied) if tidied.settled > 0 || tidied.recounted => context.log.info(
-            "storage.settled",
+            Action::StorageSettled,
             format!(
                 "Settled {} operations that were left half-done",
                 tidied.settled
             ),
-            json!({ "count": tidied.settled, "recounted": tidied.recounted }),
+            json!({ "operation.count": tidied.settled, "storage.recounted": tidied.recounted }),
         ),
         Ok(_) => {}
         Err(error) => context.log.internal(
             Level::Warn,
-            "storage.unsettled",
+            Action::StorageUnsettled,
             error.to_string(),
             json!({}),
         ),

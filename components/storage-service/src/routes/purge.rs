@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json as value;
+use spinreel_api::actions::Action;
 use spinreel_service::{Call, Outcome, json};
 
 use super::delete_file::delete_problem;
@@ -19,9 +20,9 @@ pub async fn purge(call: Call) -> Outcome {
     if purged.removed > 0 {
         let count = purged.removed;
         call.context.log.info(
-            "storage.purged",
+            Action::StoragePurged,
             format!("Removed {count} files of a user who is gone"),
-            value!({ "count": count, "done": purged.done }),
+            value!({ "file.count": count, "purge.done": purged.done }),
         );
     }
     json(StatusCode::OK, &purged)

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json as value;
+use spinreel_api::actions::Action;
 use spinreel_api::operations::{Reconcile, Reconciled};
 use spinreel_http::Problem;
 use spinreel_ledger::Patience;
@@ -32,9 +33,9 @@ pub async fn reconcile(mut call: Call) -> Outcome {
     if !reconciled.findings.is_empty() {
         let count = reconciled.findings.len();
         call.context.log.info(
-            "storage.reconciled",
+            Action::StorageReconciled,
             format!("Found {count} differences between the store and the bucket"),
-            value!({ "count": count, "repair": request.repair }),
+            value!({ "finding.count": count, "reconcile.repair": request.repair }),
         );
     }
     let body = Reconciled {

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json as value;
+use spinreel_api::actions::Action;
 use spinreel_api::operations::{Sweep, Swept};
 use spinreel_http::Problem;
 use spinreel_service::{Call, Outcome, json};
@@ -26,12 +27,12 @@ pub async fn sweep(mut call: Call) -> Outcome {
         .map_err(Problem::unavailable)?;
     if swept.settled > 0 || swept.recounted > 0 {
         call.context.log.info(
-            "storage.swept",
+            Action::StorageSwept,
             format!(
                 "Settled {} operations that were left half-done",
                 swept.settled
             ),
-            value!({ "count": swept.settled, "recounted": swept.recounted }),
+            value!({ "operation.count": swept.settled, "storage.recounted": swept.recounted }),
         );
     }
     let body = Swept {

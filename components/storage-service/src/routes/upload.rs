@@ -4,12 +4,13 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde_json::json;
 use spinreel_api::Timestamp;
+use spinreel_api::actions;
 use spinreel_api::logs::Level;
 use spinreel_api::storage::Message;
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_http::Problem;
 use spinreel_platform::Clock;
-use spinreel_service::{Call, Outcome, json};
+use spinreel_service::{Call, Context, Outcome, json};
 
 use super::{bucket_problem, owner, report_use, storage, tidy_after};
 use crate::domain::file_name;
@@ -21,8 +22,42 @@ use crate::peers::HttpPeers;
 /// What clients declare that know nothing of a file.
 const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
 
-/// Stores the form's file under its name.
-pub async fn upload(mut call: Call) -> Outcome {
+/// What a client hears whose form cannot be read to the end of its file.
+const MALFORMED: &str = "Malformed form";
+
+/// What a file was not stored for although nobody refused it.
+const CUT_OFF: &str = "upload_cut_off";
+const EXPIRED: &str = "upload_expired";
+
+/// Stores the form's file under its name. Every try ends in one line of the log.
+pub async fn upload(call: Call) -> Outcome {
+    let context = call.context.clone();
+    let outcome = store(call).await;
+    if let Err(problem) = &outcome {
+        log_unstored(&context, problem);
+    }
+    outcome
+}
+
+/// Says in the log why a file was not stored.
+fn log_unstored(context: &Context, problem: &Problem) {
+    let code = problem.code;
+    let (level, action, what) = if is_failure(problem) {
+        (Level::Warn, actions::Action::UploadFailed, "failed")
+    } else {
+        (Level::Info, actions::Action::UploadRefused, "was refused")
+    };
+    let message = format!("An upload {what}: {code}");
+    let fields = json!({ "upload.reason": code });
+    context.log.line(level, action, message, fields);
+}
+
+/// Whether an upload ended by what nobody decided.
+fn is_failure(problem: &Problem) -> bool {
+    problem.status.is_server_error() || [CUT_OFF, EXPIRED].contains(&problem.code)
+}
+
+async fn store(mut call: Call) -> Outcome {
     let context = call.context.clone();
     let owner = owner(call.caller.user()?);
     let content_type = call.request.header(CONTENT_TYPE);
@@ -43,7 +78,7 @@ pub async fn upload(mut call: Call) -> Outcome {
         .await
         .map_err(upload_problem)?;
     context.log.info(
-        "file.uploaded",
+        actions::Action::FileUploaded,
         format!("Stored {} bytes", uploaded.file.object.size),
         json!({ "video.id": uploaded.file.head.id, "file.bytes": uploaded.file.object.size }),
     );
@@ -76,7 +111,7 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
         if let Err(error) = peers.settle_bandwidth(&id, user_id, action.take()).await {
             peers.0.log.internal(
                 Level::Warn,
-                "usage.unsettled",
+                actions::Action::UsageUnsettled,
                 error.to_string(),
                 json!({ "transfer.id": id }),
             );
@@ -110,7 +145,8 @@ fn form_problem(error: FormError) -> Problem {
     match error {
         FormError::NoFilePart => bad_request("no_file_part", "No file part"),
         FormError::NoSelectedFile => bad_request("no_selected_file", "No selected file"),
-        FormError::Broken(_) => bad_request("malformed_form", "Malformed form").because(error),
+        FormError::Broken(_) => bad_request("malformed_form", MALFORMED).because(error),
+        FormError::CutOff(_) => bad_request(CUT_OFF, MALFORMED).because(error),
     }
 }
 
@@ -129,10 +165,10 @@ fn upload_problem(error: UploadError) -> Problem {
             "bandwidth_exceeded",
             "Exceeds daily bandwidth limit, cannot upload video..!!",
         ),
-        UploadError::Source(_) => bad_request("malformed_form", "Malformed form").because(error),
+        UploadError::Source(_) => bad_request(CUT_OFF, MALFORMED).because(error),
         UploadError::Expired => Problem::new(
             StatusCode::REQUEST_TIMEOUT,
-            "upload_expired",
+            EXPIRED,
             "The upload took too long.",
         ),
         UploadError::Bucket(error) => bucket_problem(&error),
@@ -144,7 +180,53 @@ fn upload_problem(error: UploadError) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use spinreel_gcs::Error as BucketError;
+
     use super::*;
+    use crate::domain::upload::SourceError;
+
+    #[test]
+    fn what_somebody_decided_is_refused_and_all_else_failed() {
+        let cut = || "the connection failed".to_owned();
+        for (problem, reason, failed) in [
+            (upload_problem(UploadError::NameTaken), "file_exists", false),
+            (
+                upload_problem(UploadError::StorageExceeded),
+                "quota_exceeded",
+                false,
+            ),
+            (
+                upload_problem(UploadError::BandwidthExceeded),
+                "bandwidth_exceeded",
+                false,
+            ),
+            (form_problem(FormError::NoFilePart), "no_file_part", false),
+            (
+                form_problem(FormError::Broken(cut())),
+                "malformed_form",
+                false,
+            ),
+            (form_problem(FormError::CutOff(cut())), CUT_OFF, true),
+            (
+                upload_problem(UploadError::Source(SourceError(cut()))),
+                CUT_OFF,
+                true,
+            ),
+            (upload_problem(UploadError::Expired), EXPIRED, true),
+            (
+                upload_problem(UploadError::Bucket(BucketError::PreconditionFailed)),
+                "internal_error",
+                true,
+            ),
+            (
+                upload_problem(UploadError::NameNotFreeYet),
+                "unavailable",
+                true,
+            ),
+        ] {
+            assert_eq!((problem.code, is_failure(&problem)), (reason, failed));
+        }
+    }
 
     #[test]
     fn a_name_tells_the_media_type_where_the_client_does_not() {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use http::StatusCode;
 use serde_json::json;
+use spinreel_api::actions::Action;
 use spinreel_api::alerts::{AlertKind, RaiseAlert};
 use spinreel_api::logs::Level;
 use spinreel_platform::Clock;
@@ -65,7 +66,7 @@ pub(super) fn report_later(context: &Rc<Context>, user: String) {
                 let reason = error.to_string();
                 after
                     .log
-                    .internal(Level::Warn, "alert.unsent", reason, json!({}));
+                    .internal(Level::Warn, Action::AlertUnsent, reason, json!({}));
             }
         }
     });
@@ -74,8 +75,8 @@ pub(super) fn report_later(context: &Rc<Context>, user: String) {
 /// Puts an alert into its user's log.
 fn tell(context: &Context, id: &str, alert: &RaiseAlert) {
     let (action, crossed) = match alert.kind {
-        AlertKind::Storage => ("alert.storage", "Storage crossed"),
-        AlertKind::Bandwidth => ("alert.bandwidth", "The day's bandwidth crossed"),
+        AlertKind::Storage => (Action::AlertStorage, "Storage crossed"),
+        AlertKind::Bandwidth => (Action::AlertBandwidth, "The day's bandwidth crossed"),
     };
     let message = format!(
         "{crossed} {} % of its limit: {} of {} bytes are used",

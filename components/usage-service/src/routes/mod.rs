@@ -13,6 +13,7 @@ pub(crate) mod today;
 use std::rc::Rc;
 
 use serde_json::json;
+use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_ledger::LedgerError;
@@ -55,7 +56,7 @@ fn sweep_later(context: &Rc<Context>, user: String) {
             Ok(swept) if swept.given_back > 0 => {
                 let (number, bytes) = (swept.given_back, swept.bytes);
                 after.log.warn(
-                    "usage.expired",
+                    Action::UsageExpired,
                     format!("Gave back {bytes} bytes of {number} transfers that nobody settled"),
                     json!({ "transfer.count": number, "transfer.bytes": bytes }),
                 );
@@ -63,7 +64,7 @@ fn sweep_later(context: &Rc<Context>, user: String) {
             Ok(_) => {}
             Err(error) => after.log.internal(
                 Level::Error,
-                "usage.sweep_failed",
+                Action::UsageSweepFailed,
                 error.to_string(),
                 json!({}),
             ),
@@ -81,7 +82,7 @@ async fn seal(context: &Context, list: List, user: &str) {
     if let Err(error) = usage(context).seal(list, user).await {
         context.log.internal(
             Level::Error,
-            "usage.seal_failed",
+            Action::UsageSealFailed,
             error.to_string(),
             json!({}),
         );

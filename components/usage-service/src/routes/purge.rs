@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json as value;
+use spinreel_api::actions::Action;
 use spinreel_service::{Call, Outcome, json};
 
 use super::{problem, usage, user_in_path};
@@ -14,9 +15,9 @@ pub(crate) async fn purge(call: Call) -> Outcome {
     if purged.removed > 0 {
         let count = purged.removed;
         call.context.log.info(
-            "usage.purged",
+            Action::UsagePurged,
             format!("Removed {count} entries of a user who is gone"),
-            value!({ "count": count, "done": purged.done }),
+            value!({ "entry.count": count, "purge.done": purged.done }),
         );
     }
     json(StatusCode::OK, &purged)

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json;
+use spinreel_api::actions::Action;
 use spinreel_api::internal::Reserve;
 use spinreel_http::Problem;
 use spinreel_service::{Call, Outcome, empty};
@@ -22,7 +23,7 @@ pub(crate) async fn reserve(mut call: Call) -> Outcome {
         Reservation::Refused => {
             context.log.set_user(&request.user_id);
             context.log.info(
-                "bandwidth.exceeded",
+                Action::BandwidthExceeded,
                 format!("{} bytes would exceed the day's bandwidth", request.bytes),
                 json!({ "transfer.id": request.id, "transfer.bytes": request.bytes }),
             );

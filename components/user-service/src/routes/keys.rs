@@ -1,5 +1,6 @@
 use http::StatusCode;
 use serde_json::json as fields;
+use spinreel_api::actions::Action;
 use spinreel_api::operations::{RotateKeys, RotatedKeys};
 use spinreel_service::{Call, Outcome, json};
 
@@ -22,10 +23,10 @@ pub(crate) async fn rotate(mut call: Call) -> Outcome {
         let fields = fields!({
             "key.id": rotated.kid,
             "key.active_from": rotated.active_from,
-            "emergency": rotate.emergency,
+            "key.emergency": rotate.emergency,
             "actor.id": actor(&call.caller),
         });
-        context.audit("keys.rotated", message, fields);
+        context.audit(Action::KeysRotated, message, fields);
     }
     let answer = RotatedKeys {
         kid: rotated.kid,

@@ -2,6 +2,7 @@ use http::StatusCode;
 use http::header::USER_AGENT;
 use serde_json::json;
 use spinreel_api::accounts::Credentials;
+use spinreel_api::actions::Action;
 use spinreel_http::Problem;
 use spinreel_service::{Call, Context, Outcome};
 
@@ -49,7 +50,7 @@ pub(crate) async fn login(mut call: Call) -> Outcome {
         return Err(refused(context, LoginError::Invalid { user_id }));
     }
     context.audit(
-        "session.created",
+        Action::SessionCreated,
         format!("{} signed in", account.username),
         json!({ "session.id": granted.id.to_string() }),
     );
@@ -58,7 +59,11 @@ pub(crate) async fn login(mut call: Call) -> Outcome {
 
 fn refused(context: &Context, error: LoginError) -> Problem {
     let failed = |message: &str, reason: &str| {
-        context.audit("session.failed", message, json!({ "reason": reason }));
+        context.audit(
+            Action::SessionFailed,
+            message,
+            json!({ "failure.reason": reason }),
+        );
     };
     match error {
         LoginError::Invalid { user_id: Some(id) } => {

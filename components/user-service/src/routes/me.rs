@@ -3,6 +3,7 @@ use std::rc::Rc;
 use http::StatusCode;
 use serde_json::json as fields;
 use spinreel_api::accounts::ChangePassword;
+use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
 use spinreel_http::problem::Unauthenticated;
 use spinreel_http::{FieldError, Problem};
@@ -40,7 +41,7 @@ pub(crate) async fn change(mut call: Call) -> Outcome {
         .await
         .map_err(|error| refused(context, error))?;
     context.audit(
-        "user.password_changed",
+        Action::UserPasswordChanged,
         format!("{} changed the password", account.username),
         fields!({ "session.id": session.to_string() }),
     );
@@ -56,9 +57,9 @@ fn refused(context: &Context, error: PasswordError) -> Problem {
         ),
         PasswordError::Wrong => {
             context.audit(
-                "user.password_change_failed",
+                Action::UserPasswordChangeFailed,
                 "A password was not changed: the current one is wrong",
-                fields!({ "reason": "wrong_password" }),
+                fields!({ "failure.reason": "wrong_password" }),
             );
             Problem::new(
                 StatusCode::FORBIDDEN,
@@ -83,7 +84,7 @@ pub(crate) async fn delete(call: Call) -> Outcome {
         .map_err(|error| unchanged(error, outlived))?;
     if let Some(number) = number {
         context.audit(
-            "user.deleted",
+            Action::UserDeleted,
             format!("{} deleted the account", user.username),
             fields!({ "user.id": user.user_id }),
         );
@@ -102,7 +103,7 @@ async fn go_on(context: &Context, number: u64) {
         Err(error) => {
             context.log.internal(
                 Level::Warn,
-                "user.departure_failed",
+                Action::UserDepartureFailed,
                 error.to_string(),
                 fields!({}),
             );

@@ -18,6 +18,7 @@ pub(crate) mod users;
 use http::StatusCode;
 use serde_json::json as fields;
 use spinreel_api::accounts::Tokens;
+use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_identity::{NewAccessToken, Sealer};
@@ -122,7 +123,7 @@ fn departures<'a>(
 fn departed(context: &Context, user_id: &str) {
     context.log.internal(
         Level::Info,
-        "user.departed",
+        Action::UserDeparted,
         "Everything of a user who deleted the account was removed",
         fields!({ "user.id": user_id }),
     );

@@ -2,6 +2,7 @@ use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 use serde::Deserialize;
 use serde_json::json;
+use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_service::{Call, Context, Outcome};
@@ -39,7 +40,7 @@ pub(crate) async fn refresh(mut call: Call) -> Outcome {
         return Err(invalid_refresh_token());
     };
     context.audit(
-        "session.refreshed",
+        Action::SessionRefreshed,
         format!("{} refreshed a session", account.username),
         json!({ "session.id": granted.id.to_string() }),
     );
@@ -53,7 +54,7 @@ fn refused(context: &Context, error: RefreshError) -> Problem {
             context.log.set_user(&user_id);
             context.audit_as(
                 Level::Warn,
-                "session.refresh_reused",
+                Action::SessionRefreshReused,
                 "A refresh token was used twice: its session was ended",
                 json!({}),
             );

@@ -2,6 +2,7 @@ use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use spinreel_api::accounts::{NewUser, Role};
+use spinreel_api::actions::Action;
 use spinreel_http::Problem;
 use spinreel_service::{Call, Outcome, json};
 
@@ -39,9 +40,9 @@ pub(crate) async fn register(mut call: Call) -> Outcome {
         .map_err(refused_registration)?;
     context.log.set_user(&account.id);
     context.audit(
-        "user.registered",
+        Action::UserRegistered,
         format!("{} registered", account.username),
-        json!({ "username": account.username }),
+        json!({ "user.name": account.username }),
     );
     let mut response = json(StatusCode::CREATED, &account.user())?;
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/users/{}", account.id)) {

@@ -1,6 +1,7 @@
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
+use spinreel_api::actions::Action;
 use spinreel_api::{Page, Timestamp};
 use spinreel_http::Problem;
 use spinreel_http::problem::Unauthenticated;
@@ -69,7 +70,7 @@ pub(crate) async fn end_current(call: Call) -> Outcome {
         .map_err(unavailable)?;
     let fields = json!({ "session.id": id.to_string() });
     context.audit(
-        "session.ended",
+        Action::SessionEnded,
         format!("{} signed out", user.username),
         fields,
     );
@@ -84,6 +85,6 @@ pub(crate) async fn end_all(call: Call) -> Outcome {
         .await
         .map_err(unavailable)?;
     let message = format!("{} signed out everywhere", user.username);
-    context.audit("session.ended_all", message, json!({}));
+    context.audit(Action::SessionEndedAll, message, json!({}));
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -1,5 +1,6 @@
 use http::StatusCode;
 use serde_json::json as fields;
+use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
 use spinreel_api::operations::{Sweep, SweptUsers};
 use spinreel_http::Problem;
@@ -29,7 +30,7 @@ pub(crate) async fn sweep(mut call: Call) -> Outcome {
     for failure in &swept.failures {
         context.log.internal(
             Level::Warn,
-            "user.departure_failed",
+            Action::UserDepartureFailed,
             failure.to_string(),
             fields!({}),
         );

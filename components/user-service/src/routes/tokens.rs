@@ -5,6 +5,7 @@ use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::json;
 use spinreel_api::accounts::Role;
+use spinreel_api::actions::Action;
 use spinreel_http::Problem;
 use spinreel_http::query::Query;
 use spinreel_identity::{AUDIENCE, CLIENT_ID, ISSUER, User, verify_access};
@@ -83,7 +84,7 @@ pub(crate) async fn revoke(mut call: Call) -> Outcome {
             .await
             .map_err(unavailable)?;
         context.audit(
-            "session.ended",
+            Action::SessionEnded,
             "A service ended a session",
             json!({ "session.id": session.to_string() }),
         );

@@ -2,6 +2,7 @@ use http::StatusCode;
 use serde_json::json as fields;
 use spinreel_api::Page;
 use spinreel_api::accounts::{ChangeUser, ManagedUser};
+use spinreel_api::actions::Action;
 use spinreel_http::query::encode_cursor;
 use spinreel_http::{FieldError, Problem};
 use spinreel_service::{Call, Context, Outcome, json};
@@ -86,15 +87,19 @@ fn log_changes(context: &Context, admin_id: &str, managed: &Managed) {
     context.log.set_user(&after.id);
     if before.role != after.role {
         line(
-            "user.role_changed",
+            Action::UserRoleChanged,
             format!("{name} has another role now"),
-            fields!({ "role": after.role, "role.before": before.role }),
+            fields!({ "user.role": after.role, "user.role_before": before.role }),
         );
     }
     match (before.disabled, after.disabled) {
-        (false, true) => line("user.disabled", format!("{name} was disabled"), fields!({})),
+        (false, true) => line(
+            Action::UserDisabled,
+            format!("{name} was disabled"),
+            fields!({}),
+        ),
         (true, false) => line(
-            "user.enabled",
+            Action::UserEnabled,
             format!("{name} was enabled again"),
             fields!({}),
         ),
@@ -104,7 +109,7 @@ fn log_changes(context: &Context, admin_id: &str, managed: &Managed) {
         != (after.storage_limit, after.bandwidth_limit)
     {
         line(
-            "user.limits_changed",
+            Action::UserLimitsChanged,
             format!("{name} has other limits now"),
             fields!({
                 "storage.limit_bytes": after.storage_limit,

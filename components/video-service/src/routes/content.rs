@@ -4,6 +4,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION, RANGE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_api::Timestamp;
+use spinreel_api::actions;
 use spinreel_api::internal::{Direction, Reserve, Settle};
 use spinreel_api::logs::Level;
 use spinreel_api::usage::{Action, ActionKind};
@@ -118,7 +119,9 @@ async fn open(
     match fetch(&context, record, path, plan, bytes).await {
         Ok(Opened::Here { bytes, digest }) => {
             let bytes = Relay::new(bytes).on_finish(move |transfer| {
-                Box::pin(async move { billing.settle(&context, transfer).await })
+                let later = Rc::clone(&context);
+                context.after_answer(async move { billing.settle(&later, transfer).await });
+                Box::pin(std::future::ready(()))
             });
             Ok(Opened::Here { bytes, digest })
         }
@@ -240,7 +243,7 @@ impl Billing {
         {
             context.log.internal(
                 Level::Warn,
-                "usage.unsettled",
+                actions::Action::UsageUnsettled,
                 error.to_string(),
                 json!({ "video.id": self.video_id, "transfer.bytes": transfer.bytes }),
             );

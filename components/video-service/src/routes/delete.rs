@@ -1,5 +1,6 @@
 use http::StatusCode;
 use serde_json::json;
+use spinreel_api::actions::Action;
 use spinreel_service::{Call, Outcome, empty};
 
 use crate::domain::catalogue;
@@ -18,7 +19,7 @@ pub(crate) async fn delete(call: Call) -> Outcome {
         let log = &call.context.log;
         log.set_user(&record.stored.owner);
         log.info(
-            "video.removed",
+            Action::VideoRemoved,
             "A video is no longer in the catalogue",
             json!({ "video.id": id, "video.size": record.stored.size }),
         );

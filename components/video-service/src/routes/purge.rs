@@ -1,5 +1,6 @@
 use http::StatusCode;
 use serde_json::json as value;
+use spinreel_api::actions::Action;
 use spinreel_service::{Call, Outcome, json};
 
 use crate::domain::purge;
@@ -17,9 +18,9 @@ pub(crate) async fn purge(call: Call) -> Outcome {
     if purged.removed > 0 {
         let count = purged.removed;
         context.log.info(
-            "video.purged",
+            Action::VideoPurged,
             format!("Removed {count} videos of a user who is gone"),
-            value!({ "count": count, "done": purged.done }),
+            value!({ "video.count": count, "purge.done": purged.done }),
         );
     }
     json(StatusCode::OK, &purged)

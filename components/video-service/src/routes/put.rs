@@ -1,5 +1,6 @@
 use http::StatusCode;
 use serde_json::json;
+use spinreel_api::actions::Action;
 use spinreel_api::internal::StoredVideo;
 use spinreel_http::Problem;
 use spinreel_service::{Call, Outcome, empty};
@@ -22,7 +23,7 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
     let fields = json!({ "video.id": id, "video.size": stored.size });
     let context = &call.context;
     match catalogue::put(&context.store, &context.clock, id, stored).await {
-        Ok(Put::Created) => log.info("video.recorded", "A video is in the catalogue", fields),
+        Ok(Put::Created) => log.info(Action::VideoRecorded, "A video is in the catalogue", fields),
         Ok(Put::Known) => {}
         Err(error @ PutError::OtherOwner) => {
             return Err(
