@@ -92,6 +92,7 @@ fn fits(kind: Kind, value: &str, get: &impl Fn(&str) -> Option<String>) -> bool 
         }),
         Kind::Path => {
             value.starts_with('/')
+                && value.is_ascii()
                 && !value.contains('#')
                 && value
                     .parse::<http::uri::PathAndQuery>()
@@ -141,7 +142,15 @@ mod tests {
             (
                 Kind::Path,
                 &["/", "/hooks/spinreel", "/hooks?from=spinreel"],
-                &["", "hooks", "http://a/hooks", "/a b", "/hooks#part", "?a"],
+                &[
+                    "",
+                    "hooks",
+                    "http://a/hooks",
+                    "/a b",
+                    "/ä",
+                    "/hooks#part",
+                    "?a",
+                ],
             ),
             (
                 Kind::OneOf(&["proxy", "redirect"]),
