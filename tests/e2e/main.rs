@@ -47,3 +47,4 @@ mod upload_race;
 mod usage;
 mod usage_alerts;
 mod videos;
+mod webhook;
