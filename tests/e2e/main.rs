@@ -50,3 +50,4 @@ mod upload_race;
 mod usage;
 mod usage_alerts;
 mod videos;
+mod webhook;

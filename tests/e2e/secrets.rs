@@ -8,7 +8,9 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use http::{Method, StatusCode};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use spinreel_tests::{ADMIN_PASSWORD, App, CLIP, Reply, User};
+use spinreel_tests::{ADMIN_PASSWORD, Answer, App, CLIP, Receiver, Reply, User, eventually};
+
+const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A secret, and what it is called in the message of a test that finds it.
 type Secret = (String, Vec<u8>);
@@ -97,7 +99,14 @@ fn token_secrets(what: &str, token: &str) -> Vec<Secret> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_password_token_or_key_is_written_down() {
-    let app = App::start().await;
+    let receiver = Receiver::start().await;
+    let app = App::builder()
+        .variable("alert_webhook_origin", &receiver.origin())
+        .variable("alert_webhook_path", "/a-path-that-is-a-secret")
+        .variable("alert_webhook_secret", WEBHOOK_SECRET)
+        .variable("storage_limit_bytes", "100000")
+        .start()
+        .await;
     let admin = app.with_admin().await;
     let user = app.with_user().await;
     let mut secrets: Vec<Secret> = Vec::new();
@@ -126,6 +135,13 @@ async fn no_password_token_or_key_is_written_down() {
     secrets.push(text("a refused password", "weak-word"));
     let video = user.upload_video("clip.mp4", CLIP).await;
     user.get(&video.links.content).await.expect(StatusCode::OK);
+    // Which crosses a limit; one attempt to say so fails.
+    receiver.next([Answer::Status(500)]);
+    eventually("the alert is sent twice", || async {
+        user.today().await;
+        (receiver.received().len() == 2).then_some(())
+    })
+    .await;
     let bad = format!("{}x", user.token);
     let request = app.request(Method::GET, "/v1/videos").bearer_auth(&bad);
     assert_eq!(Reply::to(request).await.status, 401);
@@ -160,6 +176,17 @@ async fn no_password_token_or_key_is_written_down() {
     ));
     secrets.push(("the bucket's credentials".to_owned(), private_key(&app)));
     secrets.extend(bucket_tokens(&app));
+    let of_webhook = WEBHOOK_SECRET.trim_start_matches("whsec_");
+    secrets.push(text("the webhook's secret", of_webhook));
+    secrets.push((
+        "the webhook's key".to_owned(),
+        STANDARD.decode(of_webhook).unwrap(),
+    ));
+    secrets.push(text("the webhook's path", "a-path-that-is-a-secret"));
+    for received in receiver.received() {
+        let signature = received.header("webhook-signature");
+        secrets.push(text("a webhook's signature", &signature["v1,".len()..]));
+    }
     app.quiet(&admin).await;
 
     // What every user of the application may read is as public as a log can be.

@@ -13,6 +13,7 @@
 //! - [`raw`]: requests that no HTTP library would send.
 //! - [`body`]: bodies of any size that need no memory.
 //! - [`bucket`]: the embedded bucket, and what others could do to it; [`Fault`]: how it fails.
+//! - [`Receiver`]: whom webhooks are sent to.
 //! - [`Forgery`]: access tokens that user-service did not make.
 //! - [`upkeep`]: the sweep and the reconciliation.
 //! - [`Door`]: what stands before a service that goes away and comes back.
@@ -32,6 +33,7 @@ mod eventually;
 mod fault;
 mod keys;
 mod program;
+mod receiver;
 mod reply;
 mod user;
 
@@ -44,6 +46,7 @@ pub use fault::Fault;
 pub use form::Form;
 pub use keys::Forgery;
 pub use program::Program;
+pub use receiver::{Answer, Received, Receiver};
 pub use reply::Reply;
 pub use user::User;
 

@@ -1,7 +1,8 @@
 //! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
-//! bucket, with the source of the Python one, whose test data other tests read; and PyJWT, against the tokens.
+//! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; and the
+//! reference library of Standard Webhooks, against the webhooks.
 //!
-//! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`JWT_PINS`] name,
+//! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`INTEROP_PINS`] name,
 //! and by the machine's own pip, npm and apt as they are configured. A part whose versions have not changed is not
 //! touched again.
 
@@ -15,8 +16,10 @@ use crate::run::{capture, run, step};
 
 /// The folder with `python/requirements.txt` and `javascript/package-lock.json`, below the repository's root.
 const GOOGLE_PINS: &str = "local/bucket/tests/google";
-/// The file with PyJWT and what it needs, below the repository's root.
-const JWT_PINS: &str = "tests/interop/jwt/requirements.txt";
+/// The folder with a folder for each of [`INTEROP`], below the repository's root.
+const INTEROP_PINS: &str = "tests/interop";
+/// Python libraries: a folder with `requirements.txt`, and what is in it, for a person.
+const INTEROP: [(&str, &str); 2] = [("jwt", "PyJWT"), ("webhook", "Standard Webhooks")];
 /// Google's Python client's name in `requirements.txt`.
 const PYTHON_CLIENT: &str = "google-cloud-storage";
 /// The oldest major version of Node.js that the pinned JavaScript client runs on (its `engines`); Debian 12 has it.
@@ -24,7 +27,7 @@ const OLDEST_NODE: u32 = 18;
 /// Written into a part's folder when the part is complete; it holds what the part was made from.
 const STAMP: &str = ".complete";
 
-/// Makes `google/venv/`, `google/sdist/`, `google/node/` and `interop/jwt/venv/` in `target`; returns at once where they
+/// Makes `google/venv/`, `google/sdist/`, `google/node/` and `interop/*/venv/` in `target`; returns at once where they
 /// are already there.
 pub(crate) fn prepare(root: &Path, target: &Path) -> Result<()> {
     let (pins, folder) = (root.join(GOOGLE_PINS), target.join("google"));
@@ -32,9 +35,12 @@ pub(crate) fn prepare(root: &Path, target: &Path) -> Result<()> {
         .context("Google's Python client, which the tests use, cannot be installed")?;
     google_javascript(&pins.join("javascript"), &folder.join("node"))
         .context("Google's JavaScript client, which the tests use, cannot be installed")?;
-    let environment = target.join("interop/jwt/venv");
-    python(&root.join(JWT_PINS), &environment, "PyJWT")
-        .context("PyJWT, which the tests use, cannot be installed")?;
+    for (name, what) in INTEROP {
+        let requirements = root.join(INTEROP_PINS).join(name).join("requirements.txt");
+        let environment = target.join("interop").join(name).join("venv");
+        python(&requirements, &environment, what)
+            .with_context(|| format!("{what}, which the tests use, cannot be installed"))?;
+    }
     Ok(())
 }
 

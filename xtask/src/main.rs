@@ -32,7 +32,7 @@ enum Task {
         #[arg(long, default_value_t = 5)]
         minutes: u32,
     },
-    /// Installs the clients that others wrote (Google's, PyJWT), which some tests run; `test` does it first.
+    /// Installs the clients that others wrote (Google's, PyJWT, Standard Webhooks), which some tests run; `test` does it first.
     #[command(visible_alias = "google")]
     Clients,
     /// Builds the five components that spin.toml points to.

@@ -5,22 +5,30 @@
 //! see the sums and the actions. Whoever notices that a share of a limit was crossed tells of it here, once a crossing.
 //!
 //! # Layout
-//! - [`domain`]: reservations, settlements, days, actions and alerts. No WASI.
+//! - [`domain`]: reservations, settlements, days, actions, alerts and their webhook. No WASI.
 //! - `routes`: one handler a file.
 
 pub mod domain;
 mod routes;
 
+use domain::webhook::are_secrets;
+use routes::delivering;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// The variables that the service reads. `bandwidth_limit_bytes` is what a user may move in and out on one UTC day,
-/// unless they have a limit of their own.
+/// unless they have a limit of their own. `alert_webhook_…`: where alerts are sent to, and signed with what.
 pub const VARIABLES: &[Variable] = &[
     Variable::new("service_secret", Kind::Secret),
     Variable::new("cors_origins", Kind::Text),
     Variable::new("user_service_url", Kind::Origin),
     Variable::new("logging_service_url", Kind::Origin),
     Variable::new("bandwidth_limit_bytes", Kind::Number),
+    Variable::new("alert_webhook_origin", Kind::Origin),
+    Variable::new("alert_webhook_path", Kind::Path),
+    Variable::new(
+        "alert_webhook_secret",
+        Kind::CheckedBeside("alert_webhook_origin", are_secrets),
+    ),
 ];
 
 /// The service's table.
@@ -33,22 +41,22 @@ pub static SERVICE: Service = Service {
         Route::get(
             "/v1/usage/today",
             Access::User,
-            handler!(routes::today::own),
+            delivering!(routes::today::own),
         ),
         Route::get(
             "/v1/usage/daily",
             Access::User,
-            handler!(routes::daily::own),
+            delivering!(routes::daily::own),
         ),
         Route::get(
             "/v1/usage/actions",
             Access::User,
-            handler!(routes::actions::own),
+            delivering!(routes::actions::own),
         ),
         Route::get(
             "/v1/usage/alerts",
             Access::User,
-            handler!(routes::alerts::own),
+            delivering!(routes::alerts::own),
         ),
         Route::get(
             "/v1/usage/health",
@@ -59,43 +67,50 @@ pub static SERVICE: Service = Service {
         Route::get(
             "/v1/usage/users/:id/today",
             Access::Admin,
-            handler!(routes::today::of_user),
+            delivering!(routes::today::of_user),
         ),
         Route::get(
             "/v1/usage/users/:id/daily",
             Access::Admin,
-            handler!(routes::daily::of_user),
+            delivering!(routes::daily::of_user),
         ),
         Route::get(
             "/v1/usage/users/:id/actions",
             Access::Admin,
-            handler!(routes::actions::of_user),
+            delivering!(routes::actions::of_user),
         ),
         Route::post(
             "/internal/usage/reservations",
             Access::Service,
-            handler!(routes::reservations::reserve),
+            delivering!(routes::reservations::reserve),
         ),
         Route::post(
             "/internal/usage/settlements",
             Access::Service,
-            handler!(routes::settlements::settle),
+            delivering!(routes::settlements::settle),
         ),
         Route::put(
             "/internal/usage/alerts/:id",
             Access::Service,
-            handler!(routes::alerts::raise),
+            delivering!(routes::alerts::raise),
         ),
         Route::put(
             "/internal/usage/users/:id/limit",
             Access::Service,
-            handler!(routes::limit::set),
+            delivering!(routes::limit::set),
         ),
         Route::delete(
             "/internal/usage/users/:id",
             Access::Service,
-            handler!(routes::purge::purge),
+            delivering!(routes::purge::purge),
         ),
+        // Asked every few seconds.
+        Route::post(
+            "/internal/usage/sweep",
+            Access::Operator,
+            handler!(routes::webhook::sweep),
+        )
+        .quiet(),
     ],
     authority: Authority::UserService,
     logs: LogSink::LoggingService,

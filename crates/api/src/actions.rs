@@ -117,6 +117,16 @@ actions! {
     AlertBandwidth = "alert.bandwidth",
     /// An alert could not be raised; the next look at the user's use tries again.
     AlertUnsent = "alert.unsent",
+    /// An alert reached the webhook's receiver.
+    AlertDelivered = "alert.delivered",
+    /// The webhook's receiver did not take an alert; the line says when it is sent again.
+    AlertDeliveryFailed = "alert.delivery_failed",
+    /// An alert was not taken for a day; it is sent no more.
+    AlertGaveUp = "alert.gave_up",
+    /// The webhook's receiver says that it is gone: nothing is sent to it any more.
+    AlertEndpointGone = "alert.endpoint_gone",
+    /// Looking after deliveries failed; the next request or a sweep tries again.
+    AlertDeliveriesFailed = "alert.deliveries_failed",
 }
 
 impl fmt::Display for Action {

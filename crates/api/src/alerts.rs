@@ -48,3 +48,45 @@ pub struct Alert {
     /// When it was crossed.
     pub at: Timestamp,
 }
+
+/// What is sent to the webhook of an installation: the payload of Standard Webhooks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertEvent {
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// When it happened; the alert's `at`.
+    pub timestamp: Timestamp,
+    /// To whom, and more.
+    pub data: UserAlert,
+}
+
+/// The type of an [`AlertEvent`]: the actions of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventType {
+    /// A user stores most of what they may.
+    #[serde(rename = "alert.storage")]
+    Storage,
+    /// A user moved most of what they may on that day.
+    #[serde(rename = "alert.bandwidth")]
+    Bandwidth,
+}
+
+impl From<AlertKind> for EventType {
+    fn from(kind: AlertKind) -> Self {
+        match kind {
+            AlertKind::Storage => Self::Storage,
+            AlertKind::Bandwidth => Self::Bandwidth,
+        }
+    }
+}
+
+/// An alert and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserAlert {
+    /// The user.
+    pub user_id: String,
+    /// The alert, whose members stand beside the user.
+    #[serde(flatten)]
+    pub alert: Alert,
+}

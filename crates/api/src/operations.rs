@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 /// `POST /internal/storage/sweep`: brings to its end what was left half-done, for a page of users.
 /// `POST /internal/users/sweep`: goes on with departing accounts, for a page of them.
+/// `POST /internal/usage/sweep`: sends what is due to the webhook, a few of them; it has no cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sweep {
@@ -130,4 +131,18 @@ pub struct SweptUsers {
     pub pending: u64,
     /// What the next call is to be given; `None` where all were looked at.
     pub next_cursor: Option<String>,
+}
+
+/// What a `POST /internal/usage/sweep` with a [`Sweep`] did: nothing, where there is no webhook or nothing is due.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SweptUsage {
+    /// Alerts that the webhook's receiver took.
+    pub delivered: u64,
+    /// Alerts that it did not take, and that are tried again.
+    pub failed: u64,
+    /// Alerts that are not tried again: a day is over, or the receiver is gone.
+    pub dropped: u64,
+    /// Whether something else is due, for the next call.
+    pub more: bool,
 }

@@ -1,4 +1,4 @@
-use spinreel_platform::{Clock, Random};
+use spinreel_platform::{Clock, Random, back_off_ms};
 
 use crate::error::Error;
 
@@ -75,16 +75,13 @@ impl<'a, C: Clock, R: Random> Retries<'a, C, R> {
     }
 
     fn next_pause_ms(&self) -> u64 {
-        let doubled = 2u64.saturating_pow(self.failures - 1);
-        let ceiling = self
-            .policy
-            .first_pause_ms
-            .saturating_mul(doubled)
-            .min(self.policy.longest_pause_ms);
-        let mut random = [0; 8];
-        self.random.fill(&mut random);
-        let half = ceiling / 2;
-        half + u64::from_le_bytes(random) % (ceiling - half + 1)
+        let policy = &self.policy;
+        back_off_ms(
+            policy.first_pause_ms,
+            policy.longest_pause_ms,
+            self.failures,
+            self.random,
+        )
     }
 }
 

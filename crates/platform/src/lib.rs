@@ -11,14 +11,16 @@
 //! # Layout
 //! - [`Store`]: the key-value store, with the operations that every provider of Spin gets right.
 //! - [`HttpClient`], [`ReadBody`]: requests to other services and to the bucket.
-//! - [`Clock`], [`Random`]: time and unpredictability.
+//! - [`Clock`], [`Random`]: time and unpredictability. [`back_off_ms`]: both, for whoever tries again.
 //! - [`memory`]: all of them in memory, for tests. [`stepping`]: many callers at once, for tests.
 
+mod back_off;
 mod http_client;
 pub mod memory;
 pub mod stepping;
 mod store;
 
+pub use back_off::back_off_ms;
 pub use http_client::{HttpClient, ReadBody, Timeouts, TransportError, collect};
 pub use store::{Store, StoreError};
 

@@ -11,10 +11,14 @@ pub enum Kind {
     Secret,
     /// `http://host[:port]` or `https://host[:port]`, without a path.
     Origin,
+    /// What follows an [`Origin`](Self::Origin) in a URL: a path that begins with a slash, with or without a query.
+    Path,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Text that this function accepts.
     Checked(fn(&str) -> bool),
+    /// Text that this function accepts when it is shown, after it, the text of the variable of this name.
+    CheckedBeside(&'static str, fn(&str, &str) -> bool),
 }
 
 /// A variable that a component reads.
@@ -49,7 +53,7 @@ impl Settings {
         let mut settings = Self::default();
         for variable in variables {
             match get(variable.name) {
-                Some(value) if fits(variable.kind, &value) => {
+                Some(value) if fits(variable.kind, &value, &get) => {
                     settings.values.insert(variable.name, value);
                 }
                 _ => settings.wrong.push(variable.name.to_owned()),
@@ -74,7 +78,7 @@ impl Settings {
     }
 }
 
-fn fits(kind: Kind, value: &str) -> bool {
+fn fits(kind: Kind, value: &str, get: &impl Fn(&str) -> Option<String>) -> bool {
     match kind {
         Kind::Text => true,
         Kind::Number => value.parse::<i64>().is_ok_and(|number| number >= 0),
@@ -86,8 +90,19 @@ fn fits(kind: Kind, value: &str) -> bool {
                 && uri.query().is_none()
                 && !value.ends_with('/')
         }),
+        Kind::Path => {
+            value.starts_with('/')
+                && value.is_ascii()
+                && !value.contains('#')
+                && value
+                    .parse::<http::uri::PathAndQuery>()
+                    .is_ok_and(|path| path.as_str() == value)
+        }
         Kind::OneOf(words) => words.contains(&value),
         Kind::Checked(accepts) => accepts(value),
+        Kind::CheckedBeside(other, accepts) => {
+            accepts(value, get(other).as_deref().unwrap_or_default())
+        }
     }
 }
 
@@ -125,6 +140,19 @@ mod tests {
                 ],
             ),
             (
+                Kind::Path,
+                &["/", "/hooks/spinreel", "/hooks?from=spinreel"],
+                &[
+                    "",
+                    "hooks",
+                    "http://a/hooks",
+                    "/a b",
+                    "/ä",
+                    "/hooks#part",
+                    "?a",
+                ],
+            ),
+            (
                 Kind::OneOf(&["proxy", "redirect"]),
                 &["proxy", "redirect"],
                 &["", "Proxy"],
@@ -134,12 +162,18 @@ mod tests {
                 &[""],
                 &["something"],
             ),
+            (
+                Kind::CheckedBeside("other", |value, other| value == other),
+                &["of other"],
+                &["", "of another"],
+            ),
         ] {
+            let get = |name: &str| Some(format!("of {name}"));
             for value in good {
-                assert!(fits(kind, value), "{kind:?} {value}");
+                assert!(fits(kind, value, &get), "{kind:?} {value}");
             }
             for value in bad {
-                assert!(!fits(kind, value), "{kind:?} {value}");
+                assert!(!fits(kind, value, &get), "{kind:?} {value}");
             }
         }
     }

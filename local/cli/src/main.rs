@@ -7,6 +7,7 @@ mod bucket;
 mod keys;
 mod secret;
 mod sweep;
+mod tick;
 mod up;
 
 use anyhow::Result;

@@ -1,7 +1,7 @@
 //! `cargo xtask sweep` and `cargo xtask reconcile`: what operators ask for, page after page.
 
 use anyhow::Result;
-use spinreel_api::operations::{Reconcile, Reconciled, Sweep, Swept, SweptUsers};
+use spinreel_api::operations::{Reconcile, Reconciled, Sweep, Swept, SweptUsage, SweptUsers};
 
 use crate::admin::{Admin, Installation};
 
@@ -50,7 +50,28 @@ pub(crate) async fn sweep(arguments: SweepArguments) -> Result<()> {
     println!(
         "{users} users: {settled} operations settled, {recounted} recounts, {pending} pending"
     );
-    sweep_accounts(&admin, arguments.offline).await
+    sweep_accounts(&admin, arguments.offline).await?;
+    sweep_alerts(&admin, arguments.offline).await
+}
+
+/// Sends what is due to the webhook, a few alerts at a time.
+async fn sweep_alerts(admin: &Admin, offline: bool) -> Result<()> {
+    let (mut delivered, mut failed, mut dropped) = (0, 0, 0);
+    let request = Sweep {
+        cursor: None,
+        offline,
+    };
+    loop {
+        let swept: SweptUsage = admin.post("/internal/usage/sweep", &request).await?;
+        delivered += swept.delivered;
+        failed += swept.failed;
+        dropped += swept.dropped;
+        if !swept.more {
+            break;
+        }
+    }
+    println!("{delivered} alerts delivered, {failed} to be tried again, {dropped} given up");
+    Ok(())
 }
 
 /// Goes on with accounts that were ended, and whose files could not all be removed at once.

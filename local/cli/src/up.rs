@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use spinreel_bucket::{Access, Bucket, Options as BucketOptions};
 use spinreel_host::{Host, Options};
 
-use crate::{secret, stopped};
+use crate::{secret, stopped, tick};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -51,6 +51,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         let secret = secret::kept(&arguments.state_dir)?;
         variables.insert("service_secret".to_owned(), secret);
     }
+    let ticked_with =
+        value(&variables, "service_secret").filter(|_| is_set(&variables, "alert_webhook_origin"));
     let options = Options {
         listen: arguments.listen,
         variables,
@@ -61,12 +63,28 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     if !arguments.quiet {
         announce(&host, bucket.as_ref(), &arguments.state_dir);
     }
-    stopped().await?;
+    until_stopped(host.address(), ticked_with).await?;
     host.shutdown().await;
     if let Some(bucket) = bucket {
         bucket.shutdown().await;
     }
     Ok(())
+}
+
+/// Waits until the program is to end, and ticks meanwhile where there is a webhook.
+async fn until_stopped(address: SocketAddr, ticked_with: Option<String>) -> Result<()> {
+    let ticks = async {
+        if let Some(secret) = ticked_with
+            && let Err(error) = tick::run(address, &secret).await
+        {
+            tracing::warn!(%error, "alerts are sent to the webhook only when requests come");
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        stopped = stopped() => stopped,
+        never = ticks => never,
+    }
 }
 
 /// Starts the embedded bucket, unless the variables name another one.
@@ -79,11 +97,7 @@ async fn embedded_bucket(
     if is_set(variables, "gcs_endpoint") {
         return Ok(None);
     }
-    let name = variables
-        .get("gcs_bucket")
-        .cloned()
-        .or_else(|| std::env::var("SPIN_VARIABLE_GCS_BUCKET").ok())
-        .unwrap_or_else(|| "spinreel".to_owned());
+    let name = value(variables, "gcs_bucket").unwrap_or_else(|| "spinreel".to_owned());
     let access = match strict {
         true => Access::ServiceAccount { key: None },
         false => Access::Open,
@@ -104,8 +118,16 @@ async fn embedded_bucket(
 }
 
 fn is_set(variables: &BTreeMap<String, String>, name: &str) -> bool {
-    let in_environment = format!("SPIN_VARIABLE_{}", name.to_uppercase());
-    variables.contains_key(name) || std::env::var_os(in_environment).is_some()
+    variables.contains_key(name) || std::env::var_os(in_environment(name)).is_some()
+}
+
+fn value(variables: &BTreeMap<String, String>, name: &str) -> Option<String> {
+    let given = variables.get(name).cloned();
+    given.or_else(|| std::env::var(in_environment(name)).ok())
+}
+
+fn in_environment(name: &str) -> String {
+    format!("SPIN_VARIABLE_{}", name.to_uppercase())
 }
 
 fn parse_variable(text: &str) -> Result<(String, String)> {

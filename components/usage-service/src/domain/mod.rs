@@ -7,6 +7,7 @@
 //! - `limits`: what a user may move on a day, where that is not what everybody may.
 //! - `days`, `actions`: what users see of it.
 //! - `alerts`: crossed shares of limits, each told once.
+//! - [`webhook`]: they leave the installation.
 //! - `lists`: the lists that only grow, and their sealing.
 //! - `purge`: everything of a user goes.
 //! - `transfer`: what is written down about a transfer, and under which keys. `validation`: what callers may say.
@@ -31,6 +32,7 @@ mod sweep;
 mod testing;
 mod transfer;
 pub mod validation;
+pub mod webhook;
 
 use spinreel_ledger::LedgerError;
 use thiserror::Error;
@@ -48,6 +50,7 @@ pub struct Usage<'a, S, C> {
     store: &'a S,
     clock: &'a C,
     limit_bytes: i64,
+    webhook: bool,
 }
 
 impl<'a, S, C> Usage<'a, S, C> {
@@ -57,7 +60,15 @@ impl<'a, S, C> Usage<'a, S, C> {
             store,
             clock,
             limit_bytes,
+            webhook: false,
         }
+    }
+
+    /// With a webhook, to which every alert that is raised is to be delivered, or without.
+    #[must_use]
+    pub fn with_webhook(mut self, webhook: bool) -> Self {
+        self.webhook = webhook;
+        self
     }
 }
 

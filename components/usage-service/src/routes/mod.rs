@@ -9,6 +9,7 @@ pub(crate) mod purge;
 pub(crate) mod reservations;
 pub(crate) mod settlements;
 pub(crate) mod today;
+pub(crate) mod webhook;
 
 use std::rc::Rc;
 
@@ -22,10 +23,13 @@ use spinreel_service::{Call, Context, WasiClock, WasiStore};
 use crate::domain::validation::is_id;
 use crate::domain::{List, Usage, UsageError};
 
+pub(crate) use webhook::delivering;
+
 /// The domain on the request's surroundings.
 fn usage(context: &Context) -> Usage<'_, WasiStore, WasiClock> {
     let limit_bytes = context.settings.number("bandwidth_limit_bytes");
     Usage::new(&context.store, &context.clock, limit_bytes)
+        .with_webhook(webhook::endpoint(context).is_some())
 }
 
 /// The user that an admin or a service asks about. An id that no user can have is a path that does not exist; of any other, this
