@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use http::{Method, StatusCode};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use spinreel_tests::{ADMIN_PASSWORD, App, CLIP, Reply, User};
+use spinreel_tests::{ADMIN_PASSWORD, App, CLIP, METRICS_TOKEN, Reply, User};
 
 /// A secret, and what it is called in the message of a test that finds it.
 type Secret = (String, Vec<u8>);
@@ -97,7 +97,10 @@ fn token_secrets(what: &str, token: &str) -> Vec<Secret> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_password_token_or_key_is_written_down() {
-    let app = App::start().await;
+    let app = App::builder()
+        .variable("metrics_token", METRICS_TOKEN)
+        .start()
+        .await;
     let admin = app.with_admin().await;
     let user = app.with_user().await;
     let mut secrets: Vec<Secret> = Vec::new();
@@ -105,6 +108,7 @@ async fn no_password_token_or_key_is_written_down() {
     secrets.push(text("a password", User::PASSWORD));
     secrets.push(text("the admin's password", ADMIN_PASSWORD));
     secrets.push(text("the services' secret", app.secret()));
+    secrets.push(text("the scrapers' token", METRICS_TOKEN));
     for (what, account) in [
         ("an access token", &user),
         ("the admin's access token", &admin),
@@ -129,6 +133,10 @@ async fn no_password_token_or_key_is_written_down() {
     let bad = format!("{}x", user.token);
     let request = app.request(Method::GET, "/v1/videos").bearer_auth(&bad);
     assert_eq!(Reply::to(request).await.status, 401);
+    // Where it opens something, and where it does not.
+    for path in ["/v1/metrics", "/v1/logs", "/v1/videos"] {
+        Reply::to(app.request(Method::GET, path).bearer_auth(METRICS_TOKEN)).await;
+    }
     let tokens: Value = app
         .post(
             "/v1/sessions/refresh",

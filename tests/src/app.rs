@@ -24,6 +24,9 @@ pub const ADMIN_EMAIL: &str = "root@example.com";
 /// The first admin's password.
 pub const ADMIN_PASSWORD: &str = "a password for the admin";
 
+/// A value of the variable `metrics_token`.
+pub const METRICS_TOKEN: &str = "a-token_for+scrapers/0123456789ab==";
+
 /// How many applications run at a time: each host reserves about 4 TiB of addresses for the memories of its instances,
 /// and a process has 128.
 static ROOM: Semaphore = Semaphore::const_new(16);

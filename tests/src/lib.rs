@@ -33,7 +33,7 @@ mod program;
 mod reply;
 mod user;
 
-pub use app::{ADMIN_EMAIL, ADMIN_PASSWORD, App, AppBuilder, service_token};
+pub use app::{ADMIN_EMAIL, ADMIN_PASSWORD, App, AppBuilder, METRICS_TOKEN, service_token};
 pub use bucket::BUCKET;
 pub use dice::Dice;
 pub use eventually::eventually;

@@ -1,9 +1,10 @@
 //! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
-//! bucket, with the source of the Python one, whose test data other tests read; and PyJWT, against the tokens.
+//! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; and
+//! Prometheus' library, against the metrics.
 //!
-//! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`JWT_PINS`] name,
-//! and by the machine's own pip, npm and apt as they are configured. A part whose versions have not changed is not
-//! touched again.
+//! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`], [`JWT_PINS`] and
+//! [`METRICS_PINS`] name, and by the machine's own pip, npm and apt as they are configured. A part whose versions have not
+//! changed is not touched again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use crate::run::{capture, run, step};
 const GOOGLE_PINS: &str = "local/bucket/tests/google";
 /// The file with PyJWT and what it needs, below the repository's root.
 const JWT_PINS: &str = "tests/interop/jwt/requirements.txt";
+/// The file with Prometheus' library, below the repository's root.
+const METRICS_PINS: &str = "tests/interop/metrics/requirements.txt";
 /// Google's Python client's name in `requirements.txt`.
 const PYTHON_CLIENT: &str = "google-cloud-storage";
 /// The oldest major version of Node.js that the pinned JavaScript client runs on (its `engines`); Debian 12 has it.
@@ -24,17 +27,21 @@ const OLDEST_NODE: u32 = 18;
 /// Written into a part's folder when the part is complete; it holds what the part was made from.
 const STAMP: &str = ".complete";
 
-/// Makes `google/venv/`, `google/sdist/`, `google/node/` and `interop/jwt/venv/` in `target`; returns at once where they
-/// are already there.
+/// Makes `google/venv/`, `google/sdist/`, `google/node/` and `interop/{jwt,metrics}/venv/` in `target`; returns at once
+/// where they are already there.
 pub(crate) fn prepare(root: &Path, target: &Path) -> Result<()> {
     let (pins, folder) = (root.join(GOOGLE_PINS), target.join("google"));
     google_python(&pins.join("python"), &folder)
         .context("Google's Python client, which the tests use, cannot be installed")?;
     google_javascript(&pins.join("javascript"), &folder.join("node"))
         .context("Google's JavaScript client, which the tests use, cannot be installed")?;
-    let environment = target.join("interop/jwt/venv");
-    python(&root.join(JWT_PINS), &environment, "PyJWT")
-        .context("PyJWT, which the tests use, cannot be installed")?;
+    for (folder, pins, what) in [
+        ("interop/jwt/venv", JWT_PINS, "PyJWT"),
+        ("interop/metrics/venv", METRICS_PINS, "Prometheus' library"),
+    ] {
+        python(&root.join(pins), &target.join(folder), what)
+            .with_context(|| format!("{what}, which the tests use, cannot be installed"))?;
+    }
     Ok(())
 }
 

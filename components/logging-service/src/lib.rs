@@ -11,7 +11,7 @@ mod routes;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// The variables that the service reads. `log_retention_days` is how many days entries are shown, 0 for ever; older
-/// ones are deleted bit by bit.
+/// ones are deleted bit by bit. `metrics_token` is what a program shows that reads the metrics; empty: only admins may.
 pub const VARIABLES: &[Variable] = &[
     Variable::new("service_secret", Kind::Secret),
     Variable::new("cors_origins", Kind::Text),
@@ -20,6 +20,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable::new("storage_service_url", Kind::Origin),
     Variable::new("usage_service_url", Kind::Origin),
     Variable::new("log_retention_days", Kind::Number),
+    Variable::new("metrics_token", Kind::BearerSecret),
 ];
 
 /// The service's table.
