@@ -22,6 +22,7 @@ mod internal;
 mod interoperation;
 mod introspection;
 mod logs;
+mod midnight;
 mod own_account;
 mod peers_gone;
 mod playback_bandwidth;
