@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::json;
 use spinreel_api::operations::RouteEntry;
 use spinreel_identity::SigningKey;
-use spinreel_tests::{App, Forgery, Reply, eventually};
+use spinreel_tests::{App, Forgery, METRICS_TOKEN, Reply, eventually};
 
 /// A route of a component.
 struct Entry {
@@ -243,8 +243,11 @@ async fn no_bad_token_opens_a_route_and_open_ones_do_not_look_at_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn users_admins_and_services_get_in_where_they_belong() {
-    let app = App::start().await;
+async fn users_admins_services_and_scrapers_get_in_where_they_belong() {
+    let app = App::builder()
+        .variable("metrics_token", METRICS_TOKEN)
+        .start()
+        .await;
     let admin = app.with_admin().await;
     for entry in entries(&app).await {
         // Somebody new each time: some routes end sessions, or accounts.
@@ -253,7 +256,7 @@ async fn users_admins_and_services_get_in_where_they_belong() {
         let name = entry.name();
         match entry.access.as_str() {
             "open" | "optional" | "user" => assert!(is_let_in(&by_user), "{name}"),
-            "admin" | "operator" => assert_eq!(by_user.status, 403, "{name}"),
+            "admin" | "operator" | "scraper" => assert_eq!(by_user.status, 403, "{name}"),
             "service" => assert_eq!(by_user.status, 401, "{name}"),
             access => panic!("no such access: {access}"),
         }
@@ -292,9 +295,15 @@ async fn users_admins_and_services_get_in_where_they_belong() {
                 assert_eq!(reply.status, 401, "{name} {what}");
             }
         }
-        if matches!(entry.access.as_str(), "admin" | "operator") {
+        if matches!(entry.access.as_str(), "admin" | "operator" | "scraper") {
             let by_admin = entry.ask(&app, Some(&admin.token)).await;
             assert!(is_let_in(&by_admin), "{name}");
+        }
+        // What programs show that read the metrics opens nothing else.
+        let by_scraper = entry.ask(&app, Some(METRICS_TOKEN)).await;
+        match entry.access.as_str() {
+            "open" | "scraper" => assert!(is_let_in(&by_scraper), "{name}"),
+            _ => assert_eq!(by_scraper.status, 401, "{name}"),
         }
     }
 }
@@ -313,7 +322,7 @@ async fn a_disabled_user_gets_in_nowhere() {
     for entry in entries.iter().filter(|entry| {
         matches!(
             entry.access.as_str(),
-            "optional" | "user" | "admin" | "operator"
+            "optional" | "user" | "admin" | "operator" | "scraper"
         )
     }) {
         // What changes something is refused at once, the rest within seconds.

@@ -8,7 +8,9 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use http::{Method, StatusCode};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use spinreel_tests::{ADMIN_PASSWORD, Answer, App, CLIP, Receiver, Reply, User, eventually};
+use spinreel_tests::{
+    ADMIN_PASSWORD, Answer, App, CLIP, METRICS_TOKEN, Receiver, Reply, User, eventually,
+};
 
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -105,6 +107,7 @@ async fn no_password_token_or_key_is_written_down() {
         .variable("alert_webhook_path", "/a-path-that-is-a-secret")
         .variable("alert_webhook_secret", WEBHOOK_SECRET)
         .variable("storage_limit_bytes", "100000")
+        .variable("metrics_token", METRICS_TOKEN)
         .start()
         .await;
     let admin = app.with_admin().await;
@@ -114,6 +117,7 @@ async fn no_password_token_or_key_is_written_down() {
     secrets.push(text("a password", User::PASSWORD));
     secrets.push(text("the admin's password", ADMIN_PASSWORD));
     secrets.push(text("the services' secret", app.secret()));
+    secrets.push(text("the scrapers' token", METRICS_TOKEN));
     for (what, account) in [
         ("an access token", &user),
         ("the admin's access token", &admin),
@@ -145,6 +149,10 @@ async fn no_password_token_or_key_is_written_down() {
     let bad = format!("{}x", user.token);
     let request = app.request(Method::GET, "/v1/videos").bearer_auth(&bad);
     assert_eq!(Reply::to(request).await.status, 401);
+    // Where it opens something, and where it does not.
+    for path in ["/v1/metrics", "/v1/logs", "/v1/videos"] {
+        Reply::to(app.request(Method::GET, path).bearer_auth(METRICS_TOKEN)).await;
+    }
     let tokens: Value = app
         .post(
             "/v1/sessions/refresh",

@@ -1,10 +1,10 @@
 //! `GET /v1/usage/…`.
 
-use http::StatusCode;
-use serde_json::Value;
-use spinreel_api::Page;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
 use spinreel_api::usage::{Action, ActionKind, DayUsage};
-use spinreel_tests::{App, CLIP};
+use spinreel_api::{Page, Timestamp};
+use spinreel_tests::{App, CLIP, Reply};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_without_transfers_is_all_zero() {
@@ -83,6 +83,46 @@ async fn an_upload_a_playback_a_download_and_a_deletion_are_written_down() {
         .await;
     assert_eq!(seen.items, actions);
     assert_eq!(admin.today().await.total_bytes, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_is_reserved_and_settled_again_and_again_counts_once() {
+    let app = App::builder()
+        .variable("bandwidth_limit_bytes", "1000")
+        .start()
+        .await;
+    let user = app.with_user().await;
+    let tell = async |what: &str, id: &str, more: Value| {
+        let mut body = more;
+        body["id"] = id.into();
+        body["user_id"] = user.id.as_str().into();
+        let path = format!("/internal/usage/{what}");
+        let services = ("video-service", "usage-service");
+        let request = app.as_service(services, Method::POST, &path, Some(&user.id));
+        Reply::to(request.json(&body)).await.status
+    };
+    let reserve = |bytes: u64| json!({"direction": "out", "bytes": bytes});
+    let now = Timestamp::from_ms(app.now().as_millis() as u64);
+    let stream = json!({"at": now, "action": "stream", "video_id": "v", "bytes": 300});
+    for _ in 0..3 {
+        assert_eq!(tell("reservations", "a", reserve(700)).await, 201);
+    }
+    assert_eq!(tell("reservations", "b", reserve(301)).await, 403);
+    for _ in 0..3 {
+        let settlement = json!({ "action": stream });
+        assert_eq!(tell("settlements", "a", settlement).await, 204);
+        let today = user.today().await;
+        assert_eq!((today.downloads, today.download_bytes), (1, 300));
+    }
+    assert_eq!(user.actions().await.len(), 1);
+    // What it did not use is there again, once.
+    assert_eq!(tell("reservations", "c", reserve(701)).await, 403);
+    assert_eq!(tell("reservations", "d", reserve(700)).await, 201);
+    // A settlement of nothing after the real one takes nothing back.
+    let nothing = json!({ "action": null });
+    assert_eq!(tell("settlements", "a", nothing).await, 204);
+    assert_eq!(user.today().await.download_bytes, 300);
+    assert_eq!(tell("reservations", "e", reserve(1)).await, 403);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::Method;
 use reqwest::{Client, RequestBuilder};
-use spinreel_host::{Host, StartError};
+use spinreel_host::{Host, StartError, WallClock};
 use spinreel_identity::{ServiceCall, ServiceSecret, sign_service};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -23,6 +23,11 @@ use crate::user::User;
 pub const ADMIN_EMAIL: &str = "root@example.com";
 /// The first admin's password.
 pub const ADMIN_PASSWORD: &str = "a password for the admin";
+
+/// A value of the variable `metrics_token`.
+pub const METRICS_TOKEN: &str = "a-token_for+scrapers/0123456789ab==";
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// How many applications run at a time: each host reserves about 4 TiB of addresses for the memories of its instances,
 /// and a process has 128.
@@ -49,6 +54,7 @@ pub struct AppBuilder {
     memory_limits: BTreeMap<String, usize>,
     anonymous_bucket: bool,
     strange_credentials: bool,
+    clock: WallClock,
 }
 
 impl AppBuilder {
@@ -79,6 +85,15 @@ impl AppBuilder {
     pub fn strange_credentials(mut self) -> Self {
         self.strange_credentials = true;
         self
+    }
+
+    /// Starts it so long before a midnight (UTC). Its bucket asks nobody who it is: it lives by the machine's clock, and
+    /// would not believe what storage-service signs at another time.
+    #[must_use]
+    pub fn before_midnight(self, time: Duration) -> Self {
+        let tomorrow = until_midnight(self.clock.now()) + DAY;
+        self.clock.advance(tomorrow - time);
+        self.anonymous_bucket()
     }
 
     /// Starts it, with an empty state.
@@ -141,6 +156,7 @@ impl AppBuilder {
         options.cache_dir = Some(root().join("target/e2e-cache"));
         options.variables = self.variables.clone();
         options.memory_limits = self.memory_limits.clone();
+        options.clock = self.clock.clone();
         options.read_environment = false;
         options.log_to_stderr = std::env::var_os("E2E_LOG").is_some();
         options
@@ -189,6 +205,21 @@ impl App {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.host.address()
+    }
+
+    /// How long it is to its next midnight (UTC).
+    pub fn until_midnight(&self) -> Duration {
+        until_midnight(self.now())
+    }
+
+    /// What time it is for the components, since the Unix epoch.
+    pub fn now(&self) -> Duration {
+        self.builder.clock.now()
+    }
+
+    /// Moves its clock on, while it runs.
+    pub fn advance_clock(&self, by: Duration) {
+        self.builder.clock.advance(by);
     }
 
     /// The host that runs it.
@@ -248,7 +279,7 @@ impl App {
 
     /// A token with which the service `from` may ask the service `to` for `purpose`, a method and a path.
     pub fn service_token(&self, from: &str, to: &str, purpose: (&Method, &str)) -> String {
-        service_token(self.secret(), from, to, purpose, None)
+        token_at(self.now(), self.secret(), from, to, purpose, None)
     }
 
     /// A request that the service `from` makes of the service `to`, about the user with this id.
@@ -259,7 +290,8 @@ impl App {
         path: &str,
         user_id: Option<&str>,
     ) -> RequestBuilder {
-        let token = service_token(self.secret(), from, to, (&method, path), user_id);
+        let purpose = (&method, path);
+        let token = token_at(self.now(), self.secret(), from, to, purpose, user_id);
         self.request(method, path).bearer_auth(token)
     }
 
@@ -315,13 +347,22 @@ pub fn service_token(
     secret: &str,
     from: &str,
     to: &str,
+    purpose: (&Method, &str),
+    user_id: Option<&str>,
+) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    token_at(now, secret, from, to, purpose, user_id)
+}
+
+/// The same, at a time since the Unix epoch.
+fn token_at(
+    now: Duration,
+    secret: &str,
+    from: &str,
+    to: &str,
     (method, path): (&Method, &str),
     user_id: Option<&str>,
 ) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
     let call = ServiceCall {
         from,
         to,
@@ -329,7 +370,12 @@ pub fn service_token(
         path,
         user_id,
     };
-    sign_service(&ServiceSecret::new(secret).unwrap(), &call, now)
+    sign_service(&ServiceSecret::new(secret).unwrap(), &call, now.as_secs())
+}
+
+fn until_midnight(now: Duration) -> Duration {
+    let days = now.as_secs() / DAY.as_secs();
+    DAY * u32::try_from(days + 1).unwrap() - now
 }
 
 fn lock(ids: &Mutex<Vec<String>>) -> std::sync::MutexGuard<'_, Vec<String>> {

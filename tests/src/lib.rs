@@ -37,7 +37,7 @@ mod receiver;
 mod reply;
 mod user;
 
-pub use app::{ADMIN_EMAIL, ADMIN_PASSWORD, App, AppBuilder, service_token};
+pub use app::{ADMIN_EMAIL, ADMIN_PASSWORD, App, AppBuilder, METRICS_TOKEN, service_token};
 pub use bucket::BUCKET;
 pub use dice::Dice;
 pub use door::{Behind, Door};

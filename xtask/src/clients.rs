@@ -1,6 +1,6 @@
 //! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
-//! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; and the
-//! reference library of Standard Webhooks, against the webhooks.
+//! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; the
+//! reference library of Standard Webhooks, against the webhooks; and Prometheus' library, against the metrics.
 //!
 //! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`INTEROP_PINS`] name,
 //! and by the machine's own pip, npm and apt as they are configured. A part whose versions have not changed is not
@@ -19,7 +19,11 @@ const GOOGLE_PINS: &str = "local/bucket/tests/google";
 /// The folder with a folder for each of [`INTEROP`], below the repository's root.
 const INTEROP_PINS: &str = "tests/interop";
 /// Python libraries: a folder with `requirements.txt`, and what is in it, for a person.
-const INTEROP: [(&str, &str); 2] = [("jwt", "PyJWT"), ("webhook", "Standard Webhooks")];
+const INTEROP: [(&str, &str); 3] = [
+    ("jwt", "PyJWT"),
+    ("metrics", "Prometheus' library"),
+    ("webhook", "Standard Webhooks"),
+];
 /// Google's Python client's name in `requirements.txt`.
 const PYTHON_CLIENT: &str = "google-cloud-storage";
 /// The oldest major version of Node.js that the pinned JavaScript client runs on (its `engines`); Debian 12 has it.

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Direction, Reserve, Settle, StoredVideo};
+use spinreel_api::internal::{Direction, Part, Reserve, Settle, StoredVideo};
 use spinreel_api::usage::Action;
 use spinreel_service::{Context, PeerError};
 
@@ -44,11 +44,13 @@ impl Peers for HttpPeers<'_> {
         id: &str,
         user_id: &str,
         action: Option<Action>,
+        part: Option<Part>,
     ) -> Result<(), PeerFailure> {
         let settle = Settle {
             id: id.to_owned(),
             user_id: user_id.to_owned(),
             action,
+            part,
         };
         self.0
             .usage()

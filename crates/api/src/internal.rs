@@ -50,6 +50,26 @@ pub struct Settle {
     pub user_id: String,
     /// What was done, with the bytes truly transferred; `None` where nothing came of it.
     pub action: Option<Action>,
+    /// Where several transfers moved the bytes of the action: what this one has to do with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+impl Settle {
+    /// Whether the action is written down with this transfer: of those that share one, with the last.
+    pub fn ends_action(&self) -> bool {
+        self.action.is_some() && self.part.is_none_or(|part| part.last)
+    }
+}
+
+/// What one of several transfers has to do with an action whose bytes they moved. Each counts on the day of its own
+/// reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The bytes that this transfer moved.
+    pub bytes: u64,
+    /// Whether the action is written down, as all others of them are settled.
+    pub last: bool,
 }
 
 /// A file that became a video.

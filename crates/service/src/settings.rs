@@ -1,5 +1,8 @@
 use std::collections::BTreeMap;
 
+/// The fewest characters of a secret.
+const MIN_SECRET: usize = 32;
+
 /// What a variable's value must look like.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
@@ -9,6 +12,9 @@ pub enum Kind {
     Number,
     /// A secret of at least 32 characters.
     Secret,
+    /// A secret of at least 32 characters that `Authorization: Bearer …` can carry (`b64token` of RFC 6750, section 2.1), and
+    /// that cannot be taken for a JWT, as it has no dot. Empty: there is none.
+    BearerSecret,
     /// `http://host[:port]` or `https://host[:port]`, without a path.
     Origin,
     /// What follows an [`Origin`](Self::Origin) in a URL: a path that begins with a slash, with or without a query.
@@ -82,7 +88,12 @@ fn fits(kind: Kind, value: &str, get: &impl Fn(&str) -> Option<String>) -> bool 
     match kind {
         Kind::Text => true,
         Kind::Number => value.parse::<i64>().is_ok_and(|number| number >= 0),
-        Kind::Secret => value.chars().count() >= 32,
+        Kind::Secret => value.chars().count() >= MIN_SECRET,
+        Kind::BearerSecret => {
+            let text = value.trim_end_matches('=');
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~+/".contains(&byte);
+            value.is_empty() || (value.len() >= MIN_SECRET && text.bytes().all(is_token))
+        }
         Kind::Origin => value.parse::<http::Uri>().is_ok_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https"))
                 && uri.host().is_some_and(|host| !host.is_empty())
@@ -122,6 +133,23 @@ mod tests {
                 Kind::Secret,
                 &["0123456789abcdef0123456789abcdef"],
                 &["", "short"],
+            ),
+            (
+                Kind::BearerSecret,
+                &[
+                    "",
+                    "0123456789abcdef0123456789ABCDEF",
+                    "-_~+/123456789abcdef0123456789==",
+                ],
+                &[
+                    "short",
+                    "0123456789abcdef0123456789abcde",
+                    " 0123456789abcdef0123456789abcdef",
+                    "0123456789abcdef 123456789abcdef",
+                    "0123456789abcdef=0123456789abcdef",
+                    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.c2lnbmF0dXJl",
+                    "\u{e9}0123456789abcdef0123456789abcdef",
+                ],
             ),
             (
                 Kind::Origin,

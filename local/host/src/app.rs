@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use crate::clock::WallClock;
 use crate::component::Component;
 use crate::headers::RouteHeaders;
 use crate::outbound::Client;
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) client: Client,
     /// The answer of `/.well-known/spin/info`.
     pub(crate) info: bytes::Bytes,
+    /// What time it is for the components.
+    pub(crate) clock: WallClock,
     /// What is under way.
     pub(crate) running: Running,
 }

@@ -108,6 +108,7 @@ impl Host {
             components,
             client,
             info: info(&manifest),
+            clock: options.clock.clone(),
             running: Running::new(),
         });
         let (stores, databases) = stores.into_parts();

@@ -39,6 +39,7 @@ impl Guest {
     fn new(app: Arc<App>, component: Arc<Component>) -> Guest {
         let wasi = WasiCtx::builder()
             .envs(&component.environment)
+            .wall_clock(app.clock.clone())
             .stdout(InstanceLog::new(component.stdout.clone()))
             .stderr(InstanceLog::new(component.stderr.clone()))
             .build();

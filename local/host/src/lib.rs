@@ -23,13 +23,14 @@
 //!   folder), `stores` (opening them)
 //! - the way of a request: `server` → `routes`, `headers` → `instance` (one guest) on `engine`, `component`, `app`
 //! - what guests reach: `outbound` (`allowed_hosts`, `chain`, `connect`, `response_body`), `key_value` (with
-//!   `store_calls`, which counts), `logs`, `bindings` (the interfaces besides WASI's own)
+//!   `store_calls`, which counts), `logs`, `clock`, `bindings` (the interfaces besides WASI's own)
 
 mod allowed_hosts;
 mod app;
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 mod bindings;
 mod chain;
+mod clock;
 mod component;
 mod connect;
 mod engine;
@@ -52,6 +53,7 @@ mod store_calls;
 mod stores;
 mod variables;
 
+pub use clock::WallClock;
 pub use error::StartError;
 pub use host::{Host, RouteInfo};
 pub use options::{Allocator, Options};

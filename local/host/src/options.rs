@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::clock::WallClock;
+
 /// Everything that [`Host::start`](crate::Host::start) needs to know.
 ///
 /// Take [`Options::new`] and change the fields that differ.
@@ -30,11 +32,13 @@ pub struct Options {
     pub memory_limits: BTreeMap<String, usize>,
     /// Whether the components' standard error is also written to the host's.
     pub log_to_stderr: bool,
+    /// What time it is for the components.
+    pub clock: WallClock,
 }
 
 impl Options {
     /// Options for a manifest and a state folder: any free port on the loopback address, no variables,
-    /// the environment is read, instances come from the pool.
+    /// the environment is read, instances come from the pool, and it is as late as on the machine.
     pub fn new(manifest: impl Into<PathBuf>, state_dir: impl Into<PathBuf>) -> Options {
         Options {
             manifest: manifest.into(),
@@ -47,6 +51,7 @@ impl Options {
             allocator: Allocator::default(),
             memory_limits: BTreeMap::new(),
             log_to_stderr: false,
+            clock: WallClock::default(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! - [`index`]: which stretches of the journal may hold what a reader looks for.
 //! - [`search`]: a reader and its filter, made ready for looking.
 //! - [`book`]: takes entries in, finds them, follows them, and keeps them for as long as the retention says.
+//! - [`metrics`]: numbers made of entries, for monitoring.
 //! - [`overall`]: the health of the application.
 
 pub mod batch;
@@ -15,6 +16,7 @@ pub mod book;
 pub mod filter;
 pub mod index;
 pub mod journal;
+pub mod metrics;
 pub mod overall;
 pub mod search;
 #[cfg(test)]

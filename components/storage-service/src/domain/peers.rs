@@ -1,7 +1,7 @@
 //! What the storage needs of other services.
 
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::StoredVideo;
+use spinreel_api::internal::{Part, StoredVideo};
 use spinreel_api::usage::Action;
 use thiserror::Error;
 
@@ -21,12 +21,13 @@ pub trait Peers {
         bytes: u64,
     ) -> Result<bool, PeerFailure>;
 
-    /// Ends the transfer `id`: `action` with the bytes that were truly moved, or nothing.
+    /// Ends the transfer `id`: `action` with the bytes that were truly moved, all of them or `part`, or nothing.
     async fn settle_bandwidth(
         &self,
         id: &str,
         user_id: &str,
         action: Option<Action>,
+        part: Option<Part>,
     ) -> Result<(), PeerFailure>;
 
     /// Tells the catalogue of a file. Harmless when repeated.
@@ -53,8 +54,9 @@ impl<T: Peers> Peers for &T {
         id: &str,
         user_id: &str,
         action: Option<Action>,
+        part: Option<Part>,
     ) -> Result<(), PeerFailure> {
-        (**self).settle_bandwidth(id, user_id, action).await
+        (**self).settle_bandwidth(id, user_id, action, part).await
     }
     async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
         (**self).announce(id, video).await

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::StoredVideo;
+use spinreel_api::internal::{Part, StoredVideo};
 use spinreel_api::usage::Action;
 use spinreel_gcs::{Client, Credentials, Endpoint, RetryPolicy};
 use spinreel_platform::Clock;
@@ -81,6 +81,7 @@ impl Peers for NotedPeers {
         id: &str,
         _: &str,
         action: Option<Action>,
+        _: Option<Part>,
     ) -> Result<(), PeerFailure> {
         self.settled.borrow_mut().push((id.to_owned(), action));
         Ok(())

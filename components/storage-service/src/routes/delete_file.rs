@@ -55,7 +55,7 @@ pub async fn delete_file(mut call: Call) -> Outcome {
         };
         let id = format!("{}-delete", deleted.id);
         let settled = HttpPeers(&after)
-            .settle_bandwidth(&id, &owner.user_id, Some(action))
+            .settle_bandwidth(&id, &owner.user_id, Some(action), None)
             .await;
         if let Err(error) = settled {
             after.log.internal(

@@ -15,7 +15,7 @@ use spinreel_service::{Call, Context, Outcome, json};
 use super::{bucket_problem, owner, report_use, storage, tidy_after};
 use crate::domain::file_name;
 use crate::domain::peers::Peers;
-use crate::domain::upload::{NewFile, UploadError, Uploaded};
+use crate::domain::upload::{NewFile, Share, UploadError, Uploaded};
 use crate::multipart::{Form, FormError, boundary};
 use crate::peers::HttpPeers;
 
@@ -101,14 +101,9 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
         video_id: Some(uploaded.file.head.id.clone()),
         bytes: uploaded.file.object.size,
     };
-    let mut action = Some(action);
-    let transfers = match uploaded.transfers.is_empty() {
-        // An empty file took no bandwidth, and is an upload all the same.
-        true => vec![uploaded.file.head.id],
-        false => uploaded.transfers,
-    };
-    for id in transfers {
-        if let Err(error) = peers.settle_bandwidth(&id, user_id, action.take()).await {
+    for Share { id, part } in uploaded.shares() {
+        let action = Some(action.clone());
+        if let Err(error) = peers.settle_bandwidth(&id, user_id, action, part).await {
             peers.0.log.internal(
                 Level::Warn,
                 actions::Action::UsageUnsettled,

@@ -33,22 +33,36 @@ impl DayCounters {
         self.counter("bytes")
     }
 
-    /// Counts an action and its bytes for users to see.
-    pub(super) async fn count(
+    /// Counts bytes of an action for users to see: before the action itself, and readers look the other way round, so
+    /// that who sees the action sees its bytes.
+    pub(super) async fn count_bytes(
         &self,
         store: &impl Store,
         kind: ActionKind,
         bytes: i64,
     ) -> Result<(), LedgerError> {
-        let (number, sum) = match kind {
-            ActionKind::Upload => ("uploads", Some("upload_bytes")),
-            ActionKind::Stream | ActionKind::Download => ("downloads", Some("download_bytes")),
-            ActionKind::Delete => ("deletions", None),
+        let sum = match kind {
+            ActionKind::Upload => "upload_bytes",
+            ActionKind::Stream | ActionKind::Download => "download_bytes",
+            ActionKind::Delete => return Ok(()),
         };
-        // The bytes first, and readers the other way round: who sees the action sees its bytes.
-        if let Some(sum) = sum.filter(|_| bytes > 0) {
+        if bytes > 0 {
             self.counter(sum).add(store, bytes).await?;
         }
+        Ok(())
+    }
+
+    /// Counts an action for users to see.
+    pub(super) async fn count_one(
+        &self,
+        store: &impl Store,
+        kind: ActionKind,
+    ) -> Result<(), LedgerError> {
+        let number = match kind {
+            ActionKind::Upload => "uploads",
+            ActionKind::Stream | ActionKind::Download => "downloads",
+            ActionKind::Delete => "deletions",
+        };
         self.counter(number).add(store, 1).await?;
         Ok(())
     }

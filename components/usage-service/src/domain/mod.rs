@@ -15,6 +15,9 @@
 //! Bytes are counted twice on purpose. `usage/{user}/{day}/bytes` is what the limit is held against: settled bytes
 //! and reservations. The other counters of the day are what users see: settled bytes and numbers of actions.
 //!
+//! A transfer belongs to the day of its reservation, wherever midnight falls. Where an action took several transfers, each
+//! pays for its own part: an upload that reserves as it goes would get past the limit of the new day otherwise.
+//!
 //! A crash between any two writes leaves the first one too high or right, never too low; and as it belongs to one
 //! day, nobody is refused because of it for longer than that day.
 
@@ -24,6 +27,8 @@ mod crossing;
 mod days;
 mod limits;
 mod lists;
+#[cfg(test)]
+mod midnight_tests;
 mod purge;
 mod reserve;
 mod settle;

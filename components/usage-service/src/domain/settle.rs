@@ -1,5 +1,5 @@
 use spinreel_api::internal::Settle;
-use spinreel_api::usage::{Action, ActionKind};
+use spinreel_api::usage::ActionKind;
 use spinreel_api::{Day, Timestamp};
 use spinreel_platform::{Clock, Store};
 
@@ -12,6 +12,9 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     /// reservation is added, and the action is written down. Repeated calls for one transfer do nothing more while
     /// it is remembered. Without a reservation, the action alone is written down and its bytes are counted (those
     /// of a deletion are none of the bandwidth's), on the day of the action.
+    ///
+    /// Where an action took several transfers, each has its own bytes counted on its own day, as midnight may have been
+    /// between them; the action is written down with the last.
     ///
     /// Returns whether the journal of actions wants to be [sealed](Self::seal).
     ///
@@ -28,7 +31,7 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         }
         let now = Timestamp::from_ms(self.clock.now_ms());
         let held = transfer.as_ref().map_or(0, Transfer::held);
-        let used = request.action.as_ref().map_or(0, transferred);
+        let used = transferred(request);
         let day = match (&transfer, &request.action) {
             (Some(transfer), _) => transfer.day,
             (None, Some(action)) => action.at.day(),
@@ -57,8 +60,12 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         }
         let mut full = false;
         if let Some(action) = &request.action {
-            day_counters.count(self.store, action.action, used).await?;
-            full = self.record(&request.user_id, action).await?;
+            let kind = action.action;
+            day_counters.count_bytes(self.store, kind, used).await?;
+            if request.ends_action() {
+                day_counters.count_one(self.store, kind).await?;
+                full = self.record(&request.user_id, action).await?;
+            }
         }
         self.remember(request, transfer, day).await?;
         Ok(full)
@@ -100,13 +107,14 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     }
 }
 
-/// The bytes that count against the bandwidth.
-fn transferred(action: &Action) -> i64 {
-    match action.action {
-        ActionKind::Upload | ActionKind::Stream | ActionKind::Download => {
-            i64::try_from(action.bytes).unwrap_or(i64::MAX)
+/// The bytes of the transfer that count against the bandwidth.
+fn transferred(request: &Settle) -> i64 {
+    match &request.action {
+        Some(action) if action.action != ActionKind::Delete => {
+            let bytes = request.part.map_or(action.bytes, |part| part.bytes);
+            i64::try_from(bytes).unwrap_or(i64::MAX)
         }
-        ActionKind::Delete => 0,
+        _ => 0,
     }
 }
 

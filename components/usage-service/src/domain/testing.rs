@@ -35,6 +35,7 @@ pub(super) fn settle(id: &str, action: Option<Action>) -> Settle {
         id: id.to_owned(),
         user_id: "u".to_owned(),
         action,
+        part: None,
     }
 }
 

@@ -58,6 +58,11 @@ pub fn check_settle(request: &Settle, now_ms: u64) -> Result<(), Problem> {
             check_id(&mut errors, "action.video_id", video_id);
         }
     }
+    let whole = request.action.as_ref().map_or(0, |action| action.bytes);
+    if request.part.is_some_and(|part| part.bytes > whole) {
+        let detail = "must not be more than the action's";
+        errors.push(FieldError::new("part.bytes", detail));
+    }
     refuse(errors)
 }
 
@@ -147,6 +152,7 @@ fn refuse(errors: Vec<FieldError>) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use spinreel_api::internal::Part;
     use spinreel_api::usage::ActionKind;
     use spinreel_platform::memory::ManualClock;
 
@@ -190,6 +196,28 @@ mod tests {
         assert_eq!(fields(check_settle(&request, late)), expected);
         let good = settle("a", Some(action(&clock, ActionKind::Upload, 5)));
         assert!(check_settle(&good, NOON + MAX_DISTANCE_MS).is_ok());
+    }
+
+    #[test]
+    fn a_part_is_not_more_than_the_whole() {
+        let clock = ManualClock::at(NOON);
+        let whole = Some(action(&clock, ActionKind::Upload, 5));
+        for (action, bytes, wrong) in [
+            (whole.clone(), 0, &[][..]),
+            (whole.clone(), 5, &[]),
+            (whole, 6, &["part.bytes"]),
+            (None, 1, &["part.bytes"]),
+        ] {
+            let request = Settle {
+                part: Some(Part { bytes, last: true }),
+                ..settle("a", action)
+            };
+            let problems = match check_settle(&request, NOON) {
+                Ok(()) => Vec::new(),
+                refused => fields(refused),
+            };
+            assert_eq!(problems, wrong, "{bytes}");
+        }
     }
 
     #[test]

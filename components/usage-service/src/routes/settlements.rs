@@ -20,7 +20,7 @@ pub(crate) async fn settle(mut call: Call) -> Outcome {
     if full {
         seal_later(context, List::Actions, request.user_id.clone());
     }
-    if request.action.is_some() {
+    if request.ends_action() {
         report_later(context, request.user_id);
     }
     Ok(empty(StatusCode::NO_CONTENT))

@@ -235,6 +235,7 @@ impl Billing {
             id: self.transfer_id,
             user_id: self.owner,
             action,
+            part: None,
         };
         let usage = context.usage().about(&settle.user_id);
         if let Err(error) = usage

@@ -14,6 +14,7 @@ use spinreel_identity::{
     verify_service,
 };
 use spinreel_platform::Clock;
+use subtle::ConstantTimeEq as _;
 
 use crate::context::Context;
 use crate::inbound::Request;
@@ -35,6 +36,9 @@ pub enum Access {
     Service,
     /// Who keeps the installation running: an admin, or another service.
     Operator,
+    /// An admin, or a program that watches the installation: it shows the secret that the variable of this name holds
+    /// ([`Kind::BearerSecret`](crate::Kind::BearerSecret)), and is nobody in particular. While that is empty, admins only.
+    AdminOr(&'static str),
 }
 
 impl Access {
@@ -47,6 +51,7 @@ impl Access {
             Self::Admin => "admin",
             Self::Service => "service",
             Self::Operator => "operator",
+            Self::AdminOr(_) => "scraper",
         }
     }
 }
@@ -109,8 +114,20 @@ pub(crate) async fn authenticate(
         (Access::Optional | Access::User, Some(token)) => {
             verify_user(context, request, token).await.map(Caller::User)
         }
-        (Access::Admin, Some(token)) => verify_admin(context, request, token).await,
+        (Access::AdminOr(variable), Some(token))
+            if is_secret(token, context.settings.text(variable)) =>
+        {
+            Ok(Caller::Anonymous)
+        }
+        (Access::Admin | Access::AdminOr(_), Some(token)) => {
+            verify_admin(context, request, token).await
+        }
     }
+}
+
+/// Whether somebody knows a secret, in a time that tells nothing but its length. Nobody knows an empty one.
+fn is_secret(shown: &str, secret: &str) -> bool {
+    !secret.is_empty() && bool::from(shown.as_bytes().ct_eq(secret.as_bytes()))
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); another scheme is as good as none.
@@ -197,4 +214,19 @@ fn refuse(error: TokenError) -> Problem {
         _ => Unauthenticated::InvalidToken,
     };
     Problem::unauthenticated(why).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_secret_itself_is_the_secret_and_an_empty_one_is_none() {
+        let secret = "0123456789abcdef0123456789abcdef";
+        assert!(is_secret(secret, secret));
+        for shown in ["", "0123456789abcdef0123456789abcdeF", &secret[1..], "x"] {
+            assert!(!is_secret(shown, secret), "{shown}");
+            assert!(!is_secret(shown, ""), "{shown}");
+        }
+    }
 }

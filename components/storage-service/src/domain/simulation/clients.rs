@@ -146,7 +146,7 @@ pub(super) async fn upload(world: &World, sending: Sending) {
     world.history.borrow_mut().acknowledge(&id, world.step());
     for transfer in uploaded.transfers {
         let _ = Handle::new(world)
-            .settle_bandwidth(&transfer, &owner.user_id, None)
+            .settle_bandwidth(&transfer.id, &owner.user_id, None, None)
             .await;
     }
     let _ = storage(world).report_use(&files_of(sending.user)).await;

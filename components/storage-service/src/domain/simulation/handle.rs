@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::StoredVideo;
+use spinreel_api::internal::{Part, StoredVideo};
 use spinreel_api::usage::Action;
 use spinreel_platform::memory::Pieces;
 use spinreel_platform::{Clock, HttpClient, Random, Store, StoreError, TransportError};
@@ -158,6 +158,7 @@ impl Peers for Handle<'_> {
         id: &str,
         _: &str,
         _: Option<Action>,
+        _: Option<Part>,
     ) -> Result<(), PeerFailure> {
         let id = id.to_owned();
         self.tell(ServiceCall::Settle { id }).await.map(drop)

@@ -65,10 +65,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 .bury(&self.store, &[running.number])
                 .await;
         }
-        for id in &running.transfers {
+        for transfer in &running.transfers {
             // One that is not given back now ends by itself.
             let user_id = running.files.user_id();
-            let _ = self.peers.settle_bandwidth(id, user_id, None).await;
+            let settled = self
+                .peers
+                .settle_bandwidth(&transfer.id, user_id, None, None);
+            let _ = settled.await;
         }
     }
 

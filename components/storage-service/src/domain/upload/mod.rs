@@ -3,6 +3,7 @@
 //! number → intent → quota → bandwidth → bytes to the bucket → catalogue → file → end of the intent. A crash at any
 //! arrow leaves an intent that says how far it came, and [`tidy`](super::tidy) takes it from there.
 
+mod bill;
 mod fail;
 mod running;
 
@@ -17,6 +18,7 @@ use spinreel_ledger::{CALL_MS, LedgerError};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
+pub use self::bill::{Share, Transfer};
 use self::fail::Doubt;
 use self::running::Running;
 use super::chunks::{Chunk, Chunks};
@@ -96,8 +98,8 @@ pub enum UploadError {
 pub struct Uploaded {
     /// What it is.
     pub file: FileRecord,
-    /// Ids under which bandwidth was reserved: the first is the file's.
-    pub transfers: Vec<String>,
+    /// Under what bandwidth was reserved, in the order of the bytes: the id of the first is the file's.
+    pub transfers: Vec<Transfer>,
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>

@@ -9,6 +9,7 @@ use spinreel_ledger::{CALL_MS, LEASE_MS, LedgerError, Reserved, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::UploadError;
+use super::bill::Transfer;
 use crate::domain::peers::Peers;
 use crate::domain::record::{FileHead, Intent, Operation, Upload, UserFiles};
 use crate::domain::storage::{Storage, signed};
@@ -34,8 +35,8 @@ pub(super) struct Running<'l> {
     /// Whether the counter is being moved.
     pub(super) moving: bool,
     pub(super) session: Option<ResumableSession>,
-    /// Ids under which bandwidth was, or may have been, reserved.
-    pub(super) transfers: Vec<String>,
+    /// Under what bandwidth was, or may have been, reserved.
+    pub(super) transfers: Vec<Transfer>,
     /// Until when a request that was not answered may write the object again if it is deleted; 0 where there is none.
     pub(super) object_settled_ms: u64,
     /// The last sign of life.
@@ -130,7 +131,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             n => format!("{}-{n}", running.head.id),
         };
         // Noted before it is asked for: an answer that is lost may have been a yes, and is given back all the same.
-        running.transfers.push(id.clone());
+        running.transfers.push(Transfer {
+            id: id.clone(),
+            bytes: missing,
+        });
         let user_id = running.files.user_id();
         if !self.peers.reserve_bandwidth(&id, user_id, missing).await? {
             running.transfers.pop();
