@@ -25,6 +25,7 @@ mod log_lines;
 mod logs;
 mod logs_gone;
 mod logs_tail;
+mod metrics;
 mod midnight;
 mod own_account;
 mod peers_gone;

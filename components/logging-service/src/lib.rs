@@ -47,6 +47,11 @@ pub static SERVICE: Service = Service {
         ),
         Route::get("/v1/logs/tail", Access::Admin, handler!(routes::tail::tail)),
         Route::get(
+            "/v1/metrics",
+            Access::AdminOr("metrics_token"),
+            handler!(routes::metrics::metrics),
+        ),
+        Route::get(
             "/v1/health",
             Access::Open,
             handler!(routes::overall::overall),

@@ -4,6 +4,7 @@ pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod intake;
 pub(crate) mod list;
+pub(crate) mod metrics;
 pub(crate) mod overall;
 pub(crate) mod own;
 pub(crate) mod tail;

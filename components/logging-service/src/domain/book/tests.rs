@@ -379,7 +379,7 @@ fn a_tidier_that_died_anywhere_is_made_up_for_by_the_next_and_nothing_is_dropped
         // The next drop deletes a segment that was dropped and whose key stands yet.
         assert!(segments.count() <= 6, "at call {calls}: {left:?}");
         // A lock whose holder died leaves a key that means nothing.
-        assert!(left.len() <= 6 + 12, "at call {calls}: {left:?}");
+        assert!(left.len() <= 6 + 13, "at call {calls}: {left:?}");
         if finished {
             return;
         }
@@ -402,6 +402,50 @@ fn an_export_has_all_that_was_there_when_it_began_oldest_first() {
         let expected: Vec<String> = (1..=500).map(|n| n.to_string()).collect();
         assert_eq!(seen, expected);
     });
+}
+
+#[test]
+fn the_metrics_count_every_line_once_and_outlive_what_is_dropped() {
+    let retention = Retention {
+        days: 0,
+        entries: 100,
+    };
+    for calls in 0.. {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
+        let book = Book::new(&store, &clock, retention);
+        let counted = async || {
+            let text = book.metrics().await.unwrap().render("1");
+            let line = text.lines().find_map(|line| {
+                line.strip_prefix("spinreel_log_entries_total")?
+                    .split_once("} ")
+            });
+            line.map_or(0, |(_, number)| number.parse::<usize>().unwrap())
+        };
+        block_on(async {
+            assert_eq!(counted().await, 0);
+            say(&book, 1, 70).await;
+            assert_eq!(counted().await, 70);
+            for n in 71..=500 {
+                if say(&book, n, n).await > 0 && n < 400 {
+                    book.tidy().await.unwrap();
+                }
+            }
+            assert_eq!(counted().await, 500);
+        });
+        let dying_store = StoppingStore::before_call(&store, calls);
+        let dying = Book::new(&dying_store, &clock, retention);
+        let finished = dying.tidy().now_or_never().is_some();
+        assert_eq!(block_on(counted()), 500, "at call {calls}");
+        clock.advance_ms(AFTER_A_DEATH_MS);
+        for _ in 0..4 {
+            block_on(book.tidy()).unwrap();
+            assert_eq!(block_on(counted()), 500, "at call {calls}");
+        }
+        assert!(block_on(walk(&book, Filter::default(), 200)).len() < 200);
+        if finished {
+            return;
+        }
+    }
 }
 
 /// What a tail sees until there is nothing more at once.

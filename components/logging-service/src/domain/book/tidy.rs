@@ -9,7 +9,7 @@ use crate::domain::index::levels::Levels;
 use crate::domain::index::{IndexError, pairs_of, zones};
 use crate::domain::journal::Block;
 
-/// How many stretches are sealed, put in the index and dropped at most in one go: more than are filled meanwhile, so
+/// How many stretches are sealed, put in the index, folded and dropped at most in one go: more than are filled meanwhile, so
 /// that a backlog shrinks.
 const STRETCHES: usize = 4;
 /// How many pages of the index are merged, or deleted, at most in one go.
@@ -27,8 +27,8 @@ pub enum TidyError {
 }
 
 impl<S: Store, C: Clock> Book<'_, S, C> {
-    /// Seals full stretches of the journal, puts them in the index, moves the index on, and drops what is past the
-    /// retention: a bounded number of each. One at a time does it; where somebody is at work, there is nothing to do.
+    /// Seals full stretches of the journal, puts them in the index, moves the index and the metrics on, and drops what is
+    /// past the retention: a bounded number of each. One at a time does it; where somebody is at work, there is nothing to do.
     ///
     /// Each step writes what it makes before the value that says so, and makes the same when it is done again.
     pub async fn tidy(&self) -> Result<(), TidyError> {
@@ -66,8 +66,9 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
             }
             cell.set(self.store, &levels).await?;
         }
+        let folded = self.fold(levels.indexed(), STRETCHES).await?;
         for _ in 0..STRETCHES {
-            if !self.drop_oldest(levels.indexed()).await? {
+            if !self.drop_oldest(folded).await? {
                 break;
             }
         }
@@ -97,16 +98,18 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
         Ok(())
     }
 
-    /// Drops the oldest segment where it is past the retention; returns whether it was.
-    async fn drop_oldest(&self, indexed: u64) -> Result<bool, LedgerError> {
+    /// Drops the oldest segment where it is past the retention, and before the segment `done`; returns whether it was.
+    async fn drop_oldest(&self, done: u64) -> Result<bool, LedgerError> {
         let oldest = self.journal.dropped(self.store).await?;
-        if oldest >= indexed {
+        if oldest >= done {
             return Ok(false);
         }
         // A zone that is gone belongs to a segment whose dropping was not finished.
         if let Some(zone) = zones::of_segment(self.store, oldest).await? {
             let is_old = zone.received_ms < self.kept_since();
-            let left = zones::through(self.store, indexed).await? - zone.through;
+            let left = zones::through(self.store, done)
+                .await?
+                .saturating_sub(zone.through);
             let are_many = self.retention.entries > 0 && left >= self.retention.entries;
             if !is_old && !are_many {
                 return Ok(false);
