@@ -19,6 +19,8 @@ mod deliver;
 mod endpoint;
 mod message;
 mod queue;
+#[cfg(test)]
+mod race_tests;
 mod schedule;
 mod secret;
 #[cfg(test)]

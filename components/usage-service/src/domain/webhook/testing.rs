@@ -14,8 +14,11 @@ use spinreel_api::alerts::{Alert, AlertKind};
 use spinreel_platform::memory::{ManualClock, MemoryStore, Pieces, SeededRandom};
 use spinreel_platform::{Clock, HttpClient, Store, TransportError};
 
+use super::queue::LOOK_AT_LEAST_EVERY_MS;
 use super::{Delivery, Endpoint, Run, Webhooks};
-use crate::domain::testing::NOON;
+use crate::domain::Usage;
+use crate::domain::testing::{NOON, alert};
+use spinreel_ledger::DEAD_AFTER_MS;
 
 pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -197,3 +200,19 @@ pub(super) fn pending_numbers(store: &MemoryStore) -> BTreeSet<u64> {
     keys.filter_map(|key| key.strip_prefix("usage/webhooks/")?.parse().ok())
         .collect()
 }
+
+/// The domain, with a webhook.
+pub(super) fn usage<'a, S: Store>(
+    store: &'a S,
+    clock: &'a ManualClock,
+) -> Usage<'a, S, ManualClock> {
+    Usage::new(store, clock, 1_000).with_webhook(true)
+}
+
+/// Raises an alert of the user `u`.
+pub(super) fn raise(store: &impl Store, clock: &ManualClock, id: &str) {
+    block_on(usage(store, clock).raise(id, &alert(810))).unwrap();
+}
+
+/// As long as it takes at most until everything that was left behind is looked at again.
+pub(super) const LONG: u64 = LOOK_AT_LEAST_EVERY_MS + DEAD_AFTER_MS;
