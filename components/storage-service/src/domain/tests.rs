@@ -83,6 +83,13 @@ fn an_upload_of_unknown_length_is_held_to_the_quota_as_it_comes() {
         let uploaded = world.upload_from("a.mp4", 0, pieces(limit)).await.unwrap();
         assert_eq!(uploaded.file.object.size, limit as u64);
         assert_eq!(used(&world).await, limit as i64);
+        // The bandwidth, too: each step is paid for by its own reservation.
+        let parts: Vec<u64> = uploaded
+            .shares()
+            .iter()
+            .map(|share| share.part.unwrap().bytes)
+            .collect();
+        assert_eq!(parts, [CHUNK, CHUNK, 10]);
     });
 }
 

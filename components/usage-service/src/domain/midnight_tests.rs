@@ -1,88 +1,38 @@
 //! Midnight in the middle of a transfer: bytes count on the day of their reservation, and no other day hears of them.
 #![allow(clippy::unwrap_used)]
 
-use std::cell::Cell;
-
 use futures::FutureExt;
 use futures::executor::block_on;
 use spinreel_api::internal::{Direction, Part, Reserve, Settle};
 use spinreel_api::usage::{Action, ActionKind, DayUsage};
+use spinreel_platform::Clock as _;
 use spinreel_platform::memory::{ManualClock, MemoryStore};
-use spinreel_platform::{Clock as _, Store, StoreError};
 
-use super::testing::{NOON, Stepping, action, bytes_of, reserve, settle, upload};
+use super::testing::{Clockwork, NOON, Stepping, action, bytes_of, reserve, settle, upload};
 use super::{EXPIRES_AFTER_MS, Reservation, Usage};
 
 const LIMIT: i64 = 1_000;
 const DAY_MS: u64 = 86_400_000;
 /// 2023-11-15T00:00:00Z.
 const MIDNIGHT: u64 = NOON - NOON % DAY_MS + DAY_MS;
-/// How long before and after midnight things happen, in milliseconds.
+/// How long before midnight it is, and after it when it has struck, in milliseconds.
 const MOMENT_MS: u64 = 1_000;
-
-/// A store that is called when midnight comes: right before its call number `strikes_at`, the clock moves past it.
-struct Clockwork<'a> {
-    store: Stepping<'a>,
-    clock: &'a ManualClock,
-    strikes_at: u64,
-    calls: Cell<u64>,
-}
-
-impl<'a> Clockwork<'a> {
-    /// Midnight comes before call number `strikes_at`; after `calls` calls the caller is dead.
-    fn new(store: &'a MemoryStore, clock: &'a ManualClock, strikes_at: u64, calls: u64) -> Self {
-        Self {
-            store: Stepping::dying_after(store, calls),
-            clock,
-            strikes_at,
-            calls: Cell::new(0),
-        }
-    }
-
-    fn tick(&self) {
-        if self.calls.get() == self.strikes_at {
-            self.clock.advance_ms(2 * MOMENT_MS);
-        }
-        self.calls.set(self.calls.get() + 1);
-    }
-
-    /// Whether midnight came while it was used.
-    fn has_struck(&self) -> bool {
-        self.calls.get() > self.strikes_at
-    }
-}
-
-impl Store for Clockwork<'_> {
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.tick();
-        self.store.get(key).await
-    }
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.tick();
-        self.store.set(key, value).await
-    }
-    async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-        self.tick();
-        self.store.set_many(pairs).await
-    }
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.tick();
-        self.store.delete(key).await
-    }
-    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
-        self.tick();
-        self.store.delete_many(keys).await
-    }
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        self.tick();
-        self.store.increment(key, delta).await
-    }
-}
 
 /// A store and a clock that is about to strike.
 fn evening() -> (MemoryStore, ManualClock) {
     let clock = ManualClock::at(MIDNIGHT - MOMENT_MS);
     (MemoryStore::default(), clock)
+}
+
+/// A store to which midnight comes before call number `strikes_at`; after `calls` calls the caller is dead.
+fn clockwork<'a>(
+    store: &'a MemoryStore,
+    clock: &'a ManualClock,
+    strikes_at: u64,
+    calls: u64,
+) -> Clockwork<'a> {
+    let dying = Stepping::dying_after(store, calls);
+    Clockwork::new(dying, clock, (strikes_at, 2 * MOMENT_MS))
 }
 
 /// A reservation and an action of each direction.
@@ -171,10 +121,10 @@ fn wherever_midnight_falls_in_a_reservation_one_day_has_its_bytes() {
     let mut struck = 0;
     for strikes_at in 0.. {
         let (store, clock) = evening();
-        let clockwork = Clockwork::new(&store, &clock, strikes_at, u64::MAX);
-        let granted = block_on(Usage::new(&clockwork, &clock, LIMIT).reserve(&reserve("a", 700)));
+        let striking = clockwork(&store, &clock, strikes_at, u64::MAX);
+        let granted = block_on(Usage::new(&striking, &clock, LIMIT).reserve(&reserve("a", 700)));
         assert_eq!(granted.unwrap(), Reservation::Granted);
-        if !clockwork.has_struck() {
+        if !striking.has_moved() {
             break;
         }
         struck += 1;
@@ -199,11 +149,11 @@ fn a_reservation_that_died_at_midnight_is_made_up_for_and_never_counts_too_littl
     for strikes_at in 0..10 {
         for calls in 0..10 {
             let (store, clock) = evening();
-            let clockwork = Clockwork::new(&store, &clock, strikes_at, calls);
-            let dead = Usage::new(&clockwork, &clock, LIMIT);
+            let striking = clockwork(&store, &clock, strikes_at, calls);
+            let dead = Usage::new(&striking, &clock, LIMIT);
             let request = reserve("a", 700);
             died += u64::from(dead.reserve(&request).now_or_never().is_none());
-            struck += u64::from(clockwork.has_struck());
+            struck += u64::from(striking.has_moved());
             // The caller again, when the dead one has been given up.
             clock.advance_ms(60_000 + 2 * MOMENT_MS);
             let usage = Usage::new(&store, &clock, LIMIT);
@@ -234,11 +184,11 @@ fn a_settlement_that_died_at_midnight_leaves_the_new_day_alone() {
                 let (store, clock) = evening();
                 let usage = Usage::new(&store, &clock, LIMIT);
                 block_on(usage.reserve(&reserve("a", reserved))).unwrap();
-                let clockwork = Clockwork::new(&store, &clock, strikes_at, calls);
+                let striking = clockwork(&store, &clock, strikes_at, calls);
                 let request = settle("a", Some(upload(&clock, used)));
-                let dead = Usage::new(&clockwork, &clock, LIMIT);
+                let dead = Usage::new(&striking, &clock, LIMIT);
                 died += u64::from(dead.settle(&request).now_or_never().is_none());
-                struck += u64::from(clockwork.has_struck());
+                struck += u64::from(striking.has_moved());
                 // The caller again, and the sweep: on the new day.
                 clock.advance_ms(2 * MOMENT_MS);
                 block_on(usage.settle(&request)).unwrap();

@@ -155,6 +155,60 @@ impl Store for Stepping<'_> {
     }
 }
 
+/// A store on which time passes right before one of its calls.
+pub(super) struct Clockwork<'a> {
+    store: Stepping<'a>,
+    clock: &'a ManualClock,
+    moves: (u64, u64),
+    calls: Cell<u64>,
+}
+
+impl<'a> Clockwork<'a> {
+    /// `moves`: before which call, counted from 0, and by how many milliseconds.
+    pub(super) fn new(store: Stepping<'a>, clock: &'a ManualClock, moves: (u64, u64)) -> Self {
+        Self {
+            store,
+            clock,
+            moves,
+            calls: Cell::new(0),
+        }
+    }
+
+    /// Whether the time has passed.
+    pub(super) fn has_moved(&self) -> bool {
+        self.calls.get() > self.moves.0
+    }
+
+    fn tick(&self) -> &Stepping<'a> {
+        if self.calls.get() == self.moves.0 {
+            self.clock.advance_ms(self.moves.1);
+        }
+        self.calls.set(self.calls.get() + 1);
+        &self.store
+    }
+}
+
+impl Store for Clockwork<'_> {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.tick().get(key).await
+    }
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.tick().set(key, value).await
+    }
+    async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        self.tick().set_many(pairs).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.tick().delete(key).await
+    }
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        self.tick().delete_many(keys).await
+    }
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        self.tick().increment(key, delta).await
+    }
+}
+
 /// Runs the calls to their ends, one step of one of them at a time, in an order that belongs to `seed`.
 pub(super) fn interleave<T>(seed: u64, calls: Vec<LocalBoxFuture<'_, T>>) -> Vec<T> {
     run(seed, calls, false)
