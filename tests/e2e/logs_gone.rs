@@ -25,7 +25,7 @@ async fn lines(admin: &User<'_>) -> (usize, usize) {
     assert!(told.iter().all(|line| line.user_id.is_none()), "{told:?}");
     let counts = told
         .iter()
-        .map(|line| line.fields["log.count"].as_u64().unwrap() as usize);
+        .map(|line| line.fields["logs.lost_count"].as_u64().unwrap() as usize);
     (arrived.len(), counts.sum())
 }
 

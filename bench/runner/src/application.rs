@@ -10,6 +10,7 @@ use http::{Method, Request, request};
 use serde_json::{Value, json};
 use spinreel_bucket::Bucket;
 use spinreel_host::{Host, Options, StoreCalls};
+use spinreel_tests::service_token;
 use uuid::Uuid;
 
 use crate::client::{Body, Client};
@@ -18,6 +19,10 @@ use crate::repository;
 
 /// The bucket's name.
 pub(crate) const BUCKET: &str = "spinreel";
+
+/// The name in the first admin's address, and everybody's password.
+const ADMIN: &str = "admin";
+const PASSWORD: &str = "a password for benchmarks";
 
 /// Limits that nothing reaches: 1 PiB.
 const LIMIT: &str = "1125899906842624";
@@ -32,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Application {
     host: Host,
     bucket: Bucket,
+    service_secret: String,
     /// The client of everything.
     pub(crate) client: Client,
 }
@@ -54,6 +60,8 @@ impl Application {
             ("gcs_bucket", BUCKET),
             ("storage_limit_bytes", LIMIT),
             ("bandwidth_limit_bytes", LIMIT),
+            ("admin_email", &format!("{ADMIN}@example.com")),
+            ("admin_password", PASSWORD),
             // Longer than any run.
             ("access_token_seconds", "86400"),
         ];
@@ -70,6 +78,7 @@ impl Application {
         Ok(Self {
             host: Host::start(options).await?,
             bucket,
+            service_secret: secret,
             client: Client::new(),
         })
     }
@@ -81,15 +90,26 @@ impl Application {
 
     /// Somebody new, signed in.
     pub(crate) async fn sign_up(&self, username: &str) -> Result<User> {
-        let origin = format!("http://{}", self.host.address());
-        let mut account = json!({
+        let account = json!({
+            "username": username,
             "email": format!("{username}@example.com"),
-            "password": "a password for benchmarks",
+            "password": PASSWORD,
         });
-        let sign_in = json_request(&format!("{origin}/v1/sessions"), &account)?;
-        account["username"] = username.into();
-        let sign_up = json_request(&format!("{origin}/v1/users"), &account)?;
+        let sign_up = json_request(&format!("{}/v1/users", self.origin()), &account)?;
         self.client.ask(sign_up).await?;
+        self.sign_in(username).await
+    }
+
+    /// The first admin, signed in.
+    pub(crate) async fn admin(&self) -> Result<User> {
+        self.sign_in(ADMIN).await
+    }
+
+    async fn sign_in(&self, username: &str) -> Result<User> {
+        let origin = self.origin();
+        let email = format!("{username}@example.com");
+        let credentials = json!({ "email": email, "password": PASSWORD });
+        let sign_in = json_request(&format!("{origin}/v1/sessions"), &credentials)?;
         let tokens: Value = serde_json::from_slice(&self.client.ask(sign_in).await?)?;
         let token = tokens["access_token"]
             .as_str()
@@ -98,6 +118,26 @@ impl Application {
             origin,
             authorization: format!("Bearer {token}"),
         })
+    }
+
+    /// Hands log lines of storage-service in, as JSON.
+    pub(crate) fn log(&self, lines: &Value) -> Result<Request<Body>> {
+        let purpose = (&Method::POST, "/v1/logs");
+        let token = service_token(
+            &self.service_secret,
+            "storage-service",
+            "logging-service",
+            purpose,
+            None,
+        );
+        Ok(Request::post(format!("{}{}", self.origin(), purpose.1))
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .header(CONTENT_TYPE, "application/json")
+            .body(json_body(lines))?)
+    }
+
+    fn origin(&self) -> String {
+        format!("http://{}", self.host.address())
     }
 
     /// All store calls so far, when nothing is under way any more.

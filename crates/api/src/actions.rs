@@ -16,6 +16,14 @@ macro_rules! actions {
             /// All actions.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
+            /// The action with this name; `None` where this version knows none.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
             /// The name in a line: lower-case words with dots between them, 64 bytes at most.
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -152,6 +160,11 @@ mod tests {
     fn names_are_short_dotted_and_of_one_action_each() {
         let names: BTreeSet<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
         assert_eq!(names.len(), Action::ALL.len());
+        assert!(
+            Action::ALL
+                .iter()
+                .all(|action| Action::named(action.as_str()) == Some(*action))
+        );
         for name in names {
             assert!(name.split('.').all(is_word) && name.len() <= 64, "{name}");
         }

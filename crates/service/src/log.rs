@@ -103,7 +103,7 @@ impl Log {
     /// The line that tells how many lines could not be delivered.
     pub(crate) fn lost_line(&self, count: i64) -> LogEntry {
         let message = format!("{count} log lines could not be delivered");
-        let fields = json!({ "log.count": count });
+        let fields = json!({ "logs.lost_count": count });
         self.make(None, Level::Warn, Action::LogsLost, message, fields)
     }
 

@@ -26,7 +26,7 @@ use crate::serve::LogSink;
 const PAUSE_MS: u64 = 5_000;
 /// How long one try may take in all, in milliseconds. When the log becomes slow, the instances of all requests stay alive
 /// for so long, and there are 1,000 of them. What arrives later than that is counted as lost although it is not.
-const TRY_MS: u64 = 1_000;
+const TRY_MS: u64 = 2_000;
 const TIMEOUTS: Timeouts = Timeouts {
     connect_ms: TRY_MS,
     first_byte_ms: TRY_MS,

@@ -32,7 +32,8 @@ fn lines(count: usize) -> Vec<LogEntry> {
 
 fn lost_line(count: i64) -> LogEntry {
     let mut line = line(Action::LogsLost, "lines were lost");
-    line.fields.insert("log.count".to_owned(), json!(count));
+    line.fields
+        .insert("logs.lost_count".to_owned(), json!(count));
     line
 }
 
@@ -83,7 +84,7 @@ impl Log {
         let taken = self.taken.borrow();
         let told: Vec<i64> = taken
             .iter()
-            .filter_map(|line| line.fields.get("log.count")?.as_i64())
+            .filter_map(|line| line.fields.get("logs.lost_count")?.as_i64())
             .collect();
         (signed(taken.len() - told.len()), told)
     }

@@ -183,7 +183,7 @@ impl Hindrance {
                     format!("{request}, log {condition}"),
                     format!("{:.2} ms", samples.median()),
                     range(&samples, |ms| format!("{ms:.2}")),
-                    format!("{ratio:.3}"),
+                    format!("{ratio:.3} × healthy"),
                 ]);
             }
         }
@@ -264,9 +264,9 @@ mod tests {
         assert_eq!(rows.len(), 10);
         assert_eq!(
             rows[4][1..],
-            ["2.04 ms", "1.02–6.12", "1.020"].map(str::to_owned)
+            ["2.04 ms", "1.02–6.12", "1.020 × healthy"].map(str::to_owned)
         );
-        assert_eq!(rows[9][3], "1.100");
+        assert_eq!(rows[9][3], "1.100 × healthy");
         assert!(found.notes()[0].contains("missed (1.100)"));
         assert_eq!(
             found.data()["requests"]["upload"]["silent"]["to_healthy"],

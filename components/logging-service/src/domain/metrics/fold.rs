@@ -1,4 +1,5 @@
 use serde_json::Value;
+use spinreel_api::actions::Action;
 use spinreel_api::logs::LogEntry;
 
 use super::Metrics;
@@ -22,18 +23,17 @@ impl Metrics {
             _ => OTHER,
         };
         self.entries.add((service.to_owned(), entry.level), 1);
-        match entry.action.as_str() {
-            // The line that ends a request.
-            "request" => self.absorb_request(service, entry),
-            "file.uploaded" => add(&mut self.uploads.uploaded, 1),
-            "upload.failed" => add(&mut self.uploads.failed, 1),
-            "upload.refused" => self.uploads.refused.add(reason(entry), 1),
-            "alert.storage" => add(&mut self.alerts.storage, 1),
-            "alert.bandwidth" => add(&mut self.alerts.bandwidth, 1),
-            "alert.delivered" => add(&mut self.deliveries.delivered, 1),
-            "alert.delivery_failed" => add(&mut self.deliveries.failed, 1),
-            "alert.gave_up" => add(&mut self.deliveries.gave_up, 1),
-            "logs.lost" => {
+        match Action::named(&entry.action) {
+            Some(Action::Request) => self.absorb_request(service, entry),
+            Some(Action::FileUploaded) => add(&mut self.uploads.uploaded, 1),
+            Some(Action::UploadFailed) => add(&mut self.uploads.failed, 1),
+            Some(Action::UploadRefused) => self.uploads.refused.add(reason(entry), 1),
+            Some(Action::AlertStorage) => add(&mut self.alerts.storage, 1),
+            Some(Action::AlertBandwidth) => add(&mut self.alerts.bandwidth, 1),
+            Some(Action::AlertDelivered) => add(&mut self.deliveries.delivered, 1),
+            Some(Action::AlertDeliveryFailed) => add(&mut self.deliveries.failed, 1),
+            Some(Action::AlertGaveUp) => add(&mut self.deliveries.gave_up, 1),
+            Some(Action::LogsLost) => {
                 if let Some(count) = number(entry, "logs.lost_count") {
                     self.lost.add(service.to_owned(), count);
                 }
