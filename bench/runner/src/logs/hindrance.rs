@@ -195,7 +195,7 @@ impl Hindrance {
         let ratios = self
             .requests()
             .into_iter()
-            .flat_map(|(_, _, latencies)| compared(latencies))
+            .flat_map(|(_, _, latencies)| compared(latencies).split_off(1))
             .map(|(_, ratio)| ratio);
         let worst = ratios.fold(0.0, f64::max);
         let verdict = if worst <= AIM { "reached" } else { "missed" };
@@ -268,6 +268,11 @@ mod tests {
         );
         assert_eq!(rows[9][3], "1.100 × healthy");
         assert!(found.notes()[0].contains("missed (1.100)"));
+        let faster = Hindrance {
+            statuses: [2.0, 1.9, 1.9, 1.9, 1.9].map(rounds),
+            uploads: [10.0, 9.0, 9.0, 9.0, 9.0].map(rounds),
+        };
+        assert!(faster.notes()[0].contains("reached (0.950)"));
         assert_eq!(
             found.data()["requests"]["upload"]["silent"]["to_healthy"],
             1.1
