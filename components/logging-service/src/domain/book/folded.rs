@@ -1,6 +1,7 @@
 //! The metrics: what the log comes to when it is folded, line by line.
 
 use serde::{Deserialize, Serialize};
+use spinreel_api::logs::LogEntry;
 use spinreel_ledger::{Cell, LedgerError, SEGMENT};
 use spinreel_platform::{Clock, Store};
 
@@ -13,20 +14,21 @@ const MAX_STRETCHES: u64 = 64;
 
 /// What the segments so far come to. It outlives them.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Folded {
+pub(super) struct Folded {
     /// How many segments that are.
-    segments: u64,
+    pub(super) segments: u64,
     metrics: Metrics,
 }
 
 impl Folded {
-    fn cell() -> Cell<Self> {
+    pub(super) fn cell() -> Cell<Self> {
         Cell::new("logs/metrics")
     }
 
-    fn absorb(&mut self, cells: &[(u64, Block)]) {
-        let entries = cells.iter().flat_map(|(_, block)| block.entries());
-        entries.for_each(|entry| self.metrics.absorb(&entry));
+    /// Adds the next segment.
+    pub(super) fn add_segment<'a>(&mut self, entries: impl Iterator<Item = &'a LogEntry>) {
+        entries.for_each(|entry| self.metrics.absorb(entry));
+        self.segments += 1;
     }
 }
 
@@ -40,37 +42,36 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
         let head = self.journal.head(self.store).await?;
         let last = head.min((folded.segments + MAX_STRETCHES) * SEGMENT);
         for stretch in folded.segments..last.div_ceil(SEGMENT) {
-            let cells = self
-                .journal
-                .stretch::<Block>(self.store, stretch, 1..=last)
-                .await?;
-            folded.absorb(&cells);
+            let entries = self.entries(stretch, last).await?;
+            folded.add_segment(entries.iter().map(|(_, entry)| entry));
         }
         Ok(folded.metrics)
     }
 
-    /// Folds segments before `until`, a bounded number, with one writer at a time; returns how many are folded.
-    pub(super) async fn fold(&self, until: u64, at_most: usize) -> Result<u64, LedgerError> {
-        let mut folded = self.folded().await?;
-        let from = folded.segments;
-        for segment in (from..until).take(at_most) {
-            let cells = self
-                .journal
-                .stretch::<Block>(self.store, segment, 1..=u64::MAX)
-                .await?;
-            folded.absorb(&cells);
-            folded.segments = segment + 1;
-        }
-        if folded.segments > from {
-            Folded::cell().set(self.store, &folded).await?;
-        }
-        Ok(folded.segments)
-    }
-
-    async fn folded(&self) -> Result<Folded, LedgerError> {
+    pub(super) async fn folded(&self) -> Result<Folded, LedgerError> {
         let mut folded = Folded::cell().get(self.store).await?.unwrap_or_default();
         // What was dropped before there were metrics is not in them.
         folded.segments = folded.segments.max(self.journal.dropped(self.store).await?);
         Ok(folded)
+    }
+
+    /// The entries of a stretch, up to the cell `last`, with the moments of their arrival in milliseconds since the Unix
+    /// epoch.
+    pub(super) async fn entries(
+        &self,
+        stretch: u64,
+        last: u64,
+    ) -> Result<Vec<(u64, LogEntry)>, LedgerError> {
+        let cells = self
+            .journal
+            .stretch::<Block>(self.store, stretch, 1..=last)
+            .await?;
+        let of_cell = |block: &Block| -> Vec<(u64, LogEntry)> {
+            block
+                .entries()
+                .map(|entry| (block.received_ms, entry))
+                .collect()
+        };
+        Ok(cells.iter().flat_map(|(_, block)| of_cell(block)).collect())
     }
 }

@@ -1,19 +1,23 @@
 //! What is done from time to time, by whoever fills a stretch of the journal.
 
-use spinreel_ledger::{LedgerError, Lock, SEGMENT, while_it_may};
+use spinreel_ledger::{LedgerError, Lock, while_it_may};
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
 use super::Book;
+use super::folded::Folded;
 use crate::domain::index::levels::Levels;
 use crate::domain::index::{IndexError, pairs_of, zones};
 use crate::domain::journal::Block;
 
-/// How many stretches are sealed, put in the index, folded and dropped at most in one go: more than are filled meanwhile, so
-/// that a backlog shrinks.
-const STRETCHES: usize = 4;
-/// How many pages of the index are merged, or deleted, at most in one go.
-const INDEX_STEPS: usize = 8;
+/// How many stretches are sealed and put in the index at most in one go, and how many dropped.
+const STRETCHES: usize = 64;
+/// How long one goes on while there is more to do, in milliseconds. One stretch is filled meanwhile as a rule; when many
+/// clients hand large batches in, more are.
+const WORK_MS: u64 = 2_000;
+/// How many pages of the index are merged, or deleted, at most beside a stretch: more than a stretch makes necessary,
+/// which is a page in 32 stretches for each level.
+const INDEX_STEPS: usize = 4;
 
 /// Why the log could not be tidied.
 #[derive(Debug, Error)]
@@ -46,29 +50,31 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
     }
 
     async fn tidy_alone(&self) -> Result<(), TidyError> {
+        let began_ms = self.clock.now_ms();
+        let is_over = || self.clock.now_ms().abs_diff(began_ms) > WORK_MS;
+        let mut levels = Levels::cell().get(self.store).await?.unwrap_or_default();
+        let mut folded = self.folded().await?;
+        let were_folded = folded.segments;
         for _ in 0..STRETCHES {
-            if !self.journal.seal::<Block>(self.store, self.clock).await? {
+            let is_sealed = self.journal.seal::<Block>(self.store, self.clock).await?;
+            let sealed = self.journal.sealed(self.store).await?;
+            let is_new = self.take_in(&mut levels, &mut folded, sealed).await?;
+            for _ in 0..INDEX_STEPS {
+                if !levels.merge_step(self.store).await? {
+                    break;
+                }
+                Levels::cell().set(self.store, &levels).await?;
+            }
+            if !(is_sealed || is_new) || is_over() {
                 break;
             }
         }
-        let cell = Levels::cell();
-        let mut levels = cell.get(self.store).await?.unwrap_or_default();
-        let sealed = self.journal.sealed(self.store).await?;
-        for _ in 0..STRETCHES {
-            if levels.indexed() >= sealed {
-                break;
-            }
-            self.put_in_index(&mut levels).await?;
+        if folded.segments > were_folded {
+            Folded::cell().set(self.store, &folded).await?;
         }
-        for _ in 0..INDEX_STEPS {
-            if !levels.merge_step(self.store).await? {
-                break;
-            }
-            cell.set(self.store, &levels).await?;
-        }
-        let folded = self.fold(levels.indexed(), STRETCHES).await?;
         for _ in 0..STRETCHES {
-            if !self.drop_oldest(folded).await? {
+            let done = folded.segments.min(levels.indexed());
+            if !self.drop_oldest(done).await? || is_over() {
                 break;
             }
         }
@@ -77,25 +83,36 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
             if !levels.drop_step(self.store, dropped).await? {
                 break;
             }
-            cell.set(self.store, &levels).await?;
+            Levels::cell().set(self.store, &levels).await?;
+            if is_over() {
+                break;
+            }
         }
         Ok(())
     }
 
-    async fn put_in_index(&self, levels: &mut Levels) -> Result<(), TidyError> {
-        let segment = levels.indexed();
-        let (first, last) = (segment * SEGMENT + 1, (segment + 1) * SEGMENT);
-        let cells = self
-            .journal
-            .stretch::<Block>(self.store, segment, first..=last)
-            .await?;
-        let blocks: Vec<Block> = cells.into_iter().map(|(_, block)| block).collect();
-        let pairs = pairs_of(self.store, levels, &blocks).await?;
-        self.store
-            .set_many(&pairs)
-            .await
-            .map_err(LedgerError::from)?;
-        Ok(())
+    /// Puts the next sealed segment in the index and in the metrics; returns whether there was one. The metrics are
+    /// written down later, and may be behind where that was not done.
+    async fn take_in(
+        &self,
+        levels: &mut Levels,
+        folded: &mut Folded,
+        sealed: u64,
+    ) -> Result<bool, TidyError> {
+        let segment = folded.segments.min(levels.indexed());
+        if segment >= sealed {
+            return Ok(false);
+        }
+        let entries = self.entries(segment, u64::MAX).await?;
+        if folded.segments == segment {
+            folded.add_segment(entries.iter().map(|(_, entry)| entry));
+        }
+        if levels.indexed() == segment {
+            let pairs = pairs_of(self.store, levels, &entries).await?;
+            let written = self.store.set_many(&pairs).await;
+            written.map_err(LedgerError::from)?;
+        }
+        Ok(true)
     }
 
     /// Drops the oldest segment where it is past the retention, and before the segment `done`; returns whether it was.

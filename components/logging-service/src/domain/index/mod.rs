@@ -18,11 +18,11 @@ pub mod zones;
 
 pub use seek::{Candidates, Direction, Next, Wanted};
 
+use spinreel_api::logs::LogEntry;
 use spinreel_ledger::LedgerError;
 use spinreel_platform::Store;
 use thiserror::Error;
 
-use crate::domain::journal::Block;
 use levels::Levels;
 use postings::Postings;
 use zones::Zone;
@@ -38,12 +38,12 @@ pub enum IndexError {
     Encode(#[from] postcard::Error),
 }
 
-/// What must be written so that the next segment, with these blocks, is in the index: all of it before `levels`, which
-/// the last pair holds and `levels` is afterwards.
+/// What must be written so that the next segment is in the index, and `levels` says so afterwards, which is the last pair.
+/// `entries` are the segment's, with the moments of their arrival in milliseconds since the Unix epoch.
 pub async fn pairs_of(
     store: &impl Store,
     levels: &mut Levels,
-    blocks: &[Block],
+    entries: &[(u64, LogEntry)],
 ) -> Result<Vec<(String, Vec<u8>)>, IndexError> {
     let segment = levels.indexed();
     let mut page = Postings::default();
@@ -51,16 +51,14 @@ pub async fn pairs_of(
         through: zones::through(store, segment).await?,
         ..Zone::EMPTY
     };
-    for block in blocks {
-        for entry in block.entries() {
-            term::of(&entry).for_each(|term| page.add(term, 0));
-            zone = zone.with(Zone {
-                first_ms: entry.at.as_ms(),
-                last_ms: entry.at.as_ms(),
-                received_ms: block.received_ms,
-                through: zone.through + 1,
-            });
-        }
+    for (received_ms, entry) in entries {
+        term::of(entry).for_each(|term| page.add(term, 0));
+        zone = zone.with(Zone {
+            first_ms: entry.at.as_ms(),
+            last_ms: entry.at.as_ms(),
+            received_ms: *received_ms,
+            through: zone.through + 1,
+        });
     }
     let mut pairs = zones::append(store, segment, zone).await?;
     pairs.push(levels::first_page(segment, &page)?);
