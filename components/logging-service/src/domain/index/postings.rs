@@ -6,9 +6,9 @@ use super::term::Term;
 
 /// Terms with the segments that have them. Segments are counted from the first of the page's run.
 ///
-/// As bytes (postcard): for each term, in their order, the term and the bytes of its segments; these are the first
-/// segment and the gaps to the ones after it. So a reader steps over what it does not want, and a term that is in every
-/// segment takes a byte for each.
+/// As bytes: how many terms there are, the terms in their order, where the segments of each end, and then the segments:
+/// of each term the first one and the gaps to the ones after it (postcard's integers). All other numbers are 32 bits,
+/// little-endian. So a term is found by halving, and one that is in every segment takes a byte for each.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Postings(BTreeMap<Term, BTreeSet<u32>>);
 
@@ -20,54 +20,108 @@ impl Postings {
 
     /// Adds a page of a run that begins `offset` segments after this page's, but only terms that `takes`.
     pub fn absorb(&mut self, bytes: &[u8], offset: u32, takes: impl Fn(Term) -> bool) {
-        for (term, segments) in records(bytes).filter(|(term, _)| takes(*term)) {
+        let Some(parts) = Parts::of(bytes) else {
+            return;
+        };
+        let terms = (0..parts.terms.len()).filter_map(|place| Some((place, parts.term(place)?)));
+        for (place, term) in terms.filter(|(_, term)| takes(*term)) {
             let of_term = self.0.entry(term).or_default();
-            of_term.extend(decode(segments).map(|segment| segment.saturating_add(offset)));
+            of_term.extend(
+                parts
+                    .segments(place)
+                    .map(|segment| segment.saturating_add(offset)),
+            );
         }
     }
 
     /// The page's bytes.
     pub fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
-        let mut bytes = Vec::new();
-        for (term, segments) in &self.0 {
-            let mut of_term = Vec::with_capacity(segments.len());
+        let mut ends = Vec::with_capacity(self.0.len());
+        let mut all_segments = Vec::new();
+        for segments in self.0.values() {
             let mut before = 0;
             for segment in segments {
-                of_term = postcard::to_extend(&(segment - before), of_term)?;
+                all_segments = postcard::to_extend(&(segment - before), all_segments)?;
                 before = *segment;
             }
-            bytes = postcard::to_extend(&(*term, of_term.as_slice()), bytes)?;
+            ends.push(number(all_segments.len())?);
         }
+        let mut bytes = number(self.0.len())?.to_vec();
+        bytes.extend(self.0.keys().flat_map(|term| term.to_le_bytes()));
+        bytes.extend(ends.into_iter().flatten());
+        bytes.append(&mut all_segments);
         Ok(bytes)
+    }
+}
+
+const WORD: usize = size_of::<u32>();
+
+fn number(number: usize) -> Result<[u8; WORD], postcard::Error> {
+    let number = u32::try_from(number).map_err(|_| postcard::Error::SerializeBufferFull)?;
+    Ok(number.to_le_bytes())
+}
+
+/// The parts of a page's bytes.
+struct Parts<'a> {
+    terms: &'a [[u8; WORD]],
+    ends: &'a [[u8; WORD]],
+    segments: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// `None` where the bytes are no page.
+    fn of(bytes: &'a [u8]) -> Option<Self> {
+        let (count, rest) = bytes.split_first_chunk::<WORD>()?;
+        let size = usize::try_from(u32::from_le_bytes(*count))
+            .ok()?
+            .checked_mul(WORD)?;
+        let (terms, rest) = rest.split_at_checked(size)?;
+        let (ends, segments) = rest.split_at_checked(size)?;
+        Some(Self {
+            terms: terms.as_chunks().0,
+            ends: ends.as_chunks().0,
+            segments,
+        })
+    }
+
+    fn term(&self, place: usize) -> Option<Term> {
+        self.terms.get(place).map(|term| Term::from_le_bytes(*term))
+    }
+
+    fn end(&self, place: usize) -> Option<usize> {
+        let end = u32::from_le_bytes(*self.ends.get(place)?);
+        usize::try_from(end).ok()
+    }
+
+    /// The segments of the term at a place, ascending. What is no number ends them.
+    fn segments(&self, place: usize) -> impl Iterator<Item = u32> + use<'a> {
+        let begin = match place.checked_sub(1) {
+            None => Some(0),
+            Some(before) => self.end(before),
+        };
+        let range = begin.zip(self.end(place)).map(|(begin, end)| begin..end);
+        let mut bytes = range
+            .and_then(|range| self.segments.get(range))
+            .unwrap_or_default();
+        let mut before = 0_u32;
+        std::iter::from_fn(move || {
+            let (gap, rest) = postcard::take_from_bytes::<u32>(bytes).ok()?;
+            bytes = rest;
+            before = before.saturating_add(gap);
+            Some(before)
+        })
     }
 }
 
 /// The segments that have `term`, by a page's bytes, ascending.
 pub fn find(bytes: &[u8], term: Term) -> Vec<u32> {
-    records(bytes)
-        .take_while(|(found, _)| *found <= term)
-        .find(|(found, _)| *found == term)
-        .map(|(_, segments)| decode(segments).collect())
-        .unwrap_or_default()
-}
-
-/// A page's records. Bytes that are no record end it.
-fn records(mut bytes: &[u8]) -> impl Iterator<Item = (Term, &[u8])> {
-    std::iter::from_fn(move || {
-        let (record, rest) = postcard::take_from_bytes::<(Term, &[u8])>(bytes).ok()?;
-        bytes = rest;
-        Some(record)
-    })
-}
-
-fn decode(mut bytes: &[u8]) -> impl Iterator<Item = u32> {
-    let mut before = 0_u32;
-    std::iter::from_fn(move || {
-        let (gap, rest) = postcard::take_from_bytes::<u32>(bytes).ok()?;
-        bytes = rest;
-        before = before.saturating_add(gap);
-        Some(before)
-    })
+    let Some(parts) = Parts::of(bytes) else {
+        return Vec::new();
+    };
+    let found = parts
+        .terms
+        .binary_search_by_key(&term, |found| Term::from_le_bytes(*found));
+    found.map_or_else(|_| Vec::new(), |place| parts.segments(place).collect())
 }
 
 #[cfg(test)]
@@ -89,7 +143,7 @@ mod tests {
     fn a_term_of_every_segment_takes_a_byte_for_each() {
         let everywhere: Vec<(Term, u32)> = (0..1_000).map(|segment| (7, segment)).collect();
         let bytes = page(&everywhere).encode().unwrap();
-        assert_eq!(bytes.len(), 1_000 + 3);
+        assert_eq!(bytes.len(), 1_000 + 3 * WORD);
     }
 
     proptest! {
