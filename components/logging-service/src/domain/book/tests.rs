@@ -82,8 +82,8 @@ fn a_batch_that_steps_over_the_end_of_a_stretch_wants_tidying() {
     let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
     let book = Book::new(&store, &clock, FOR_EVER);
     block_on(async {
-        // 16 entries a cell.
-        let batch = |cells: usize| vec![entry(NOON, "1"); 16 * cells];
+        // 8 entries a cell.
+        let batch = |cells: usize| vec![entry(NOON, "1"); 8 * cells];
         assert!(!book.append(&batch(0)).await.unwrap());
         assert!(!book.append(&batch(63)).await.unwrap());
         assert!(book.append(&batch(2)).await.unwrap());

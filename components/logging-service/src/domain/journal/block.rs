@@ -9,9 +9,9 @@ use crate::domain::text::MAX_ENTRY;
 
 /// How many bytes of entries a block takes, beyond its first entry: so small that a page of a few entries does not have
 /// to read a sealed stretch of 64 full blocks for long.
-const BLOCK_BYTES: usize = 4_000;
+const BLOCK_BYTES: usize = 2_000;
 /// The most entries of a block.
-pub const BLOCK_ENTRIES: usize = 16;
+pub const BLOCK_ENTRIES: usize = 8;
 
 /// Entries that arrived together, as one cell of the journal.
 ///
@@ -55,7 +55,7 @@ pub fn read(text: &str) -> Option<LogEntry> {
     serde_json::from_str(text).ok()
 }
 
-/// Cuts a batch that arrived at `received_ms` into blocks, in its order. A block has at most 16 entries, and
+/// Cuts a batch that arrived at `received_ms` into blocks, in its order. A block has at most 8 entries, and
 /// at most 15,000 bytes of them: 64 such blocks, a sealed stretch, stay below the 1 MB that the smallest of Spin's
 /// stores takes as one value.
 pub fn blocks(entries: &[LogEntry], received_ms: u64) -> Result<Vec<Block>, serde_json::Error> {
