@@ -3,8 +3,8 @@ use serde::de::DeserializeOwned;
 use spinreel_platform::{Clock, Store};
 
 use super::{Journal, SEAL_AFTER_MS, SEGMENT, Timed};
-use crate::LedgerError;
 use crate::cell::encode;
+use crate::{Cell, LedgerError};
 
 impl Journal {
     /// Seals the oldest stretch that is not, if it changes no more; returns whether it did.
@@ -18,55 +18,108 @@ impl Journal {
         store: &impl Store,
         clock: &impl Clock,
     ) -> Result<bool, LedgerError> {
-        let mut index = self.sealed(store).await?;
-        // The cells are deleted and the marker is written last; a sealer that died before it left that to do.
+        Ok(self.seal_many::<T>(store, clock, 1).await? > 0)
+    }
+
+    /// As [`seal`](Self::seal), for the `at_most` oldest of them, with as many writes as for one: two. Returns how many.
+    pub async fn seal_many<T: Timed + Serialize + DeserializeOwned>(
+        &self,
+        store: &impl Store,
+        clock: &impl Clock,
+        at_most: usize,
+    ) -> Result<usize, LedgerError> {
+        let first = self.first_unsealed(store).await?;
+        let head = self.head(store).await?;
+        let (mut pairs, mut cells) = (Vec::new(), Vec::new());
+        for index in (first..).take(at_most) {
+            if head < (index + 1) * SEGMENT {
+                break;
+            }
+            let Some(entries) = self.unchanging::<T>(store, clock, index).await? else {
+                break;
+            };
+            let key = self.segment_key(index);
+            let value = encode(&key, &entries)?;
+            pairs.push((key, value));
+            cells.extend(self.cell_keys(index));
+        }
+        let sealed = pairs.len();
+        // A stretch that was dropped before it was sealed must not come back under a key that nobody deletes any more.
+        if sealed == 0 || self.dropped(store).await? > first {
+            return Ok(0);
+        }
+        // The marker is the last, also where the provider does not write together.
+        pairs.push(self.sealed_marker().pair(&(first + sealed as u64))?);
+        store.set_many(&pairs).await?;
+        store.delete_many(&cells).await?;
+        Ok(sealed)
+    }
+
+    /// The first stretch without a segment. What a sealer that died left undone of those before it is done.
+    async fn first_unsealed(&self, store: &impl Store) -> Result<u64, LedgerError> {
+        let sealed = self.sealed(store).await?;
+        let mut cells = Vec::new();
+        // Cells are deleted from the first to the last, so the last one tells whether all are.
+        let mut index = sealed;
+        while let Some(before) = index.checked_sub(1)
+            && store
+                .get(&self.slots.cell_key(index * SEGMENT))
+                .await?
+                .is_some()
+            && store.get(&self.segment_key(before)).await?.is_some()
+        {
+            cells.extend(self.cell_keys(before));
+            index = before;
+        }
+        index = sealed;
         while store.get(&self.segment_key(index)).await?.is_some() {
-            self.finish_sealing(store, index).await?;
+            cells.extend(self.cell_keys(index));
             index += 1;
         }
-        let first = index * SEGMENT + 1;
-        let last = first + SEGMENT - 1;
-        if self.head(store).await? < last {
-            return Ok(false);
+        if !cells.is_empty() {
+            store.delete_many(&cells).await?;
         }
+        if index > sealed {
+            self.sealed_marker().set(store, &index).await?;
+        }
+        Ok(index)
+    }
+
+    /// The cells of a stretch, where they change no more.
+    async fn unchanging<T: Timed + Serialize + DeserializeOwned>(
+        &self,
+        store: &impl Store,
+        clock: &impl Clock,
+        index: u64,
+    ) -> Result<Option<Vec<Option<T>>>, LedgerError> {
         let mut entries = Vec::new();
         let mut is_whole = true;
-        for number in first..=last {
-            let entry = self.slots.cell::<T>(number).get(store).await?;
+        for key in self.cell_keys(index) {
+            let entry = Cell::<T>::new(key).get(store).await?;
             if entry.is_none() && is_whole {
                 is_whole = false;
                 // Numbers are given in order, so an old entry after the stretch means that all of the stretch is at
                 // least as old, its empty cells too.
-                let newer = self.first_filled::<T>(store, last + 1).await?;
+                let newer = self
+                    .first_filled::<T>(store, (index + 1) * SEGMENT + 1)
+                    .await?;
                 let age_ms = newer.map(|newer| clock.now_ms().saturating_sub(newer.at_ms()));
                 if age_ms.is_none_or(|age_ms| age_ms <= SEAL_AFTER_MS) {
-                    return Ok(false);
+                    return Ok(None);
                 }
             }
             entries.push(entry);
         }
         // An empty cell was never filled, or another sealer has just emptied it: then its segment stands by now,
-        // or was even dropped again, and what was read here must not replace it. A stretch that was dropped before it
-        // was sealed must not come back under a key that nobody deletes any more.
-        if (!is_whole && store.get(&self.segment_key(index)).await?.is_some())
-            || self.dropped(store).await? > index
-        {
-            return Ok(false);
-        }
-        let key = self.segment_key(index);
-        store.set(&key, &encode(&key, &entries)?).await?;
-        self.finish_sealing(store, index).await?;
-        Ok(true)
+        // or was even dropped again, and what was read here must not replace it.
+        let is_taken = !is_whole && store.get(&self.segment_key(index)).await?.is_some();
+        Ok((!is_taken).then_some(entries))
     }
 
-    /// What is left to do when a stretch's segment stands.
-    async fn finish_sealing(&self, store: &impl Store, index: u64) -> Result<(), LedgerError> {
+    /// The keys of a stretch's cells.
+    pub(super) fn cell_keys(&self, index: u64) -> impl Iterator<Item = String> + '_ {
         let first = index * SEGMENT + 1;
-        let cells: Vec<String> = (first..first + SEGMENT)
-            .map(|number| self.slots.cell_key(number))
-            .collect();
-        store.delete_many(&cells).await?;
-        self.sealed_marker().set(store, &(index + 1)).await
+        (first..first + SEGMENT).map(|number| self.slots.cell_key(number))
     }
 
     /// Drops the oldest segment; returns whether there was one. Entries that are not sealed stay.
@@ -111,7 +164,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use futures::FutureExt;
     use futures::executor::block_on;
-    use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
+    use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, StoppingStore};
 
     use super::*;
     use crate::journal::testing::{Entry, filled, walk};
@@ -126,6 +179,24 @@ mod tests {
 
     async fn seal_all(journal: &Journal, store: &MemoryStore, clock: &ManualClock) {
         while journal.seal::<Entry>(store, clock).await.unwrap() {}
+    }
+
+    #[test]
+    fn many_stretches_are_sealed_by_two_writes_and_a_look() {
+        let store = CountingStore::new(MemoryStore::default());
+        block_on(async {
+            let (journal, clock) = old(store.inner(), 64 * 5 + 10).await;
+            store.take_calls();
+            let sealed = journal.seal_many::<Entry>(&store, &clock, 3).await.unwrap();
+            let calls = store.take_calls();
+            assert_eq!((sealed, calls.writes()), (3, 2));
+            assert_eq!(calls.reads(), 3 * 64 + 2 + 1 + 1 + 1);
+            let sealed = journal.seal_many::<Entry>(&store, &clock, 9).await.unwrap();
+            assert_eq!((sealed, store.take_calls().writes()), (2, 2));
+            let sealed = journal.seal_many::<Entry>(&store, &clock, 9).await.unwrap();
+            assert_eq!((sealed, store.take_calls().writes()), (0, 0));
+            assert_eq!(walk(&journal, store.inner(), 50).await, all(1..=330));
+        });
     }
 
     fn all(entries: std::ops::RangeInclusive<u64>) -> Vec<u64> {
@@ -183,7 +254,7 @@ mod tests {
             let store = MemoryStore::default();
             let (journal, clock) = block_on(old(&store, 130));
             let slow_store = StoppingStore::before_call(&store, calls);
-            let mut slow = Box::pin(journal.seal::<Entry>(&slow_store, &clock));
+            let mut slow = Box::pin(journal.seal_many::<Entry>(&slow_store, &clock, 2));
             let finished = (&mut slow).now_or_never().is_some();
             block_on(seal_all(&journal, &store, &clock));
             if !finished {
@@ -206,7 +277,7 @@ mod tests {
             let store = MemoryStore::default();
             let (journal, clock) = block_on(old(&store, 130));
             let dying_store = StoppingStore::before_call(&store, calls);
-            let dying = journal.seal::<Entry>(&dying_store, &clock);
+            let dying = journal.seal_many::<Entry>(&dying_store, &clock, 2);
             let finished = dying.now_or_never().is_some();
             block_on(seal_all(&journal, &store, &clock));
             assert_eq!(

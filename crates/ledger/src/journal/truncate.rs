@@ -67,9 +67,7 @@ impl Journal {
 
     /// Every key that a stretch can have.
     fn keys_of(&self, index: u64) -> impl Iterator<Item = String> + '_ {
-        let first = index * SEGMENT + 1;
-        let cells = (first..first + SEGMENT).map(|number| self.slots.cell_key(number));
-        cells.chain([self.segment_key(index)])
+        self.cell_keys(index).chain([self.segment_key(index)])
     }
 }
 

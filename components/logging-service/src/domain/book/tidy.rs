@@ -12,6 +12,8 @@ use crate::domain::journal::Block;
 
 /// How many stretches are sealed and put in the index at most in one go, and how many dropped.
 const STRETCHES: usize = 64;
+/// How many stretches are sealed by one write.
+const AT_ONCE: usize = 8;
 /// How long one goes on while there is more to do, in milliseconds. One stretch is filled meanwhile as a rule; when many
 /// clients hand large batches in, more are.
 const WORK_MS: u64 = 2_000;
@@ -55,17 +57,22 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
         let mut levels = Levels::cell().get(self.store).await?.unwrap_or_default();
         let mut folded = self.folded().await?;
         let were_folded = folded.segments;
+        let mut sealed = self.journal.sealed(self.store).await?;
         for _ in 0..STRETCHES {
-            let is_sealed = self.journal.seal::<Block>(self.store, self.clock).await?;
-            let sealed = self.journal.sealed(self.store).await?;
+            if folded.segments.min(levels.indexed()) >= sealed {
+                let journal = &self.journal;
+                journal
+                    .seal_many::<Block>(self.store, self.clock, AT_ONCE)
+                    .await?;
+                sealed = journal.sealed(self.store).await?;
+            }
             let is_new = self.take_in(&mut levels, &mut folded, sealed).await?;
             for _ in 0..INDEX_STEPS {
                 if !levels.merge_step(self.store).await? {
                     break;
                 }
-                Levels::cell().set(self.store, &levels).await?;
             }
-            if !(is_sealed || is_new) || is_over() {
+            if !is_new || is_over() {
                 break;
             }
         }
@@ -80,11 +87,7 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
         }
         let dropped = self.journal.dropped(self.store).await?;
         for _ in 0..STRETCHES {
-            if !levels.drop_step(self.store, dropped).await? {
-                break;
-            }
-            Levels::cell().set(self.store, &levels).await?;
-            if is_over() {
+            if !levels.drop_step(self.store, dropped).await? || is_over() {
                 break;
             }
         }

@@ -107,8 +107,8 @@ impl Levels {
         self.runs(level).saturating_mul(span(level))
     }
 
-    /// Merges a page of four runs, or deletes some that were merged. Returns whether there was something to do; the
-    /// caller writes `self` down afterwards.
+    /// Merges a page of four runs, or deletes some that were merged, and writes down how far it is. Returns whether there
+    /// was something to do.
     pub async fn merge_step(&mut self, store: &impl Store) -> Result<bool, IndexError> {
         for lower in 0..self.0.len() {
             let upper = self.0.get(lower + 1).copied().unwrap_or_default();
@@ -117,10 +117,12 @@ impl Levels {
                 if self.runs(lower) < FAN_OUT * (upper.runs + 1) {
                     continue;
                 }
-                merge_page(store, lower, upper.runs, upper.step).await?;
+                let mut pairs = merged_page(store, lower, upper.runs, upper.step).await?;
                 let upper = self.level_mut(lower + 1);
                 upper.step += 1;
                 upper.runs += u64::from(upper.step == per_run);
+                pairs.push(Self::cell().pair(self)?);
+                store.set_many(&pairs).await.map_err(LedgerError::from)?;
             } else {
                 let from = upper.step - per_run;
                 let to = (from + MAX_DELETED / FAN_OUT).min(per_run);
@@ -131,14 +133,15 @@ impl Levels {
                 delete(store, &keys).await?;
                 let step = if to == per_run { 0 } else { per_run + to };
                 self.level_mut(lower + 1).step = step;
+                Self::cell().set(store, self).await?;
             }
             return Ok(true);
         }
         Ok(false)
     }
 
-    /// Deletes pages of runs whose segments are all before `dropped`. Returns whether there was something to do; the
-    /// caller writes `self` down afterwards.
+    /// Deletes pages of runs whose segments are all before `dropped`, and writes down how far it is. Returns whether there
+    /// was something to do.
     pub async fn drop_step(
         &mut self,
         store: &impl Store,
@@ -167,19 +170,20 @@ impl Levels {
             };
             let level = self.level_mut(level);
             (level.first, level.deleted) = (first, deleted);
+            Self::cell().set(store, self).await?;
             return Ok(true);
         }
         Ok(false)
     }
 }
 
-/// Makes those pages of a run of the level above `lower` that come from page `page` of the four runs below it.
-async fn merge_page(
+/// Those pages of a run of the level above `lower` that come from page `page` of the four runs below it.
+async fn merged_page(
     store: &impl Store,
     lower: usize,
     run: u64,
     page: u64,
-) -> Result<(), IndexError> {
+) -> Result<Vec<(String, Vec<u8>)>, IndexError> {
     let mut sources = Vec::new();
     for (offset, source) in (0..).zip(FAN_OUT * run..FAN_OUT * (run + 1)) {
         // What is not there was dropped for its age.
@@ -198,8 +202,7 @@ async fn merge_page(
         }
         pairs.push((key(upper, run, target), merged.encode()?));
     }
-    store.set_many(&pairs).await.map_err(LedgerError::from)?;
-    Ok(())
+    Ok(pairs)
 }
 
 async fn get(store: &impl Store, key: &str) -> Result<Option<Vec<u8>>, LedgerError> {

@@ -80,7 +80,7 @@ fn encode_requests(metrics: &Metrics, encoder: &mut DescriptorEncoder<'_>) -> fm
 fn encode_served(metrics: &Metrics, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let mut durations = encoder.encode_descriptor(
         "http_request_duration",
-        "From a request's arrival to the end of the work that it brought.",
+        "From a request's arrival until the last byte of its answer was handed over.",
         Some(&Unit::Seconds),
         MetricType::Histogram,
     )?;
