@@ -46,7 +46,7 @@ pub struct Retention {
 /// | [`page`](Self::page), of the newest | 2 `get`; the stretch that is not sealed, 1 and 1 for each of its cells; 1 for each sealed one |
 /// | – by user, request, action, service or level | 1 for the index's levels, 1 for each run of it (3 of each level at most) |
 /// | – by time | 1 for the index's levels, 2 for each change of the node of zones |
-/// | [`tidy`](Self::tidy), once in 64 cells | about 100 for each stretch that became full, of which 64 at most |
+/// | [`tidy`](Self::tidy), once in 64 cells | about 100 for each stretch that became full |
 #[derive(Debug, Clone)]
 pub struct Book<'a, S, C> {
     store: &'a S,

@@ -10,13 +10,13 @@ use crate::domain::index::levels::Levels;
 use crate::domain::index::{IndexError, pairs_of, zones};
 use crate::domain::journal::Block;
 
-/// How many stretches are sealed and put in the index at most in one go, and how many dropped.
-const STRETCHES: usize = 64;
+/// How many stretches are put in the index at most in one go, and how many dropped: for whom time does not end it.
+const STRETCHES: usize = 4_096;
 /// How many stretches are sealed by one write.
 const AT_ONCE: usize = 8;
-/// How long one goes on while there is more to do, in milliseconds. One stretch is filled meanwhile as a rule; when many
-/// clients hand large batches in, more are.
-const WORK_MS: u64 = 2_000;
+/// How long one goes on while there is more to do, in milliseconds: there is where many clients hand large batches in. Some
+/// platforms end an instance after half a minute.
+const WORK_MS: u64 = 20_000;
 /// How many pages of the index are merged, or deleted, at most beside a stretch: more than a stretch makes necessary,
 /// which is a page in 32 stretches for each level.
 const INDEX_STEPS: usize = 4;
