@@ -180,12 +180,12 @@ pub(crate) async fn measure() -> Result<Volume> {
     step("Asking for pages");
     let queries = [few.lines.queries(), many.lines.queries()];
     for turn in 0..=REQUESTS {
-        for page in 0..PAGES.len() {
-            for (which, site) in [&few, &many].into_iter().enumerate() {
-                let milliseconds = site.time(&queries[which][page]).await?;
+        for (page, of_page) in found.pages.iter_mut().enumerate() {
+            for ((site, queries), samples) in [&few, &many].into_iter().zip(&queries).zip(of_page) {
+                let milliseconds = site.time(&queries[page]).await?;
                 // The first of each is for warming up.
                 if turn > 0 {
-                    found.pages[page][which].push(milliseconds);
+                    samples.push(milliseconds);
                 }
             }
         }
@@ -237,7 +237,7 @@ impl Site {
             }
             Ok(())
         };
-        let clients: [_; CLIENTS] = std::array::from_fn(|number| client(number));
+        let clients: [_; CLIENTS] = std::array::from_fn(&client);
         let [a, b, c, d] = clients;
         tokio::try_join!(a, b, c, d)?;
         Ok(())
