@@ -8,7 +8,7 @@ use crate::memory::SeededRandom;
 use crate::{Random, Store, StoreError};
 
 /// A [`Store`] that lets others run before each of its calls.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Stepping<S>(pub S);
 
 impl<S: Store> Store for Stepping<S> {

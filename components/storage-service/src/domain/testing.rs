@@ -1,7 +1,6 @@
 //! What the domain's tests share: a storage in memory, with a bucket that can fail.
 
 mod bucket;
-mod dying;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -15,7 +14,6 @@ use spinreel_platform::Clock;
 use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, SeededRandom};
 
 pub(crate) use self::bucket::MemoryBucket;
-pub(crate) use self::dying::DyingStore;
 use super::peers::{PeerFailure, Peers};
 use super::record::Owner;
 use super::storage::Storage;

@@ -5,10 +5,11 @@ use futures::future::join;
 use futures::pin_mut;
 
 use spinreel_ledger::LEASE_MS;
+use spinreel_platform::memory::StoppingStore;
 
 use super::delete::DeleteError;
 use super::record::UserFiles;
-use super::testing::{DyingStore, PieceSource, World, owner};
+use super::testing::{PieceSource, World, owner};
 use super::tidy::{Eagerness, Tidied};
 use super::upload::{CHUNK, UploadError};
 
@@ -519,7 +520,7 @@ fn a_purge_that_stopped_anywhere_is_made_up_for_by_the_next_ones() {
             world.upload("a.mp4", &[1; 50]).await.unwrap();
             world.upload("b.mp4", &[1; 40]).await.unwrap();
             world.storage().report_use(&files()).await.unwrap();
-            let dying = DyingStore::after(&world.store, calls);
+            let dying = StoppingStore::dying_before_call(&world.store, calls);
             finished = {
                 let (storage, files) = (world.storage_on(&dying), files());
                 let purge = storage.purge(&files);

@@ -1,14 +1,13 @@
 //! Shared by the tests of this folder.
 
-use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use spinreel_api::Timestamp;
 use spinreel_api::internal::StoredVideo;
 use spinreel_platform::memory::MemoryStore;
-use spinreel_platform::{Store, StoreError};
+use spinreel_platform::stepping::Stepping;
 
 /// A file of `owner`.
 pub(crate) fn stored(owner: &str, filename: &str) -> StoredVideo {
@@ -24,47 +23,7 @@ pub(crate) fn stored(owner: &str, filename: &str) -> StoredVideo {
 }
 
 /// A store that lets others run before each of its operations.
-#[derive(Debug, Default)]
-pub(crate) struct PoliteStore(pub(crate) MemoryStore);
-
-async fn let_others_run() {
-    let waited = Cell::new(false);
-    poll_fn(|_| {
-        if waited.replace(true) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-}
-
-impl Store for PoliteStore {
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let_others_run().await;
-        self.0.get(key).await
-    }
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        let_others_run().await;
-        self.0.set(key, value).await
-    }
-    async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-        let_others_run().await;
-        self.0.set_many(pairs).await
-    }
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        let_others_run().await;
-        self.0.delete(key).await
-    }
-    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
-        let_others_run().await;
-        self.0.delete_many(keys).await
-    }
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        let_others_run().await;
-        self.0.increment(key, delta).await
-    }
-}
+pub(crate) type PoliteStore = Stepping<MemoryStore>;
 
 /// Runs both to their ends. Bit n of `schedule` says which of them makes the nth step; when one is done, the other
 /// makes the rest.

@@ -5,28 +5,40 @@ use std::task::Poll;
 use super::MemoryStore;
 use crate::{Store, StoreError};
 
-/// A store whose caller stands still once, before one of its calls, until it is polled again. A caller that never is has
-/// died there.
+/// A store whose caller stands still before one of its calls: until it is polled again, or for ever. A caller that never
+/// goes on has died there.
 #[derive(Debug)]
-pub struct StoppingStore<'a> {
-    store: &'a MemoryStore,
+pub struct StoppingStore<'a, S = MemoryStore> {
+    store: &'a S,
     calls_left: Cell<Option<u64>>,
+    goes_on: bool,
 }
 
-impl<'a> StoppingStore<'a> {
+impl<'a, S> StoppingStore<'a, S> {
     /// Lets `calls` calls through, then makes the caller wait once.
-    pub fn before_call(store: &'a MemoryStore, calls: u64) -> Self {
+    pub fn before_call(store: &'a S, calls: u64) -> Self {
         Self {
             store,
             calls_left: Cell::new(Some(calls)),
+            goes_on: true,
+        }
+    }
+
+    /// Lets `calls` calls through and never answers the next one.
+    pub fn dying_before_call(store: &'a S, calls: u64) -> Self {
+        Self {
+            goes_on: false,
+            ..Self::before_call(store, calls)
         }
     }
 
     async fn step(&self) {
         poll_fn(|context| match self.calls_left.get() {
             Some(0) => {
-                self.calls_left.set(None);
-                context.waker().wake_by_ref();
+                if self.goes_on {
+                    self.calls_left.set(None);
+                    context.waker().wake_by_ref();
+                }
                 Poll::Pending
             }
             Some(calls) => {
@@ -39,7 +51,7 @@ impl<'a> StoppingStore<'a> {
     }
 }
 
-impl Store for StoppingStore<'_> {
+impl<S: Store> Store for StoppingStore<'_, S> {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.step().await;
         self.store.get(key).await
