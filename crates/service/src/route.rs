@@ -34,9 +34,12 @@ pub struct Call {
 impl Call {
     /// Whether the caller would be let in now: for answers that go on for longer than a token, or a right, may last.
     pub async fn is_still_allowed(&self) -> bool {
-        authenticate(&self.context, self.access, &self.request)
-            .await
-            .is_ok()
+        let caller = authenticate(&self.context, self.access, &self.request).await;
+        // What this leaves to be done after the answer would pile up until then.
+        for work in self.context.take_after() {
+            work.await;
+        }
+        caller.is_ok()
     }
 }
 
