@@ -1,9 +1,11 @@
 //! `logs`: what the log costs, those who ask for it and those who do not.
 //!
-//! - `volume`: lines coming in, pages of few and of many, the room that they need
+//! - `volume`: lines coming in, pages of few and of many, the room that they need; `lines`: these lines; `table`: the peer
 //! - `hindrance`: requests while logging-service is healthy, gone, broken or slow
 
 mod hindrance;
+mod lines;
+mod table;
 mod volume;
 
 use anyhow::Result;

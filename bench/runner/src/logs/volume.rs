@@ -1,15 +1,15 @@
 //! A thousand lines and a million: how fast they come in, how long a page of them takes, how much room they need. Beside
 //! it the same lines in a plain SQLite table with an index for each of the filters.
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use serde_json::{Value, json};
-use spinreel_api::Timestamp;
 use tempfile::TempDir;
 
+use super::lines::{LIMIT, LINES_OF_REQUEST, Lines, PAGES};
+use super::table::Table;
 use crate::application::{Application, User};
 use crate::report::{range, thousands};
 use crate::statistics::Samples;
@@ -33,22 +33,6 @@ const CLIENTS: usize = 4;
 const ROUNDS: usize = 10;
 /// Requests for each page.
 const REQUESTS: usize = 150;
-/// Lines of a page.
-const LIMIT: usize = 10;
-/// Users whose lines alternate, and lines of a request.
-const USERS: usize = 100;
-const LINES_OF_REQUEST: usize = 3;
-/// The lines say that they are from so many days, which ended a day ago.
-const DAYS: u64 = 5;
-const DAY_MS: u64 = 86_400_000;
-
-/// The pages: the name in JSON, the name in the table.
-const PAGES: [(&str, &str); 4] = [
-    ("newest", "the newest"),
-    ("user", "of a user"),
-    ("request", "of a request"),
-    ("time", "of three hours, two days back"),
-];
 
 /// Lines as they come in, and as they are beside it.
 #[derive(Default)]
@@ -77,76 +61,6 @@ struct Room {
     keys: f64,
     /// Bytes of keys and values.
     bytes: f64,
-}
-
-/// The lines of a log of `count` lines, from the first to the last.
-#[derive(Clone, Copy)]
-struct Lines {
-    count: usize,
-    began_ms: u64,
-}
-
-impl Lines {
-    fn of(count: usize) -> Self {
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-        Self {
-            count,
-            began_ms: now.as_millis() as u64 - (DAYS + 1) * DAY_MS,
-        }
-    }
-
-    fn at_ms(&self, number: usize) -> u64 {
-        self.began_ms + number as u64 * DAYS * DAY_MS / self.count as u64
-    }
-
-    /// A line like those that end requests.
-    fn line(&self, number: usize) -> Value {
-        json!({
-            "at": Timestamp::from_ms(self.at_ms(number)),
-            "level": "info",
-            "service": "storage-service",
-            "action": "request",
-            "message": "GET /storage-status answered 200",
-            "user_id": user(number),
-            "request_id": request(number),
-            "fields": {
-                "http.latency_ms": number % 50,
-                "http.method": "GET",
-                "http.request_bytes": 0,
-                "http.response_bytes": number % 1_000,
-                "http.route": "/storage-status",
-                "http.status": 200,
-                "store.calls": 9,
-            },
-        })
-    }
-
-    fn batch(&self, from: usize, to: usize) -> Vec<Value> {
-        (from..to).map(|number| self.line(number)).collect()
-    }
-
-    /// The queries of [`PAGES`].
-    fn queries(&self) -> [String; PAGES.len()] {
-        let middle = self.count / 2;
-        let since = self.began_ms + 2 * DAY_MS;
-        let until = since + 3 * 3_600_000;
-        let (since, until) = (Timestamp::from_ms(since), Timestamp::from_ms(until));
-        [
-            String::new(),
-            format!("user_id={}", user(middle)),
-            format!("request_id={}", request(middle)),
-            format!("since={since}&until={until}"),
-        ]
-        .map(|filter| format!("/v1/logs?limit={LIMIT}&service=storage-service&{filter}"))
-    }
-}
-
-fn user(number: usize) -> String {
-    format!("0195e9c0-7b1e-7000-8000-{:012}", number % USERS)
-}
-
-fn request(number: usize) -> String {
-    format!("0195e9c0-7b1e-7001-8000-{:012}", number / LINES_OF_REQUEST)
 }
 
 /// An application with a log.
@@ -272,53 +186,6 @@ impl Site {
             keys,
             bytes,
         })
-    }
-}
-
-/// The peer: a table with an index for each filter, in a database as the host's are.
-struct Table {
-    database: Connection,
-}
-
-impl Table {
-    fn create(folder: &Path, name: &str) -> Result<Self> {
-        let database = Connection::open(folder.join(format!("{name}.db")))?;
-        database.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-             CREATE TABLE lines (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, user TEXT, request TEXT, line TEXT NOT NULL);
-             CREATE INDEX at ON lines (at);
-             CREATE INDEX user ON lines (user);
-             CREATE INDEX request ON lines (request);",
-        )?;
-        Ok(Self { database })
-    }
-
-    /// Inserts lines, a transaction for each batch.
-    fn insert(&self, lines: &Lines, from: usize, to: usize, batch: usize) -> Result<()> {
-        for start in (from..to).step_by(batch) {
-            let transaction = self.database.unchecked_transaction()?;
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO lines (at, user, request, line) VALUES (?1, ?2, ?3, ?4)",
-            )?;
-            for number in start..to.min(start + batch) {
-                let line = lines.line(number).to_string();
-                let at = i64::try_from(lines.at_ms(number))?;
-                insert.execute(params![at, user(number), request(number), line])?;
-            }
-            drop(insert);
-            transaction.commit()?;
-        }
-        Ok(())
-    }
-
-    /// Bytes of the file.
-    fn bytes(&self) -> Result<f64> {
-        let bytes = self.database.query_row(
-            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
-            [],
-            |row| row.get(0),
-        )?;
-        Ok(bytes)
     }
 }
 
