@@ -11,8 +11,8 @@ mod routes;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// The variables that the service reads. `log_retention_days` is how many days entries are shown, 0 for ever;
-/// `log_retention_entries` is how many are kept, 0 for any number. What is past that is deleted bit by bit. `metrics_token` is what a
-/// program shows that reads the metrics; empty: only admins may.
+/// `log_retention_entries` is how many are kept, 0 for any number. What is past that is deleted bit by bit.
+/// `metrics_token` is what a program shows that reads the metrics; empty: only admins may.
 pub const VARIABLES: &[Variable] = &[
     Variable::new("service_secret", Kind::Secret),
     Variable::new("cors_origins", Kind::Text),

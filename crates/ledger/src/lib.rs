@@ -29,7 +29,7 @@ pub use claim::claim;
 pub use counter::{Counter, Reserved};
 pub use guard::while_it_may;
 pub use intents::{Intents, LEASE_MS, LOOK_PAGE, Mark, Open, Patience};
-pub use journal::{JOURNAL_SCAN, Journal, JournalPage, SEAL_AFTER_MS, SEGMENT, Timed, Truncated};
+pub use journal::{Journal, JournalPage, SEAL_AFTER_MS, SEGMENT, Timed, Truncated};
 pub use lock::{CALL_MS, Held, Lock, WINDOW_MS};
 pub use roster::{DEAD_AFTER_MS, Found, ROSTER_SCAN, Roster, RosterPage, Walk};
 pub use slots::Slots;

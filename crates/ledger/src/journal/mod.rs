@@ -11,7 +11,7 @@ use spinreel_platform::{Clock, Store};
 use crate::cell::{decode, encode};
 use crate::{Cell, LedgerError, Slots};
 
-pub use read::{JOURNAL_SCAN, JournalPage};
+pub use read::JournalPage;
 pub use truncate::Truncated;
 
 /// Entries in a sealed segment.

@@ -8,7 +8,7 @@ use super::{Journal, SEGMENT, offset_in_segment, segment_of};
 use crate::LedgerError;
 
 /// The most positions that one page looks at, however few entries it keeps.
-pub const JOURNAL_SCAN: u64 = 4_096;
+const JOURNAL_SCAN: u64 = 4_096;
 
 /// A page of a journal, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) type Stretch<T> = (u64, Option<Vec<Option<T>>>);
 
 impl Journal {
     /// At most `limit` entries that `keep` accepts, from before position `before` (the newest where `None`)
-    /// downwards. At most [`JOURNAL_SCAN`] positions are looked at: a page may be short, or empty, and still
+    /// downwards. At most 4,096 positions are looked at: a page may be short, or empty, and still
     /// have a `next`.
     pub async fn page<T: DeserializeOwned + Serialize + Clone>(
         &self,

@@ -159,12 +159,10 @@ impl Page<'_> {
             cells.reverse();
         }
         for (cell, block) in &cells {
-            let numbered = (0..).zip(block.texts().collect::<Vec<_>>());
+            let texts = block.texts().enumerate();
             let look = match self.direction {
-                Direction::Up => self.look_at_cell(*cell, numbered),
-                Direction::Down => {
-                    self.look_at_cell(*cell, numbered.collect::<Vec<_>>().into_iter().rev())
-                }
+                Direction::Up => self.look_at_cell(*cell, texts),
+                Direction::Down => self.look_at_cell(*cell, texts.rev()),
             };
             if let Some(full) = look {
                 return Look::Full(full);
@@ -177,10 +175,10 @@ impl Page<'_> {
     fn look_at_cell<'a>(
         &mut self,
         cell: u64,
-        texts: impl Iterator<Item = (u32, &'a str)>,
+        texts: impl Iterator<Item = (usize, &'a str)>,
     ) -> Option<Position> {
         for (number, text) in texts {
-            let position = Position(cell, number);
+            let position = Position(cell, number as u32);
             let is_beyond = match self.direction {
                 Direction::Up => position > self.from,
                 Direction::Down => position < self.from,
