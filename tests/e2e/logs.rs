@@ -136,8 +136,8 @@ async fn a_batch_with_a_bad_line_is_refused_whole_and_the_line_is_named() {
     bad["action"] = json!("with spaces");
     let batch = json!([entry("test.bad", "first"), entry("test.bad", "second"), bad]);
     assert_eq!(hand_in(&app, &batch).await.wrong_fields(), ["2.action"]);
-    let mut foreign = entry("test.bad", "of another service");
-    foreign["service"] = json!("user-service");
+    let mut foreign = entry("test.bad", "of no service");
+    foreign["service"] = json!("another-service");
     let reply = hand_in(&app, &json!([foreign])).await;
     assert_eq!(reply.wrong_fields(), ["0.service"]);
     for body in [json!({}), json!("text"), json!([5])] {

@@ -14,8 +14,6 @@ use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variabl
 /// `log_retention_entries` is how many are kept, 0 for any number. What is past that is deleted bit by bit.
 /// `metrics_token` is what a program shows that reads the metrics; empty: only admins may.
 pub const VARIABLES: &[Variable] = &[
-    Variable::new("service_secret", Kind::Secret),
-    Variable::new("cors_origins", Kind::Text),
     Variable::new("user_service_url", Kind::Origin),
     Variable::new("video_service_url", Kind::Origin),
     Variable::new("storage_service_url", Kind::Origin),

@@ -22,13 +22,11 @@ pub static SERVICE: Service = Service {
     store: "storage",
     prefix: "storage/",
     variables: &[
-        Variable::new("service_secret", Kind::Secret),
         Variable::new("gcs_endpoint", Kind::Origin),
         Variable::new("gcs_bucket", Kind::Text),
         Variable::new("gcs_credentials", Kind::Checked(routes::are_credentials)),
         Variable::new("delivery", Kind::OneOf(&["proxy", "redirect"])),
         Variable::new("storage_limit_bytes", Kind::Number),
-        Variable::new("cors_origins", Kind::Text),
         Variable::new("user_service_url", Kind::Origin),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("usage_service_url", Kind::Origin),

@@ -18,8 +18,6 @@ use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variabl
 /// The variables that the service reads. `bandwidth_limit_bytes` is what a user may move in and out on one UTC day,
 /// unless they have a limit of their own. `alert_webhook_…`: where alerts are sent to, and signed with what.
 pub const VARIABLES: &[Variable] = &[
-    Variable::new("service_secret", Kind::Secret),
-    Variable::new("cors_origins", Kind::Text),
     Variable::new("user_service_url", Kind::Origin),
     Variable::new("logging_service_url", Kind::Origin),
     Variable::new("bandwidth_limit_bytes", Kind::Number),

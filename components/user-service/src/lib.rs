@@ -18,13 +18,10 @@ pub static SERVICE: Service = Service {
     store: "users",
     prefix: "users/",
     variables: &[
-        Variable::new("service_secret", Kind::Secret),
         Variable::new("access_token_seconds", Kind::Number),
         Variable::new("refresh_token_seconds", Kind::Number),
         Variable::new("admin_email", Kind::Text),
         Variable::new("admin_password", Kind::Text),
-        Variable::new("trusted_proxies", Kind::Number),
-        Variable::new("cors_origins", Kind::Text),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("storage_service_url", Kind::Origin),
         Variable::new("usage_service_url", Kind::Origin),
@@ -113,7 +110,8 @@ pub static SERVICE: Service = Service {
             "/.well-known/jwks.json",
             Access::Open,
             handler!(routes::jwks::jwks),
-        ),
+        )
+        .quiet(),
     ],
     authority: Authority::Own {
         keys: routes::jwks::own_keys,

@@ -14,8 +14,6 @@ mod routes;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 const VARIABLES: &[Variable] = &[
-    Variable::new("service_secret", Kind::Secret),
-    Variable::new("cors_origins", Kind::Text),
     Variable::new("user_service_url", Kind::Origin),
     Variable::new("storage_service_url", Kind::Origin),
     Variable::new("usage_service_url", Kind::Origin),

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -15,6 +15,7 @@ use crate::outbound::WasiHttp;
 use crate::peer::Peer;
 use crate::serve::Service;
 use crate::settings::Settings;
+use crate::shipping::LOG_BEHIND;
 use crate::store::WasiStore;
 use crate::world::{WasiClock, WasiRandom};
 use spinreel_platform::Clock;
@@ -38,6 +39,7 @@ pub struct Context {
     /// Unpredictable bytes.
     pub random: WasiRandom,
     client: Option<IpAddr>,
+    is_called: Cell<bool>,
     after: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
 }
 
@@ -59,6 +61,7 @@ impl Context {
             clock: WasiClock,
             random: WasiRandom,
             client,
+            is_called: Cell::new(false),
             after: RefCell::new(Vec::new()),
         }
     }
@@ -66,6 +69,16 @@ impl Context {
     /// The address of the client, as text; `None` for calls of other services.
     pub fn client_address(&self) -> Option<String> {
         self.client.map(|address| address.to_string())
+    }
+
+    /// Whether the request is a call of another service, which showed its token.
+    pub(crate) fn is_called(&self) -> bool {
+        self.is_called.get()
+    }
+
+    /// Notes that it is.
+    pub(crate) fn note_called(&self) {
+        self.is_called.set(true);
     }
 
     /// Writes down what matters for the security of an account: who did what, from where. Never pass a secret.
@@ -128,6 +141,10 @@ impl Context {
 
     /// Writes a problem's internal reason to the log: once, here, where it becomes an answer.
     pub(crate) fn log_problem(&self, problem: &Problem) {
+        // A log that has too much to do must not give itself more.
+        if problem.code == LOG_BEHIND {
+            return;
+        }
         let fields = serde_json::json!({
             "problem.code": problem.code,
             "http.status": problem.status.as_u16(),

@@ -1,19 +1,38 @@
 use http::StatusCode;
 use serde::Serialize;
 use spinreel_api::health::{ServiceHealth, State};
-use spinreel_platform::Store;
+use spinreel_ledger::{Cell, LedgerError};
+use spinreel_platform::{Clock, Store};
 
 use crate::context::Context;
 use crate::respond::json;
 use crate::route::Outcome;
 use crate::serve::VERSION;
 
-/// Whether the service's store answers.
-async fn probe_store(context: &Context) -> State {
-    let key = format!("{}health", context.service.prefix);
-    match context.store.get(&key).await {
-        Ok(_) => State::Ok,
-        Err(_) => State::Down,
+/// How long a store that gave back what was written is believed to do so, in milliseconds: what asks for the health every
+/// second shall not write every second.
+const BELIEVED_MS: u64 = 60_000;
+
+/// Whether a store answers, and gives back what was written: versions of Spin before 3.2 answered a write before it was
+/// stored. Costs a read, and once a minute a write and a read more.
+async fn probe_store(store: &impl Store, clock: &impl Clock, prefix: &str) -> State {
+    let written: Cell<u64> = Cell::new(format!("{prefix}health"));
+    let now_ms = clock.now_ms();
+    let before = match written.get(store).await {
+        Ok(before) => before,
+        Err(LedgerError::Corrupt { .. }) => None,
+        Err(LedgerError::Store(_)) => return State::Down,
+    };
+    if before.is_some_and(|before| now_ms.abs_diff(before) < BELIEVED_MS) {
+        return State::Ok;
+    }
+    if written.set(store, &now_ms).await.is_err() {
+        return State::Down;
+    }
+    // Somebody else may have written after this.
+    match written.get(store).await {
+        Ok(Some(after)) if Some(after) != before => State::Ok,
+        _ => State::Down,
     }
 }
 
@@ -25,7 +44,7 @@ pub async fn service_health(context: &Context, bucket: Option<State>) -> Outcome
 
 /// What the service says of itself; `bucket` is storage-service's to know.
 pub async fn own_health(context: &Context, bucket: Option<State>) -> ServiceHealth {
-    let store = probe_store(context).await;
+    let store = probe_store(&context.store, &context.clock, context.service.prefix).await;
     let wrong_variables = context.settings.wrong().to_vec();
     let down = store == State::Down || bucket == Some(State::Down) || !wrong_variables.is_empty();
     let status = if down { State::Down } else { State::Ok };
@@ -53,4 +72,70 @@ pub fn health_response(state: State, body: &impl Serialize) -> Outcome {
         );
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+    use spinreel_platform::StoreError;
+    use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore};
+
+    use super::*;
+
+    const NOON: u64 = 1_699_963_200_000;
+
+    /// A store that answers a write and does nothing.
+    struct Forgetful(MemoryStore);
+
+    impl Store for Forgetful {
+        async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+            self.0.get(key).await
+        }
+        async fn set(&self, _: &str, _: &[u8]) -> Result<(), StoreError> {
+            Ok(())
+        }
+        async fn set_many(&self, _: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+            Ok(())
+        }
+        async fn delete(&self, _: &str) -> Result<(), StoreError> {
+            Ok(())
+        }
+        async fn delete_many(&self, _: &[String]) -> Result<(), StoreError> {
+            Ok(())
+        }
+        async fn increment(&self, _: &str, delta: i64) -> Result<i64, StoreError> {
+            Ok(delta)
+        }
+    }
+
+    #[test]
+    fn a_good_store_is_written_to_once_a_minute() {
+        let store = CountingStore::<MemoryStore>::default();
+        let clock = ManualClock::at(NOON);
+        for (advance_ms, expected) in [(0, (2, 1)), (1_000, (1, 0)), (BELIEVED_MS, (2, 1))] {
+            clock.advance_ms(advance_ms);
+            assert_eq!(block_on(probe_store(&store, &clock, "x/")), State::Ok);
+            let calls = store.take_calls();
+            assert_eq!((calls.reads(), calls.writes()), expected, "{advance_ms}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_answers_before_it_has_stored_is_down() {
+        let clock = ManualClock::at(NOON);
+        let store = Forgetful(MemoryStore::default());
+        assert_eq!(block_on(probe_store(&store, &clock, "x/")), State::Down);
+        // Nor is it believed for what it once gave back.
+        let written: Cell<u64> = Cell::new("x/health");
+        assert_eq!(block_on(written.set(&store.0, &NOON)), Ok(()));
+        clock.advance_ms(BELIEVED_MS);
+        assert_eq!(block_on(probe_store(&store, &clock, "x/")), State::Down);
+    }
+
+    #[test]
+    fn what_an_earlier_version_wrote_there_is_no_fault() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
+        assert_eq!(block_on(store.set("x/health", b"?")), Ok(()));
+        assert_eq!(block_on(probe_store(&store, &clock, "x/")), State::Ok);
+    }
 }

@@ -2,8 +2,8 @@
 //! The thin shell between a service's domain logic and WASI.
 //!
 //! A service is a table of [`Route`]s. The shell finds the route, checks what its [`Access`] demands (a route
-//! is closed unless it says that it is open), runs the handler, writes the answer, and after the answer hands the
-//! request's log lines to logging-service.
+//! is closed unless it says that it is open), runs the handler, writes the answer, and after the answer hands what must
+//! reach the log to logging-service.
 //!
 //! # Layout
 //! - [`serve`] and [`Service`]: a request from its arrival to its last log line.
@@ -17,6 +17,7 @@ mod access;
 mod bindings;
 mod context;
 mod cors;
+mod hand_over;
 mod health;
 mod inbound;
 mod log;
@@ -44,6 +45,7 @@ pub use respond::{Body, Pieces, Relay, Response, Transfer, empty, json};
 pub use route::{Call, Handler, Outcome, Route, Style};
 pub use serve::{AppendLogs, Authority, FindStanding, LogSink, Service, VERSION, serve};
 pub use settings::{Kind, Settings, Variable};
+pub use shipping::LOG_BEHIND;
 pub use store::WasiStore;
 pub use world::{WasiClock, WasiRandom};
 

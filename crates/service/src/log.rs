@@ -107,6 +107,29 @@ impl Log {
         self.make(None, Level::Warn, Action::LogsLost, message, fields)
     }
 
+    /// Adds the lines of a service that was called on the way.
+    pub(crate) fn absorb(&self, lines: Vec<LogEntry>) {
+        self.lines.borrow_mut().extend(lines);
+    }
+
+    /// Whether there is a line that must reach the log.
+    pub(crate) fn has_events(&self) -> bool {
+        self.lines.borrow().iter().any(LogEntry::is_event)
+    }
+
+    /// Prints every line of this service that is no event on the component's standard output, as a line of JSON each: a
+    /// platform keeps that without a durable write.
+    pub(crate) fn print_access(&self) {
+        let lines = self.lines.borrow();
+        let own = lines.iter().filter(|line| line.service == self.service);
+        for line in own.filter(|line| !line.is_event() || line.action == Action::Request.as_str()) {
+            if let Ok(json) = serde_json::to_string(line) {
+                println!("{json}");
+            }
+        }
+    }
+
+    /// The lines so far, which are then nobody else's.
     pub(crate) fn take(&self) -> Vec<LogEntry> {
         std::mem::take(&mut self.lines.borrow_mut())
     }

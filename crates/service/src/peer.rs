@@ -10,6 +10,7 @@ use spinreel_platform::{Clock, HttpClient, Timeouts, TransportError, collect};
 use thiserror::Error;
 
 use crate::context::Context;
+use crate::hand_over;
 use crate::outbound::{ResponseBody, WasiHttp};
 use crate::world::WasiClock;
 
@@ -180,10 +181,13 @@ impl<'a> Peer<'a> {
         mut request: Request<Vec<Bytes>>,
     ) -> Result<Response<ResponseBody>, PeerError> {
         request.extensions_mut().insert(self.timeouts);
-        WasiHttp
+        hand_over::ask_for_lines(request.headers_mut());
+        let mut response = WasiHttp
             .send(request)
             .await
-            .map_err(|source| self.transport(source))
+            .map_err(|source| self.transport(source))?;
+        hand_over::absorb(self.context, response.headers_mut());
+        Ok(response)
     }
 
     fn transport(&self, source: TransportError) -> PeerError {

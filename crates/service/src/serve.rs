@@ -1,27 +1,25 @@
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use serde_json::json;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
-use spinreel_api::actions::Action;
 use spinreel_api::internal::{AskStanding, Standing};
-use spinreel_api::logs::{Level, LogEntry};
+use spinreel_api::logs::LogEntry;
 use spinreel_http::{Problem, problem, request_id};
 use spinreel_identity::Jwks;
 use spinreel_platform::{Clock, StoreError};
 
-use crate::access::authenticate;
+use crate::access::{Caller, authenticate};
 use crate::context::{Context, new_id};
 use crate::cors;
+use crate::hand_over::{self, Exchange};
 use crate::inbound::Request;
 use crate::protection;
 use crate::respond::{Body, Response, send};
 use crate::route::{Call, Found, Outcome, Route, Style, find};
 use crate::routes;
-use crate::settings::{Settings, Variable};
-use crate::shipping::ship_logs;
+use crate::settings::{SHARED, Settings, Variable};
 use crate::store::WasiStore;
 use crate::world::WasiClock;
 
@@ -90,9 +88,8 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
     let began_ms = WasiClock.now_ms();
     let request = Request::from_wasi(incoming);
     let method = request.method.clone();
-    let settings = Settings::load(service.variables.iter().copied(), |name| {
-        spin_sdk::variables::get(name).ok()
-    });
+    let variables = SHARED.iter().chain(service.variables).copied();
+    let settings = Settings::load(variables, |name| spin_sdk::variables::get(name).ok());
     let request_id = match request.header(&X_REQUEST_ID) {
         Some(id) if request_id::is_sane(id) => id.to_owned(),
         _ => new_id(),
@@ -110,6 +107,17 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
     let rest_of_body = request.rest_of_body();
     let request_bytes = request.count_read();
     let (pattern, mut response) = answer(&context, request, origin.is_some()).await;
+    let since_ms = || context.clock.now_ms().saturating_sub(began_ms);
+    let status = response.status();
+    let exchange = pattern.map(|pattern| Exchange {
+        method: &method,
+        pattern,
+        status,
+        request_bytes: request_bytes.get(),
+        response_bytes: declared_length(&response),
+        answered_ms: since_ms(),
+        latency_ms: since_ms(),
+    });
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         headers.insert(X_REQUEST_ID, id);
@@ -118,37 +126,47 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
     if let Some(origin) = origin {
         cors::expose(headers, origin);
     }
-    let status = response.status();
+    if context.is_called() {
+        // The caller hands them over, so they have to be there before the answer is.
+        if let Some(exchange) = &exchange {
+            exchange.log(&context);
+        }
+        hand_over::print(&context);
+        hand_over::answer_with_lines(&context, response.headers_mut());
+    }
     let sent = send(response, &method, out).await;
-    let latency_ms = context.clock.now_ms().saturating_sub(began_ms);
-    let store_calls = context.store.calls();
+    let latency_ms = since_ms();
     if let Some(body) = rest_of_body {
         // A client that is still sending hears the answer only if somebody listens on: a connection that is closed
         // with bytes unread is reset.
         body.drain(DRAIN_LIMIT, DRAIN_MS).await;
     }
-    if let Some(pattern) = pattern {
-        let fields = json!({
-            "http.method": method.as_str(),
-            "http.route": pattern,
-            "http.status": status.as_u16(),
-            "http.request_bytes": request_bytes.get(),
-            "http.response_bytes": sent,
-            "http.latency_ms": latency_ms,
-            "store.calls": store_calls,
-        });
-        let level = if status.is_server_error() {
-            Level::Warn
-        } else {
-            Level::Info
+    if let Some(exchange) = exchange.filter(|_| !context.is_called()) {
+        let exchange = Exchange {
+            request_bytes: request_bytes.get(),
+            response_bytes: sent,
+            latency_ms,
+            ..exchange
         };
-        let message = format!("{method} {pattern} answered {}", status.as_u16());
-        context.log.line(level, Action::Request, message, fields);
+        exchange.log(&context);
+        hand_over::print(&context);
     }
     for work in context.take_after() {
         work.await;
     }
-    ship_logs(&context).await;
+    hand_over::hand_over(&context).await;
+}
+
+/// How many bytes of its body an answer says that it has; 0 where it does not say.
+fn declared_length(response: &Response) -> u64 {
+    match response.body() {
+        Body::Bytes(bytes) => bytes.len() as u64,
+        _ => response
+            .headers()
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok())
+            .unwrap_or(0),
+    }
 }
 
 /// The route's pattern (`None` where its requests are not worth a line) and the answer.
@@ -200,6 +218,9 @@ async fn run(
         )));
     }
     let caller = authenticate(context, route.access, &request).await?;
+    if matches!(caller, Caller::Service(_)) && hand_over::is_wanted(&request.headers) {
+        context.note_called();
+    }
     let call = Call {
         context: Rc::clone(context),
         request,
@@ -224,7 +245,9 @@ fn problem_response(style: Style, problem: Problem, request_id: &str) -> Respons
                 _ => &problem.detail,
             };
             (
-                json!({ "error": error }).to_string().into_bytes(),
+                serde_json::json!({ "error": error })
+                    .to_string()
+                    .into_bytes(),
                 "application/json",
             )
         }

@@ -43,6 +43,17 @@ impl Variable {
     }
 }
 
+/// The variables that every service reads. `trusted_proxies`: how many entries of `X-Forwarded-For` to believe. `access_log`: where access lines go. `log_sample`: one request in so many hands
+/// its access lines over. `log_wait_ms`: how long a request waits for the log, after its answer.
+pub(crate) const SHARED: &[Variable] = &[
+    Variable::new("service_secret", Kind::Secret),
+    Variable::new("cors_origins", Kind::Text),
+    Variable::new("trusted_proxies", Kind::Number),
+    Variable::new("access_log", Kind::OneOf(&["stdout", "off"])),
+    Variable::new("log_sample", Kind::Number),
+    Variable::new("log_wait_ms", Kind::Number),
+];
+
 /// The component's variables. Each has a value of its [`Kind`]; the others are listed as wrong.
 #[derive(Debug, Default)]
 pub struct Settings {

@@ -22,16 +22,10 @@ use crate::context::Context;
 use crate::peer::PeerError;
 use crate::serve::LogSink;
 
-/// How long nobody tries to reach a log that is away, in milliseconds; longer than one try takes.
+/// How long nobody tries to reach a log that is away, in milliseconds.
 const PAUSE_MS: u64 = 5_000;
-/// How long one try may take in all, in milliseconds. When the log becomes slow, the instances of all requests stay alive
-/// for so long, and there are 1,000 of them. What arrives later than that is counted as lost although it is not.
-const TRY_MS: u64 = 2_000;
-const TIMEOUTS: Timeouts = Timeouts {
-    connect_ms: TRY_MS,
-    first_byte_ms: TRY_MS,
-    between_bytes_ms: TRY_MS,
-};
+/// What the intake says where others wait for it already: this batch is lost, and the next one may be taken.
+pub const LOG_BEHIND: &str = "log_behind";
 /// What the intake answers where it does not like a batch.
 const REFUSALS: [StatusCode; 3] = [
     StatusCode::BAD_REQUEST,
@@ -39,9 +33,8 @@ const REFUSALS: [StatusCode; 3] = [
     StatusCode::UNPROCESSABLE_ENTITY,
 ];
 
-/// Hands a request's lines over, after its answer.
-pub(crate) async fn ship_logs(context: &Context) {
-    let lines = context.log.take();
+/// Hands lines over, after a request's answer.
+pub(crate) async fn ship(context: &Context, lines: Vec<LogEntry>) {
     if lines.is_empty() {
         return;
     }
@@ -63,12 +56,22 @@ async fn deliver(context: &Context, batch: &[LogEntry]) -> Result<(), Undelivere
         return appended
             .map_err(|problem| Undelivered::Away(problem.internal.unwrap_or(problem.detail)));
     }
-    let log = context.logging().within(TIMEOUTS);
+    // When the log becomes slow, the instances of all requests stay alive for so long, and there are 1,000 of them. What
+    // arrives later than that is counted as lost although it is not.
+    let wait_ms = u64::try_from(context.settings.number("log_wait_ms")).unwrap_or(0);
+    let log = context.logging().within(Timeouts {
+        connect_ms: wait_ms,
+        first_byte_ms: wait_ms,
+        between_bytes_ms: wait_ms,
+    });
     let call = log.call::<Value>(Method::POST, "/v1/logs", &batch);
-    match select(pin!(call), pin!(context.clock.sleep_ms(TRY_MS))).await {
+    match select(pin!(call), pin!(context.clock.sleep_ms(wait_ms))).await {
         Either::Left((Ok(_), _)) => Ok(()),
         Either::Left((Err(error), _)) => Err(match &error {
             PeerError::Refused { status, .. } if REFUSALS.contains(status) => {
+                Undelivered::Refused(error.to_string())
+            }
+            PeerError::Refused { code, .. } if code == LOG_BEHIND => {
                 Undelivered::Refused(error.to_string())
             }
             _ => Undelivered::Away(error.to_string()),
@@ -80,7 +83,7 @@ async fn deliver(context: &Context, batch: &[LogEntry]) -> Result<(), Undelivere
 /// Why the log did not take a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Undelivered {
-    /// It refused this batch, and may take the next one.
+    /// It refused this batch, or has too much to do, and may take the next one.
     Refused(String),
     /// It could not be reached, or failed.
     Away(String),

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use spinreel_api::Timestamp;
-use spinreel_api::logs::LogEntry;
 pub use spinreel_api::logs::text::{MAX_BATCH, MAX_ENTRIES};
+use spinreel_api::logs::{LogEntry, SERVICES};
 use spinreel_http::json::JsonError;
 use spinreel_http::{FieldError, Problem, json, request_id};
 
@@ -46,11 +46,12 @@ impl Form {
     }
 }
 
-/// Reads the batch that the service called `from` sent at `now_ms` (milliseconds since the Unix epoch).
+/// Reads the batch that a service sent at `now_ms` (milliseconds since the Unix epoch). It has lines of the services that it
+/// called, too.
 ///
 /// An array that [`json::read`] does not take is 400 `malformed_json`; one bad entry makes the whole batch 422, and the
 /// errors name entries by their index from 0 (`3.level`). Text comes back safe to print.
-pub fn read(bytes: &[u8], form: Form, from: &str, now_ms: u64) -> Result<Vec<LogEntry>, Problem> {
+pub fn read(bytes: &[u8], form: Form, now_ms: u64) -> Result<Vec<LogEntry>, Problem> {
     let batch: Vec<Result<Value, JsonError>> = match form {
         Form::Array => match json::read(bytes)? {
             Value::Array(batch) => batch.into_iter().map(Ok).collect(),
@@ -75,7 +76,7 @@ pub fn read(bytes: &[u8], form: Form, from: &str, now_ms: u64) -> Result<Vec<Log
     for (index, value) in batch.into_iter().enumerate() {
         let entry = value
             .map_err(|error| vec![FieldError::new(".", error.to_string())])
-            .and_then(|value| read_entry(value, from, now_ms));
+            .and_then(|value| read_entry(value, now_ms));
         match entry {
             Ok(entry) => entries.push(entry),
             Err(wrong) => errors.extend(wrong.into_iter().map(|error| {
@@ -98,7 +99,7 @@ pub fn read(bytes: &[u8], form: Form, from: &str, now_ms: u64) -> Result<Vec<Log
     }
 }
 
-fn read_entry(value: Value, from: &str, now_ms: u64) -> Result<LogEntry, Vec<FieldError>> {
+fn read_entry(value: Value, now_ms: u64) -> Result<LogEntry, Vec<FieldError>> {
     let mut entry: LogEntry = serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
@@ -110,7 +111,7 @@ fn read_entry(value: Value, from: &str, now_ms: u64) -> Result<LogEntry, Vec<Fie
         vec![FieldError::new(field, message)]
     })?;
     escape_entry(&mut entry);
-    let errors = check(&entry, from, now_ms);
+    let errors = check(&entry, now_ms);
     if errors.is_empty() {
         Ok(entry)
     } else {
@@ -118,7 +119,7 @@ fn read_entry(value: Value, from: &str, now_ms: u64) -> Result<LogEntry, Vec<Fie
     }
 }
 
-fn check(entry: &LogEntry, from: &str, now_ms: u64) -> Vec<FieldError> {
+fn check(entry: &LogEntry, now_ms: u64) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let mut wrong = |field: &str, detail: String| errors.push(FieldError::new(field, detail));
     let at_ms = entry.at.as_ms();
@@ -129,8 +130,8 @@ fn check(entry: &LogEntry, from: &str, now_ms: u64) -> Vec<FieldError> {
             format!("must be from 7 days before to 5 minutes after {now}"),
         );
     }
-    if entry.service != from {
-        wrong("service", format!("must be {from}, whose token this is"));
+    if !SERVICES.contains(&entry.service.as_str()) {
+        wrong("service", format!("must be one of {}", SERVICES.join(", ")));
     }
     if !is_action(&entry.action) {
         wrong(
@@ -204,16 +205,11 @@ mod tests {
     }
 
     fn read_json(batch: &Value) -> Result<Vec<LogEntry>, Problem> {
-        read(
-            batch.to_string().as_bytes(),
-            Form::Array,
-            "video-service",
-            NOON,
-        )
+        read(batch.to_string().as_bytes(), Form::Array, NOON)
     }
 
     fn read_lines(lines: &str) -> Result<Vec<LogEntry>, Problem> {
-        read(lines.as_bytes(), Form::Lines, "video-service", NOON)
+        read(lines.as_bytes(), Form::Lines, NOON)
     }
 
     fn fields(batch: &Value) -> Vec<String> {
@@ -286,7 +282,7 @@ mod tests {
             ("at", json!("yesterday")),
             ("at", json!("2023-11-07T11:59:59Z")),
             ("at", json!("2023-11-14T12:05:01Z")),
-            ("service", json!("user-service")),
+            ("service", json!("another-service")),
             ("action", json!("")),
             ("action", json!("Played it")),
             ("action", json!("a".repeat(65))),
@@ -308,6 +304,17 @@ mod tests {
     }
 
     #[test]
+    fn a_service_hands_over_the_lines_of_those_it_called() {
+        let batch = json!([good(), with("service", json!("usage-service"))]);
+        let services: Vec<String> = read_json(&batch)
+            .unwrap()
+            .into_iter()
+            .map(|entry| entry.service)
+            .collect();
+        assert_eq!(services, ["video-service", "usage-service"]);
+    }
+
+    #[test]
     fn the_borders_themselves_are_allowed() {
         for entry in [
             with("at", json!("2023-11-07T12:00:00Z")),
@@ -322,9 +329,7 @@ mod tests {
     #[test]
     fn what_is_no_batch_is_refused_as_a_whole() {
         assert_eq!(
-            read(b"[{", Form::Array, "video-service", NOON)
-                .unwrap_err()
-                .code,
+            read(b"[{", Form::Array, NOON).unwrap_err().code,
             "malformed_json"
         );
         assert_eq!(fields(&good()), ["."]);
@@ -343,7 +348,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             for form in [Form::Array, Form::Lines] {
-                let _ = read(&bytes, form, "video-service", NOON);
+                let _ = read(&bytes, form, NOON);
             }
         }
     }

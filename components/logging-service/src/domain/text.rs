@@ -25,7 +25,7 @@ mod tests {
             escape_entry(&mut line);
             cut(&mut line);
             let batch = serde_json::to_vec(&[&line]).unwrap();
-            prop_assert_eq!(read(&batch, Form::Array, "video-service", NOON).unwrap(), [line]);
+            prop_assert_eq!(read(&batch, Form::Array, NOON).unwrap(), [line]);
         }
     }
 }

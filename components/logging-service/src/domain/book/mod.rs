@@ -66,6 +66,11 @@ impl<'a, S: Store, C: Clock> Book<'a, S, C> {
         }
     }
 
+    /// Reads a key of the store, to learn how long that takes.
+    pub async fn look(&self) -> Result<(), LedgerError> {
+        self.journal.head(self.store).await.map(drop)
+    }
+
     /// Appends entries that were checked; returns whether the journal wants to be [tidied](Self::tidy).
     pub async fn append(&self, entries: &[LogEntry]) -> Result<bool, LedgerError> {
         if entries.is_empty() {

@@ -1,6 +1,6 @@
 use serde_json::Value;
 use spinreel_api::actions::Action;
-use spinreel_api::logs::LogEntry;
+use spinreel_api::logs::{LogEntry, WEIGHT};
 
 use super::Metrics;
 use super::series::{OTHER, add};
@@ -8,6 +8,8 @@ use super::series::{OTHER, add};
 /// The longest name of a service and the longest route that are labels, in bytes.
 const MAX_SERVICE: usize = 32;
 const MAX_ROUTE: usize = 96;
+/// The most requests that one line stands for.
+const MAX_WEIGHT: u64 = 1_000_000;
 /// The longest reason that is a label, in bytes.
 const MAX_REASON: usize = 64;
 /// Methods that are labels (RFC 9110, section 9, and RFC 5789).
@@ -42,6 +44,7 @@ impl Metrics {
         }
     }
 
+    /// Counts a request, or as many as its line stands for where it is one of a sample.
     fn absorb_request(&mut self, service: &str, entry: &LogEntry) {
         let (Some(method), Some(route), Some(status), Some(latency_ms)) = (
             text(entry, "http.method"),
@@ -58,17 +61,19 @@ impl Metrics {
             false => OTHER,
         };
         let (service, route) = (service.to_owned(), route.to_owned());
+        let weight = number(entry, WEIGHT).unwrap_or(1).clamp(1, MAX_WEIGHT);
         let labels = (service.clone(), method.to_owned(), route.clone(), status);
-        self.requests.add(labels, 1);
+        self.requests.add(labels, weight);
         let served = self.served.row((service, route));
-        served.took(latency_ms);
+        served.took(latency_ms, weight);
         // Not every request has them.
         for (sum, field) in [
             (&mut served.request_bytes, "http.request_bytes"),
             (&mut served.response_bytes, "http.response_bytes"),
             (&mut served.store_calls, "store.calls"),
         ] {
-            add(sum, number(entry, field).unwrap_or(0));
+            let each = number(entry, field).unwrap_or(0);
+            add(sum, each.saturating_mul(weight));
         }
     }
 }

@@ -53,6 +53,33 @@ fn a_request_is_counted_under_its_labels_and_its_route() {
 }
 
 #[test]
+fn a_line_of_a_sample_counts_for_all_requests_that_it_stands_for() {
+    let of_weight = |weight: Value| {
+        let mut fields = request();
+        fields["log.weight"] = weight;
+        line("video-service", "request", fields)
+    };
+    let metrics = folded(&[
+        line("video-service", "request", request()),
+        of_weight(json!(100)),
+    ]);
+    assert_eq!(metrics.requests.sum(), 101);
+    let (_, served) = metrics.served.rows().next().unwrap();
+    assert_eq!((served.count(), served.sum_ms), (101, 707));
+    assert_eq!((served.request_bytes, served.store_calls), (1_010, 303));
+    assert_eq!(metrics.entries.sum(), 2);
+    // What is no weight is none.
+    for (weight, expected) in [
+        (json!("many"), 1),
+        (json!(0), 1),
+        (json!(u64::MAX), MAX_WEIGHT),
+    ] {
+        let metrics = folded(&[of_weight(weight.clone())]);
+        assert_eq!(metrics.requests.sum(), expected, "{weight}");
+    }
+}
+
+#[test]
 fn a_request_without_what_it_must_have_counts_as_a_line_only() {
     for (field, value) in [
         ("http.method", Value::Null),

@@ -28,13 +28,13 @@ pub(super) struct Served {
 }
 
 impl Served {
-    /// Counts a request's latency.
-    pub(super) fn took(&mut self, ms: u64) {
+    /// Counts the latency of so many requests.
+    pub(super) fn took(&mut self, ms: u64, requests: u64) {
         let bucket = BOUNDS_MS.partition_point(|bound| *bound < ms);
         if let Some(bucket) = self.within.get_mut(bucket) {
-            add(bucket, 1);
+            add(bucket, requests);
         }
-        add(&mut self.sum_ms, ms);
+        add(&mut self.sum_ms, ms.saturating_mul(requests));
     }
 
     /// How many requests there were.
@@ -62,7 +62,7 @@ mod tests {
             (u64::MAX, 12),
         ] {
             let mut served = Served::default();
-            served.took(ms);
+            served.took(ms, 1);
             let filled = served.within.iter().position(|count| *count == 1);
             assert_eq!((filled, served.sum_ms), (Some(bucket), ms), "{ms}");
             assert_eq!(served.count(), 1);
