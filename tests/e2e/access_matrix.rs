@@ -209,7 +209,11 @@ async fn the_manifest_and_the_components_have_the_same_routes() {
         .filter(|entry| entry.pattern.starts_with("/internal/"))
     {
         let access = entry.access.as_str();
-        assert!(matches!(access, "service" | "operator"), "{}", entry.name());
+        assert!(
+            matches!(access, "service" | "operator" | "timer"),
+            "{}",
+            entry.name()
+        );
     }
 }
 
@@ -256,7 +260,7 @@ async fn users_admins_services_and_scrapers_get_in_where_they_belong() {
         let name = entry.name();
         match entry.access.as_str() {
             "open" | "optional" | "user" => assert!(is_let_in(&by_user), "{name}"),
-            "admin" | "operator" | "scraper" => assert_eq!(by_user.status, 403, "{name}"),
+            "admin" | "operator" | "timer" | "scraper" => assert_eq!(by_user.status, 403, "{name}"),
             "service" => assert_eq!(by_user.status, 401, "{name}"),
             access => panic!("no such access: {access}"),
         }
@@ -272,10 +276,10 @@ async fn users_admins_services_and_scrapers_get_in_where_they_belong() {
         let by_service = entry.ask(&app, Some(&right)).await;
         match entry.access.as_str() {
             "open" => assert!(is_let_in(&by_service), "{name}"),
-            "service" | "operator" => assert!(is_let_in(&by_service), "{name}"),
+            "service" | "operator" | "timer" => assert!(is_let_in(&by_service), "{name}"),
             _ => assert_eq!(by_service.status, 401, "{name}"),
         }
-        if matches!(entry.access.as_str(), "service" | "operator") {
+        if matches!(entry.access.as_str(), "service" | "operator" | "timer") {
             let elsewhere = match entry.component.as_str() {
                 "usage-service" => "video-service",
                 _ => "usage-service",
@@ -295,7 +299,10 @@ async fn users_admins_services_and_scrapers_get_in_where_they_belong() {
                 assert_eq!(reply.status, 401, "{name} {what}");
             }
         }
-        if matches!(entry.access.as_str(), "admin" | "operator" | "scraper") {
+        if matches!(
+            entry.access.as_str(),
+            "admin" | "operator" | "timer" | "scraper"
+        ) {
             let by_admin = entry.ask(&app, Some(&admin.token)).await;
             assert!(is_let_in(&by_admin), "{name}");
         }
@@ -322,7 +329,7 @@ async fn a_disabled_user_gets_in_nowhere() {
     for entry in entries.iter().filter(|entry| {
         matches!(
             entry.access.as_str(),
-            "optional" | "user" | "admin" | "operator" | "scraper"
+            "optional" | "user" | "admin" | "operator" | "timer" | "scraper"
         )
     }) {
         // What changes something is refused at once, the rest within seconds.

@@ -204,3 +204,147 @@ async fn actions_are_of_the_list_and_fields_have_dotted_names() {
         }
     }
 }
+
+/// The access lines that a component printed about a request.
+fn printed(app: &App, service: &str, id: &str) -> Vec<LogEntry> {
+    let file = app.state_dir().join(format!("logs/{service}_stdout.txt"));
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines()
+        .map(|line| serde_json::from_str::<LogEntry>(line).unwrap())
+        .filter(|line| line.request_id.as_deref() == Some(id))
+        .collect()
+}
+
+/// Asks for something with this request id.
+async fn ask(user: &User<'_>, id: &str, path: &str) -> Reply {
+    let request = user.request(Method::GET, path).header("x-request-id", id);
+    Reply::to(request).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_are_on_standard_output_and_events_in_the_log() {
+    let app = App::builder().variable("log_sample", "0").start().await;
+    let (user, admin) = (app.with_user().await, app.with_admin().await);
+    let status = ask(&user, "a-read", "/storage-status").await;
+    status.expect(StatusCode::OK);
+    let missing = ask(&user, "no-video", "/v1/videos/nothing").await;
+    missing.expect(StatusCode::NOT_FOUND);
+    let upload = Form::of_file("clip.mp4", CLIP);
+    let upload = user
+        .request(Method::POST, "/upload")
+        .header("x-request-id", "a-change")
+        .header("content-type", upload.content_type())
+        .body(upload.into_body());
+    Reply::to(upload).await.expect(StatusCode::OK);
+
+    // One batch, with the lines of all services that the request came to, before and after its answer.
+    let of_upload = eventually("the upload is in the log", || async {
+        let lines = lines(&admin, "request_id=a-change").await;
+        (!lines.is_empty()).then_some(lines)
+    })
+    .await;
+    let of = |service: &str, action: &str| {
+        let lines = of_upload.iter();
+        lines
+            .filter(|line| line.service == service && line.action == action)
+            .count()
+    };
+    assert_eq!(of("storage-service", "file.uploaded"), 1, "{of_upload:?}");
+    assert_eq!(of("storage-service", "request"), 1, "{of_upload:?}");
+    assert_eq!(of("video-service", "video.recorded"), 1, "{of_upload:?}");
+    assert!(of("usage-service", "request") >= 2, "{of_upload:?}");
+    assert!(
+        of_upload
+            .iter()
+            .all(|line| line.fields.get("log.weight").is_none())
+    );
+
+    for (id, service, status) in [
+        ("a-read", "storage-service", 200),
+        ("no-video", "video-service", 404),
+        ("a-change", "storage-service", 200),
+    ] {
+        let lines = eventually("the access line is printed", || async {
+            let lines = printed(&app, service, id);
+            (!lines.is_empty()).then_some(lines)
+        })
+        .await;
+        assert_eq!(
+            (lines.len(), number(&lines[0], "http.status")),
+            (1, status),
+            "{id}"
+        );
+    }
+    // They were over long before the upload.
+    for id in ["a-read", "no-video"] {
+        let found = lines(&admin, &format!("request_id={id}")).await;
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_of_the_sample_stands_for_many_and_nothing_is_printed_where_that_is_off() {
+    let app = App::builder()
+        .variable("log_sample", "2")
+        .variable("access_log", "off")
+        .start()
+        .await;
+    let (user, admin) = (app.with_user().await, app.with_admin().await);
+    // One in two, so that it takes 100 without one only once in 2¹⁰⁰ times.
+    for number in 0..100 {
+        let status = ask(&user, &format!("read-{number}"), "/storage-status").await;
+        status.expect(StatusCode::OK);
+    }
+    let sampled = eventually("some are in the log", || async {
+        let query = "service=storage-service&action=request";
+        let lines = lines(&admin, query).await;
+        (!lines.is_empty()).then_some(lines)
+    })
+    .await;
+    assert!(sampled.iter().all(|line| number(line, "log.weight") == 2));
+    for service in ["storage-service", "user-service"] {
+        let file = app.state_dir().join(format!("logs/{service}_stdout.txt"));
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        assert_eq!(text, "", "{service}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_called_service_gives_its_lines_to_a_service_that_asks_and_to_nobody_else() {
+    const HEADER: &str = "x-spinreel-log";
+    let app = App::start().await;
+    let (user, admin) = (app.with_user().await, app.with_admin().await);
+    let video = user.upload_video("clip.mp4", CLIP).await;
+    for path in [
+        "/storage-status",
+        "/v1/videos/nothing",
+        &video.links.content,
+    ] {
+        let request = user.request(Method::GET, path).header(HEADER, "answer");
+        assert_eq!(Reply::to(request).await.header(HEADER), "", "{path}");
+    }
+    let by_admin = admin
+        .request(Method::POST, "/internal/storage/sweep")
+        .header(HEADER, "answer");
+    assert_eq!(Reply::to(by_admin).await.header(HEADER), "");
+    let path = format!("/internal/usage/users/{}/limit", user.id);
+    let call = || {
+        let services = ("user-service", "usage-service");
+        app.as_service(services, Method::PUT, &path, Some(&user.id))
+            .json(&serde_json::json!({ "limit_bytes": 5 }))
+    };
+    assert_eq!(Reply::to(call()).await.header(HEADER), "");
+    let asked = Reply::to(call().header(HEADER, "answer")).await;
+    assert_ne!(asked.header(HEADER), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_behind_says_so_at_once() {
+    // Whoever waits for nothing finds every log too slow.
+    let app = App::builder().variable("log_wait_ms", "0").start().await;
+    let services = ("usage-service", "logging-service");
+    let request = app.as_service(services, Method::POST, "/v1/logs", None);
+    let reply = Reply::to(request.json(&serde_json::json!([]))).await;
+    assert_eq!(reply.problem(), (503, "log_behind".to_owned()));
+    assert_ne!(reply.header("retry-after"), "");
+}

@@ -9,7 +9,8 @@ use http::{Method, StatusCode};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use spinreel_tests::{
-    ADMIN_PASSWORD, Answer, App, CLIP, METRICS_TOKEN, Receiver, Reply, User, eventually,
+    ADMIN_PASSWORD, Answer, App, CLIP, METRICS_TOKEN, Receiver, Reply, SWEEP_TOKEN, User,
+    eventually,
 };
 
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -108,6 +109,7 @@ async fn no_password_token_or_key_is_written_down() {
         .variable("alert_webhook_secret", WEBHOOK_SECRET)
         .variable("storage_limit_bytes", "100000")
         .variable("metrics_token", METRICS_TOKEN)
+        .variable("sweep_token", SWEEP_TOKEN)
         .start()
         .await;
     let admin = app.with_admin().await;
@@ -118,6 +120,7 @@ async fn no_password_token_or_key_is_written_down() {
     secrets.push(text("the admin's password", ADMIN_PASSWORD));
     secrets.push(text("the services' secret", app.secret()));
     secrets.push(text("the scrapers' token", METRICS_TOKEN));
+    secrets.push(text("the timer's token", SWEEP_TOKEN));
     for (what, account) in [
         ("an access token", &user),
         ("the admin's access token", &admin),

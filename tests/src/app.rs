@@ -27,6 +27,9 @@ pub const ADMIN_PASSWORD: &str = "a password for the admin";
 /// A value of the variable `metrics_token`.
 pub const METRICS_TOKEN: &str = "a-token_for+scrapers/0123456789ab==";
 
+/// A value of the variable `sweep_token`.
+pub const SWEEP_TOKEN: &str = "a-token_for+timers/0123456789abcde==";
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// How many applications run at a time: each host reserves about 4 TiB of addresses for the memories of its instances,
@@ -102,6 +105,9 @@ impl AppBuilder {
             ("service_secret", new_secret()),
             ("admin_email", ADMIN_EMAIL.to_owned()),
             ("admin_password", ADMIN_PASSWORD.to_owned()),
+            // Tests read what was logged: all of it, and on a busy machine, too.
+            ("log_sample", "1".to_owned()),
+            ("log_wait_ms", "30000".to_owned()),
         ];
         for (name, value) in defaults {
             self.variables.entry(name.to_owned()).or_insert(value);

@@ -37,7 +37,9 @@ mod receiver;
 mod reply;
 mod user;
 
-pub use app::{ADMIN_EMAIL, ADMIN_PASSWORD, App, AppBuilder, METRICS_TOKEN, service_token};
+pub use app::{
+    ADMIN_EMAIL, ADMIN_PASSWORD, App, AppBuilder, METRICS_TOKEN, SWEEP_TOKEN, service_token,
+};
 pub use bucket::BUCKET;
 pub use dice::Dice;
 pub use door::{Behind, Door};

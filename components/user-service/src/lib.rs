@@ -22,6 +22,7 @@ pub static SERVICE: Service = Service {
         Variable::new("refresh_token_seconds", Kind::Number),
         Variable::new("admin_email", Kind::Text),
         Variable::new("admin_password", Kind::Text),
+        Variable::new("sweep_token", Kind::BearerSecret),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("storage_service_url", Kind::Origin),
         Variable::new("usage_service_url", Kind::Origin),
@@ -101,6 +102,13 @@ pub static SERVICE: Service = Service {
             Access::Operator,
             handler!(routes::sweep::sweep),
         ),
+        // Asked every few seconds.
+        Route::post(
+            "/internal/sweep",
+            Access::OperatorOr("sweep_token"),
+            handler!(routes::sweep_all::sweep_all),
+        )
+        .quiet(),
         Route::post(
             "/internal/users/keys/rotate",
             Access::Operator,

@@ -4,6 +4,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
+/// `POST /internal/sweep`: does a page of what is due in each service. Where one call ends the next goes on, whoever makes
+/// it: so a timer repeats one and the same request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SweepAll {
+    /// Begins anew, instead of where the last call ended.
+    pub from_start: bool,
+    /// See [`Sweep::offline`].
+    pub offline: bool,
+}
+
+/// What a [`SweepAll`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweptAll {
+    /// Uploads and deletions.
+    pub storage: Swept,
+    /// Deletions of accounts.
+    pub users: SweptUsers,
+    /// Alerts to the webhook.
+    pub usage: SweptUsage,
+    /// Whether the next call has more to look at: make it at once.
+    pub more: bool,
+}
+
 /// `POST /internal/storage/sweep`: brings to its end what was left half-done, for a page of users.
 /// `POST /internal/users/sweep`: goes on with departing accounts, for a page of them.
 /// `POST /internal/usage/sweep`: sends what is due to the webhook, a few of them; it has no cursor.
@@ -14,6 +38,8 @@ pub struct Sweep {
     pub cursor: Option<String>,
     /// The caller vouches that no other request is running, so that leases need not be waited for.
     pub offline: bool,
+    /// Users whose operations somebody looked at within half a minute are passed over: for callers that come often.
+    pub in_passing: bool,
 }
 
 /// What a [`Sweep`] did.
@@ -95,7 +121,8 @@ pub struct RouteEntry {
     /// The path, with `:name` for a segment that may be anything.
     pub path: String,
     /// Who may call it: `open`, `optional` (everybody, but a token that is sent must be good), `user`, `admin`,
-    /// `service`, or `operator` (an admin or a service).
+    /// `service`, `operator` (an admin or a service), `scraper` (an admin, or who knows `metrics_token`), or `timer` (an
+    /// operator, or who knows `sweep_token`).
     pub access: String,
     /// The largest body, in bytes; `None` where what the body is for has a limit of its own.
     pub body_limit: Option<u64>,

@@ -41,7 +41,10 @@ impl Request {
         if self.headers.contains_key(http::header::EXPECT) {
             return None;
         }
-        self.body.as_ref().map(RequestBody::share)
+        self.body
+            .as_ref()
+            .filter(|body| body.0.is_some())
+            .map(RequestBody::share)
     }
 
     /// Counts the bytes of the body that were read, now and later.
@@ -64,13 +67,18 @@ impl Request {
             }
         }
         let read = Rc::new(Cell::new(0));
+        let body = match method {
+            // Content there has no meaning (RFC 9110, section 9.3.1), and most requests are these.
+            Method::GET | Method::HEAD => Some(RequestBody::empty()),
+            _ => RequestBody::of(request, Rc::clone(&read)),
+        };
         Self {
             method,
             path: path.to_owned(),
             query: Query::parse(query),
             target_length: target.len(),
             headers,
-            body: RequestBody::of(request, Rc::clone(&read)),
+            body,
             body_limit: JSON_LIMIT,
             read,
         }
@@ -152,9 +160,9 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem
     })
 }
 
-/// The body of a request, still arriving.
+/// The body of a request, still arriving; `None` where there is none.
 #[derive(Debug)]
-pub struct RequestBody(Rc<Arriving>);
+pub struct RequestBody(Option<Rc<Arriving>>);
 
 /// The fields are dropped in their order: a stream is a child of its body.
 #[derive(Debug)]
@@ -167,27 +175,35 @@ struct Arriving {
 }
 
 impl RequestBody {
+    fn empty() -> Self {
+        Self(None)
+    }
+
     fn of(request: IncomingRequest, read: Rc<Cell<u64>>) -> Option<Self> {
         let body = request.consume().ok()?;
         let stream = body.stream().ok()?;
-        Some(Self(Rc::new(Arriving {
+        Some(Self(Some(Rc::new(Arriving {
             stream,
             ended: Cell::new(false),
             read,
             _body: body,
             _request: request,
-        })))
+        }))))
     }
 
     fn share(&self) -> Self {
-        Self(Rc::clone(&self.0))
+        Self(self.0.clone())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.0.as_ref().is_none_or(|arriving| arriving.ended.get())
     }
 
     /// Reads on to the end, or to a limit in bytes and milliseconds, and forgets what comes.
     pub(crate) async fn drain(mut self, limit: u64, limit_ms: u64) {
         let began_ms = WasiClock.now_ms();
         let mut drained = 0;
-        while !self.0.ended.get()
+        while !self.has_ended()
             && drained < limit
             && WasiClock.now_ms().saturating_sub(began_ms) < limit_ms
         {
@@ -201,13 +217,13 @@ impl RequestBody {
 
 impl ReadBody for RequestBody {
     async fn read(&mut self) -> Result<Option<Bytes>, TransportError> {
-        if self.0.ended.get() {
+        let Some(arriving) = self.0.as_ref().filter(|arriving| !arriving.ended.get()) else {
             return Ok(None);
-        }
-        let piece = read_stream(&self.0.stream).await;
+        };
+        let piece = read_stream(&arriving.stream).await;
         match &piece {
-            Ok(Some(bytes)) => self.0.read.set(self.0.read.get() + bytes.len() as u64),
-            Ok(None) | Err(_) => self.0.ended.set(true),
+            Ok(Some(bytes)) => arriving.read.set(arriving.read.get() + bytes.len() as u64),
+            Ok(None) | Err(_) => arriving.ended.set(true),
         }
         piece
     }

@@ -49,21 +49,18 @@ fn outgoing_request(
     parts: &http::request::Parts,
     pieces: &[Bytes],
 ) -> Result<OutgoingRequest, TransportError> {
-    let headers = Fields::new();
-    for (name, value) in &parts.headers {
-        headers
-            .append(&name.to_string(), &value.as_bytes().to_vec())
-            .map_err(|error| broken(&error.to_string()))?;
-    }
+    let mut entries: Vec<(String, Vec<u8>)> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect();
     let length: usize = pieces.iter().map(Bytes::len).sum();
     if length > 0 || !matches!(parts.method, http::Method::GET | http::Method::HEAD) {
-        headers
-            .set(
-                &http::header::CONTENT_LENGTH.to_string(),
-                &[length.to_string().into_bytes()],
-            )
-            .map_err(|error| broken(&error.to_string()))?;
+        let name = http::header::CONTENT_LENGTH;
+        entries.retain(|(known, _)| *known != name.as_str());
+        entries.push((name.to_string(), length.to_string().into_bytes()));
     }
+    let headers = Fields::from_list(&entries).map_err(|error| broken(&error.to_string()))?;
     let outgoing = OutgoingRequest::new(headers);
     let scheme = match parts.uri.scheme_str() {
         Some("https") => Scheme::Https,

@@ -120,11 +120,19 @@ pub(crate) async fn send(response: Response, method: &Method, out: ResponseOutpa
     if matches!(body, Body::Empty) && *method != Method::HEAD && !bodiless(parts.status) {
         parts.headers.insert(CONTENT_LENGTH, 0.into());
     }
-    let headers = Fields::new();
-    for (name, value) in &parts.headers {
-        // The host refuses names that are its own affair, such as `connection`.
-        let _ = headers.append(name.as_ref(), value.as_bytes());
-    }
+    let entries: Vec<(String, Vec<u8>)> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect();
+    let headers = Fields::from_list(&entries).unwrap_or_else(|_| {
+        let headers = Fields::new();
+        for (name, value) in &entries {
+            // The host refuses names that are its own affair, such as `connection`.
+            let _ = headers.append(name, value);
+        }
+        headers
+    });
     let outgoing = OutgoingResponse::new(headers);
     // A status of the http crate is always one of HTTP.
     let _ = outgoing.set_status_code(parts.status.as_u16());

@@ -8,7 +8,7 @@ use spinreel_api::internal::{AskStanding, Standing};
 use spinreel_api::logs::LogEntry;
 use spinreel_http::{Problem, problem, request_id};
 use spinreel_identity::Jwks;
-use spinreel_platform::{Clock, StoreError};
+use spinreel_platform::Clock;
 
 use crate::access::{Caller, authenticate};
 use crate::context::{Context, new_id};
@@ -94,12 +94,7 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
         Some(id) if request_id::is_sane(id) => id.to_owned(),
         _ => new_id(),
     };
-    let store = match WasiStore::open(service.store) {
-        Ok(store) => store,
-        Err(error) => {
-            return refuse_without_store(service, &request_id, &error, &method, out).await;
-        }
-    };
+    let store = WasiStore::new(service.store);
     let client = protection::client_address(&request, &settings);
     let context = Rc::new(Context::new(service, request_id, settings, store, client));
     let origin = cors::allowed_origin(&context.settings, &request);
@@ -259,21 +254,4 @@ fn problem_response(style: Style, problem: Problem, request_id: &str) -> Respons
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-async fn refuse_without_store(
-    service: &Service,
-    request_id: &str,
-    error: &StoreError,
-    method: &Method,
-    out: ResponseOutparam,
-) {
-    eprintln!("{request_id} {}: {error}", service.id);
-    let problem = Problem::unavailable(error);
-    send(
-        problem_response(Style::Problem, problem, request_id),
-        method,
-        out,
-    )
-    .await;
 }

@@ -1,7 +1,9 @@
 //! `cargo xtask sweep` and `cargo xtask reconcile`: what operators ask for, page after page.
 
 use anyhow::Result;
-use spinreel_api::operations::{Reconcile, Reconciled, Sweep, Swept, SweptUsage, SweptUsers};
+use spinreel_api::operations::{
+    Reconcile, Reconciled, SweepAll, Swept, SweptAll, SweptUsage, SweptUsers,
+};
 
 use crate::admin::{Admin, Installation};
 
@@ -26,71 +28,46 @@ pub(crate) struct ReconcileArguments {
     repair: bool,
 }
 
-/// Brings to its end what was left half-done, for all users.
+/// Does what is due in all services, a page at a time, until nothing is left to look at.
 pub(crate) async fn sweep(arguments: SweepArguments) -> Result<()> {
     let admin = Admin::sign_in(arguments.installation).await?;
-    let mut sums = [0; 4];
-    let mut cursor = None;
-    loop {
-        let request = Sweep {
-            cursor,
-            offline: arguments.offline,
-        };
-        let swept: Swept = admin.post("/internal/storage/sweep", &request).await?;
-        let page = [swept.users, swept.settled, swept.recounted, swept.pending];
-        for (sum, number) in sums.iter_mut().zip(page) {
-            *sum += number;
-        }
-        cursor = swept.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    let [users, settled, recounted, pending] = sums;
-    println!(
-        "{users} users: {settled} operations settled, {recounted} recounts, {pending} pending"
+    let mut request = SweepAll {
+        from_start: true,
+        offline: arguments.offline,
+    };
+    let (mut storage, mut users, mut usage) = (
+        Swept::default(),
+        SweptUsers::default(),
+        SweptUsage::default(),
     );
-    sweep_accounts(&admin, arguments.offline).await?;
-    sweep_alerts(&admin, arguments.offline).await
-}
-
-/// Sends what is due to the webhook, a few alerts at a time.
-async fn sweep_alerts(admin: &Admin, offline: bool) -> Result<()> {
-    let (mut delivered, mut failed, mut dropped) = (0, 0, 0);
-    let request = Sweep {
-        cursor: None,
-        offline,
-    };
     loop {
-        let swept: SweptUsage = admin.post("/internal/usage/sweep", &request).await?;
-        delivered += swept.delivered;
-        failed += swept.failed;
-        dropped += swept.dropped;
-        if !swept.more {
+        let page: SweptAll = admin.post("/internal/sweep", &request).await?;
+        storage.users += page.storage.users;
+        storage.settled += page.storage.settled;
+        storage.recounted += page.storage.recounted;
+        storage.pending += page.storage.pending;
+        users.finished += page.users.finished;
+        users.pending += page.users.pending;
+        usage.delivered += page.usage.delivered;
+        usage.failed += page.usage.failed;
+        usage.dropped += page.usage.dropped;
+        if !page.more {
             break;
         }
+        request.from_start = false;
     }
-    println!("{delivered} alerts delivered, {failed} to be tried again, {dropped} given up");
-    Ok(())
-}
-
-/// Goes on with accounts that were ended, and whose files could not all be removed at once.
-async fn sweep_accounts(admin: &Admin, offline: bool) -> Result<()> {
-    let (mut finished, mut pending) = (0, 0);
-    let mut request = Sweep {
-        cursor: None,
-        offline,
-    };
-    loop {
-        let swept: SweptUsers = admin.post("/internal/users/sweep", &request).await?;
-        finished += swept.finished;
-        pending += swept.pending;
-        request.cursor = swept.next_cursor;
-        if request.cursor.is_none() {
-            break;
-        }
-    }
-    println!("{finished} ended accounts removed, {pending} pending");
+    println!(
+        "{} users: {} operations settled, {} recounts, {} pending",
+        storage.users, storage.settled, storage.recounted, storage.pending
+    );
+    println!(
+        "{} ended accounts removed, {} pending",
+        users.finished, users.pending
+    );
+    println!(
+        "{} alerts delivered, {} to be tried again, {} given up",
+        usage.delivered, usage.failed, usage.dropped
+    );
     Ok(())
 }
 

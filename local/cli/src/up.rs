@@ -51,8 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         let secret = secret::kept(&arguments.state_dir)?;
         variables.insert("service_secret".to_owned(), secret);
     }
-    let ticked_with =
-        value(&variables, "service_secret").filter(|_| is_set(&variables, "alert_webhook_origin"));
+    let ticked_with = value(&variables, "service_secret");
     let options = Options {
         listen: arguments.listen,
         variables,
@@ -71,13 +70,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the program is to end, and ticks meanwhile where there is a webhook.
+/// Waits until the program is to end, and has what is due done meanwhile.
 async fn until_stopped(address: SocketAddr, ticked_with: Option<String>) -> Result<()> {
     let ticks = async {
         if let Some(secret) = ticked_with
             && let Err(error) = tick::run(address, &secret).await
         {
-            tracing::warn!(%error, "alerts are sent to the webhook only when requests come");
+            tracing::warn!(%error, "what is due is done only when requests come");
         }
         std::future::pending().await
     };

@@ -11,6 +11,7 @@ pub(crate) mod register;
 pub(crate) mod sessions;
 pub(crate) mod standing;
 pub(crate) mod sweep;
+pub(crate) mod sweep_all;
 pub(crate) mod tokens;
 pub(crate) mod trust;
 pub(crate) mod users;

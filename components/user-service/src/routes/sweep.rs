@@ -1,10 +1,12 @@
+use std::rc::Rc;
+
 use http::StatusCode;
 use serde_json::json as fields;
 use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
 use spinreel_api::operations::{Sweep, SweptUsers};
 use spinreel_http::Problem;
-use spinreel_service::{Call, Outcome, json};
+use spinreel_service::{Call, Context, Outcome, json};
 
 use super::{departed, departures, unavailable};
 use crate::domain::departure::Departures;
@@ -13,11 +15,15 @@ use crate::peers::HttpPeers;
 /// `POST /internal/users/sweep`: goes on with a page of departures.
 pub(crate) async fn sweep(mut call: Call) -> Outcome {
     let request: Sweep = call.request.json_or_default().await?;
+    json(StatusCode::OK, &page(&call.context, request).await?)
+}
+
+/// Does that for the handlers that sweep.
+pub(super) async fn page(context: &Rc<Context>, request: Sweep) -> Result<SweptUsers, Problem> {
     let before = match request.cursor.as_deref() {
         None => None,
         Some(cursor) => Some(cursor.parse().map_err(|_| Problem::invalid_cursor())?),
     };
-    let context = &call.context;
     let peers = HttpPeers(context);
     let departures = Departures {
         offline: request.offline,
@@ -35,11 +41,10 @@ pub(crate) async fn sweep(mut call: Call) -> Outcome {
             fields!({}),
         );
     }
-    let answer = SweptUsers {
+    Ok(SweptUsers {
         departures: swept.departures,
         finished: swept.finished.len() as u64,
         pending: swept.pending,
         next_cursor: swept.next.map(|next| next.to_string()),
-    };
-    json(StatusCode::OK, &answer)
+    })
 }

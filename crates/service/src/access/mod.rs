@@ -39,6 +39,8 @@ pub enum Access {
     /// An admin, or a program that watches the installation: it shows the secret that the variable of this name holds
     /// ([`Kind::BearerSecret`](crate::Kind::BearerSecret)), and is nobody in particular. While that is empty, admins only.
     AdminOr(&'static str),
+    /// An operator, or a program that repeats what is due: it shows a secret as for [`AdminOr`](Self::AdminOr).
+    OperatorOr(&'static str),
 }
 
 impl Access {
@@ -52,6 +54,7 @@ impl Access {
             Self::Service => "service",
             Self::Operator => "operator",
             Self::AdminOr(_) => "scraper",
+            Self::OperatorOr(_) => "timer",
         }
     }
 }
@@ -107,17 +110,19 @@ pub(crate) async fn authenticate(
         (Access::Open, _) | (Access::Optional, None) => Ok(Caller::Anonymous),
         (_, None) => Err(Problem::unauthenticated(Unauthenticated::NoToken)),
         (Access::Service, Some(token)) => verify_peer(context, request, token),
-        (Access::Operator, Some(token)) => match verify_peer(context, request, token) {
-            Ok(caller) => Ok(caller),
-            Err(_) => verify_admin(context, request, token).await,
-        },
-        (Access::Optional | Access::User, Some(token)) => {
-            verify_user(context, request, token).await.map(Caller::User)
-        }
-        (Access::AdminOr(variable), Some(token))
+        (Access::AdminOr(variable) | Access::OperatorOr(variable), Some(token))
             if is_secret(token, context.settings.text(variable)) =>
         {
             Ok(Caller::Anonymous)
+        }
+        (Access::Operator | Access::OperatorOr(_), Some(token)) => {
+            match verify_peer(context, request, token) {
+                Ok(caller) => Ok(caller),
+                Err(_) => verify_admin(context, request, token).await,
+            }
+        }
+        (Access::Optional | Access::User, Some(token)) => {
+            verify_user(context, request, token).await.map(Caller::User)
         }
         (Access::Admin | Access::AdminOr(_), Some(token)) => {
             verify_admin(context, request, token).await

@@ -1,0 +1,337 @@
+//! What requests cost, in calls of the stores: the numbers of `docs/budget.md`, counted.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use spinreel_host::StoreOperation;
+use spinreel_tests::{ADMIN_EMAIL, ADMIN_PASSWORD, App, Reply, User};
+
+const DOCUMENT: &str = include_str!("../../docs/budget.md");
+
+/// Reads and writes of all stores, with all that is done after the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cost {
+    writes: u64,
+    reads: u64,
+}
+
+/// A row of the document: the request, what it costs, and the most writes that it may ever cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    request: String,
+    cost: Cost,
+    most_writes: u64,
+}
+
+fn documented() -> Vec<Row> {
+    let cells = |line: &str| -> Vec<String> {
+        let cells = line.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    };
+    let rows = DOCUMENT.lines().filter(|line| line.starts_with('|'));
+    let rows = rows.map(cells).filter_map(|cells| {
+        let number = |index: usize| cells.get(index)?.parse().ok();
+        Some(Row {
+            request: cells.first()?.clone(),
+            cost: Cost {
+                reads: number(1)?,
+                writes: number(2)?,
+            },
+            most_writes: number(3)?,
+        })
+    });
+    rows.collect()
+}
+
+/// The application, and what was measured so far.
+struct Measured<'a> {
+    app: &'a App,
+    rows: Vec<(String, Cost)>,
+}
+
+impl Measured<'_> {
+    /// Measures a request: the least of three, since every few seconds one of them pays for what a service asks of another
+    /// for all that follow.
+    async fn row(&mut self, request: &str, ask: impl AsyncFn(usize)) {
+        let mut least = None;
+        for run in 0..3 {
+            let cost = cost(self.app, async || ask(run).await).await;
+            least = Some(least.map_or(cost, |least: Cost| least.min(cost)));
+        }
+        if let Some(cost) = least {
+            self.rows.push((request.to_owned(), cost));
+        }
+    }
+}
+
+async fn cost(app: &App, ask: impl AsyncFnOnce()) -> Cost {
+    app.idle().await;
+    let before = app.host().store_calls();
+    ask().await;
+    app.idle().await;
+    let calls = app.host().store_calls().since(&before);
+    let mut cost = Cost {
+        reads: 0,
+        writes: 0,
+    };
+    for label in calls.labels() {
+        for operation in StoreOperation::ALL {
+            let count = calls.of(label, operation);
+            match operation {
+                StoreOperation::Get
+                | StoreOperation::GetMany
+                | StoreOperation::Exists
+                | StoreOperation::ListKeys => cost.reads += count,
+                StoreOperation::Set
+                | StoreOperation::SetMany
+                | StoreOperation::Delete
+                | StoreOperation::DeleteMany
+                | StoreOperation::Increment
+                | StoreOperation::Swap => cost.writes += count,
+            }
+        }
+    }
+    cost
+}
+
+/// An application that hands no access line over, unless `sample` says otherwise.
+async fn app(sample: &str) -> App {
+    App::builder().variable("log_sample", sample).start().await
+}
+
+async fn expect(status: StatusCode, reply: impl Future<Output = Reply>) {
+    reply.await.expect(status);
+}
+
+async fn reads(measured: &mut Measured<'_>, user: &User<'_>, admin: &User<'_>) {
+    let app = measured.app;
+    let ok = StatusCode::OK;
+    for (request, path) in [
+        ("`GET /storage-status`, 10 files", "/storage-status"),
+        ("`GET /v1/videos`, 10 videos", "/v1/videos"),
+        ("`GET /v1/users/me`", "/v1/users/me"),
+        ("`GET /v1/sessions`, 1 session", "/v1/sessions"),
+        ("`GET /v1/usage/today`", "/v1/usage/today"),
+        ("`GET /v1/usage/daily?days=10`", "/v1/usage/daily?days=10"),
+        (
+            "`GET /v1/usage/actions`, 10 uploads",
+            "/v1/usage/actions?limit=10",
+        ),
+        ("`GET /v1/usage/alerts`, none", "/v1/usage/alerts"),
+    ] {
+        measured
+            .row(request, async |_| expect(ok, user.get(path)).await)
+            .await;
+    }
+    let video = format!("/v1/videos/{}", user.videos().await[0].id);
+    measured
+        .row("`GET /v1/videos/{id}`", async |_| {
+            expect(ok, user.get(&video)).await;
+        })
+        .await;
+    for (request, path) in [
+        ("`GET /v1/users`, 2 users (admin)", "/v1/users"),
+        (
+            "`GET /v1/logs?limit=10` (admin)",
+            "/v1/logs?limit=10&action=file.uploaded",
+        ),
+    ] {
+        measured
+            .row(request, async |_| expect(ok, admin.get(path)).await)
+            .await;
+    }
+    for (request, path) in [
+        ("`GET /.well-known/jwks.json`", "/.well-known/jwks.json"),
+        ("`GET /v1/users/health`", "/v1/users/health"),
+        ("`GET /v1/health`", "/v1/health"),
+    ] {
+        measured
+            .row(request, async |_| expect(ok, app.get(path)).await)
+            .await;
+    }
+    measured
+        .row("401: no token", async |_| {
+            expect(StatusCode::UNAUTHORIZED, app.get("/storage-status")).await;
+        })
+        .await;
+    measured
+        .row("404: no such path", async |_| {
+            expect(StatusCode::NOT_FOUND, user.get("/v1/videos/a/b/c")).await;
+        })
+        .await;
+    measured
+        .row("405: wrong method", async |_| {
+            let request = user.request(Method::PUT, "/v1/users/me");
+            expect(StatusCode::METHOD_NOT_ALLOWED, Reply::to(request)).await;
+        })
+        .await;
+}
+
+async fn playback(measured: &mut Measured<'_>, user: &User<'_>) {
+    let videos = user.videos().await;
+    let of = |index: usize| format!("/v1/videos/{}/content", videos[index].id);
+    let range = async |path: String, range: &str, status: StatusCode| {
+        let request = user.request(Method::GET, &path).header("range", range);
+        expect(status, Reply::to(request)).await;
+    };
+    let partial = StatusCode::PARTIAL_CONTENT;
+    measured
+        .row("the first range of a playback", async |run| {
+            range(of(run), "bytes=0-99", partial).await;
+        })
+        .await;
+    measured
+        .row("a later range of a playback", async |_| {
+            range(of(0), "bytes=100-199", partial).await;
+        })
+        .await;
+    measured
+        .row("a whole file, of a playback that goes on", async |_| {
+            expect(StatusCode::OK, user.get(&of(0))).await;
+        })
+        .await;
+    measured
+        .row("416: a range beyond the end", async |_| {
+            range(of(0), "bytes=999999999-", StatusCode::RANGE_NOT_SATISFIABLE).await;
+        })
+        .await;
+    measured
+        .row("`HEAD /v1/videos/{id}/content`", async |_| {
+            let request = user.request(Method::HEAD, &of(0));
+            expect(StatusCode::OK, Reply::to(request)).await;
+        })
+        .await;
+}
+
+async fn changes(measured: &mut Measured<'_>, user: &User<'_>) {
+    let app = measured.app;
+    let ok = StatusCode::OK;
+    let bytes = vec![7; 100_000];
+    measured
+        .row("`POST /upload`, 100 kB", async |run| {
+            expect(ok, user.upload(&format!("new-{run}"), &bytes)).await;
+        })
+        .await;
+    measured
+        .row("`POST /upload`, a name that is taken", async |_| {
+            expect(StatusCode::CONFLICT, user.upload("new-0", &bytes)).await;
+        })
+        .await;
+    measured
+        .row("`DELETE /delete-file`", async |run| {
+            expect(ok, user.delete_file(&format!("new-{run}"))).await;
+        })
+        .await;
+    measured
+        .row("`DELETE /delete-file`, no such file", async |_| {
+            expect(StatusCode::NOT_FOUND, user.delete_file("nothing")).await;
+        })
+        .await;
+    measured
+        .row("`POST /v1/users`", async |run| {
+            let account = json!({
+                "email": format!("new-{run}@example.com"),
+                "username": format!("new-{run}"),
+                "password": User::PASSWORD,
+            });
+            expect(StatusCode::CREATED, app.post("/v1/users", &account)).await;
+        })
+        .await;
+    let credentials = json!({ "email": user.email, "password": User::PASSWORD });
+    measured
+        .row("`POST /v1/sessions`", async |_| {
+            expect(ok, app.post("/v1/sessions", &credentials)).await;
+        })
+        .await;
+    let wrong = json!({ "email": user.email, "password": "another long phrase" });
+    measured
+        .row("`POST /v1/sessions`, a wrong password", async |_| {
+            expect(StatusCode::UNAUTHORIZED, app.post("/v1/sessions", &wrong)).await;
+        })
+        .await;
+    let signed_in = |run| async move {
+        let _: usize = run;
+        User::sign_in(app, ADMIN_EMAIL, ADMIN_PASSWORD).await
+    };
+    let mut sessions = Vec::new();
+    for run in 0..6 {
+        sessions.push(signed_in(run).await);
+    }
+    measured
+        .row("`POST /v1/sessions/refresh`", async |run| {
+            let shown = json!({ "refresh_token": sessions[run].refresh_token });
+            expect(ok, app.post("/v1/sessions/refresh", &shown)).await;
+        })
+        .await;
+    measured
+        .row("`DELETE /v1/sessions/current`", async |run| {
+            let request = sessions[3 + run].request(Method::DELETE, "/v1/sessions/current");
+            expect(StatusCode::NO_CONTENT, Reply::to(request)).await;
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_costs_what_the_document_says() {
+    let app = app("0").await;
+    let (user, admin) = (app.with_user().await, app.with_admin().await);
+    for number in 0..10 {
+        let upload = user.upload(&format!("clip-{number}"), &[1; 1_000]);
+        upload.await.expect(StatusCode::OK);
+    }
+    // Every service has seen the tokens.
+    for (user, path) in [
+        (&user, "/v1/usage/today"),
+        (&user, "/v1/videos"),
+        (&admin, "/v1/users"),
+        (&admin, "/v1/logs"),
+    ] {
+        user.get(path).await.expect(StatusCode::OK);
+    }
+    let mut measured = Measured {
+        app: &app,
+        rows: Vec::new(),
+    };
+    reads(&mut measured, &user, &admin).await;
+    playback(&mut measured, &user).await;
+    changes(&mut measured, &user).await;
+
+    let documented = documented();
+    let rows = measured.rows.iter();
+    let table: String = rows
+        .map(|(request, cost)| {
+            let known = documented.iter().find(|row| row.request == *request);
+            let most = known.map_or("?".to_owned(), |row| row.most_writes.to_string());
+            format!(
+                "| {request} | {} | {} | {most} |\n",
+                cost.reads, cost.writes
+            )
+        })
+        .collect();
+    let expected: Vec<(String, Cost)> = documented
+        .iter()
+        .map(|row| (row.request.clone(), row.cost))
+        .collect();
+    assert!(measured.rows == expected, "measured:\n{table}");
+    for row in documented {
+        assert!(row.cost.writes <= row.most_writes, "{row:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_of_the_sample_pays_for_its_line() {
+    let app = app("1").await;
+    let (user, admin) = (app.with_user().await, app.with_admin().await);
+    user.status().await;
+    let mut costs = Vec::new();
+    for _ in 0..3 {
+        costs.push(cost(&app, async || drop(user.status().await)).await.writes);
+    }
+    assert_eq!(costs.iter().min(), Some(&2), "{costs:?}");
+    let lines: Value = admin
+        .read("/v1/logs?service=storage-service&action=request")
+        .await;
+    assert!(
+        lines["items"][0]["fields"].get("log.weight").is_none(),
+        "{lines}"
+    );
+}
