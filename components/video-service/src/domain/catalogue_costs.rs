@@ -234,6 +234,20 @@ fn a_slot_that_may_yet_be_filled_is_not_struck() {
 }
 
 #[test]
+fn seven_dead_slots_among_others_that_may_be_filled_are_left_to_a_later_reader() {
+    let catalogue = Counted::new();
+    let list = list_of("ada");
+    block_on(async {
+        catalogue.put(1).await;
+        list.allocate(&catalogue.store, 7).await.unwrap();
+        catalogue.put(2).await;
+        list.allocate(&catalogue.store, 3).await.unwrap();
+        catalogue.become_old();
+        assert_eq!(catalogue.page().await, (2, reads(1 + 1 + 2 + 10), reads(3)));
+    });
+}
+
+#[test]
 fn slots_above_the_newest_watermark_wait_for_the_next_one() {
     let catalogue = Counted::new();
     block_on(async {
