@@ -2,22 +2,35 @@
 //!
 //! What it costs, in calls of the store, however many videos there are or ever were:
 //!
-//! | | calls |
-//! |---|---|
-//! | [`put`], a new video | 1 `get`, 1 `increment`, 1 `set_many` |
-//! | [`put`], one that is there | 2 `get`; 1 `set` where something changed |
-//! | [`remove`], [`purge`](super::purge) for each video | 2 `get`, 1 `delete_many`, 1 `set` (and what a [`Roster`] needs where a stretch begins or ends) |
-//! | [`find`] | 1 `get` |
-//! | [`page`] of n videos | 2 `get` for each, 1 for the head, and one or two for each stretch of 4,096 slots that they are in |
+//! | | reads | writes |
+//! |---|---|---|
+//! | [`put`], a new video | 1 `get` | 1 `increment`, 1 `set_many` |
+//! | [`put`], one that is there | 2 `get` | none; 1 `set_many` where something changed |
+//! | [`find`] | 2 `get` | none |
+//! | [`forget`] | 2 `get` where the videos beside it were recorded at other times, 6 at most; and the same once more | 1 `delete_many` |
+//! | [`page`] of n videos | 1 `get` for each and for each empty slot between them, 1 for the head, and one or two for each stretch of 4,096 slots that they are in | none |
+//! | [`bury`] after a page that met at least 8 empty slots | 3 `get`; 1 where it strikes them | 1 `set` where at least 8 of them are dead for certain |
+//!
+//! So a page of n videos makes n + 2 reads below 4,096 slots and n + 3 above, and what deletions leave behind costs one
+//! write for eight of them at most (and two more where a stretch ends).
 
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 use spinreel_api::internal::StoredVideo;
 use spinreel_ledger::{Cell, Found, LedgerError, Roster};
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
 use super::filter::Filter;
-use super::listed::{Entry, Reading};
+pub use super::listed::bury;
+use super::listed::{MANY, list_of, record_at, watermark};
 use super::record::Record;
+
+/// How far from a video's slot there may be another one of it, in slots.
+const COPY_DISTANCE: u64 = 3;
+/// How long two that record one video at once are apart at most, in milliseconds.
+const COPY_AGE_MS: u64 = 60_000;
 
 /// What came of [`put`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +59,22 @@ pub struct VideoPage {
     pub records: Vec<Record>,
     /// Where the next page begins: below this slot. `None` at the end of the list.
     pub next: Option<u64>,
+    /// The slots that were empty on the way, newest first: for [`bury`].
+    pub empty: Vec<u64>,
+}
+
+impl VideoPage {
+    /// Whether [`bury`] may have something to do.
+    pub fn has_many_empty(&self) -> bool {
+        self.empty.len() >= MANY
+    }
+}
+
+/// Where a video's record is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    owner: String,
+    slot: u64,
 }
 
 /// Records that `id` is there, as `stored` describes it. Harmless when repeated.
@@ -60,53 +89,45 @@ pub async fn put(
     match find(store, id).await? {
         Some(record) if record.stored.owner != stored.owner => Err(PutError::OtherOwner),
         Some(record) => {
-            refresh(store, clock, record, stored).await?;
+            if record.stored != stored {
+                // Where it was forgotten meanwhile, this brings back the whole of it, so that forgetting it again helps.
+                write(store, &Record { stored, ..record }, None).await?;
+            }
             Ok(Put::Known)
         }
         None => {
-            enlist(store, clock, Record::new(id, 0, stored)).await?;
+            let slot = list_of(&stored.owner)
+                .allocate_timely(store, clock, 1)
+                .await?;
+            let now_ms = clock.now_ms();
+            let watermark = watermark(&stored.owner, slot, now_ms)?;
+            let mut record = Record::new(id, slot, stored);
+            record.recorded_ms = now_ms;
+            write(store, &record, Some(watermark)).await?;
             Ok(Put::Created)
         }
     }
 }
 
-async fn refresh(
+/// Writes a record into its slot, and where it is, and `also`, in one call.
+async fn write(
     store: &impl Store,
-    clock: &impl Clock,
-    mut record: Record,
-    stored: StoredVideo,
+    record: &Record,
+    also: Option<(String, Vec<u8>)>,
 ) -> Result<(), LedgerError> {
-    let slot = list_of(&record.stored.owner).cell::<Entry>(record.slot);
-    let changed = record.stored != stored;
-    record.stored = stored;
-    if slot.get(store).await?.is_none() {
-        // An empty slot may be buried by now: the video gets a new one.
-        enlist(store, clock, record).await
-    } else if changed {
-        record_cell(&record.id).set(store, &record).await
-    } else {
-        Ok(())
-    }
-}
-
-/// Writes a record down, with a new slot in its owner's list.
-async fn enlist(
-    store: &impl Store,
-    clock: &impl Clock,
-    mut record: Record,
-) -> Result<(), LedgerError> {
-    let list = list_of(&record.stored.owner);
-    record.slot = list.allocate_timely(store, clock, 1).await?;
-    let entry = Entry {
-        id: record.id.clone(),
-        recorded_ms: clock.now_ms(),
+    let owner = &record.stored.owner;
+    let place = Place {
+        owner: owner.clone(),
+        slot: record.slot,
     };
-    let entry = list.cell(record.slot).pair(&entry)?;
-    let record = record_cell(&record.id).pair(&record)?;
-    // The entry goes first: where a provider stores one after the other, an entry without a record is skipped by
-    // readers and the next attempt begins anew.
-    store.set_many(&[entry, record]).await?;
-    Ok(())
+    let mut pairs = vec![
+        // The place goes first: where a provider stores one after the other, a place with an empty slot is read as
+        // absent and the next attempt begins anew, while a record without its place would be listed and not be found.
+        place_cell(&record.id).pair(&place)?,
+        list_of(owner).cell(record.slot).pair(record)?,
+    ];
+    pairs.extend(also);
+    Ok(store.set_many(&pairs).await?)
 }
 
 /// Forgets a video and returns what it was. Harmless when repeated; repeating it also undoes a [`put`] that was late.
@@ -118,69 +139,123 @@ pub async fn remove(store: &impl Store, id: &str) -> Result<Option<Record>, Ledg
     Ok(record)
 }
 
-/// Forgets a video that was [found](find).
+/// Forgets a video that was [found](find). Its slot stays in the list as an empty one, until a reader who meets many of
+/// them [buries](bury) them.
 pub async fn forget(store: &impl Store, record: &Record) -> Result<(), LedgerError> {
-    let cell = record_cell(&record.id);
     let list = list_of(&record.stored.owner);
-    let entry = list.cell::<Entry>(record.slot);
-    store
-        .delete_many(&[cell.key().to_owned(), entry.key().to_owned()])
-        .await?;
-    // Only the one that was given a slot fills it, and it has been: it is empty for good. A slot that could not be
-    // buried costs readers a look, until one of them buries it.
-    let _ = list.bury(store, &[record.slot]).await;
+    // The place goes last: a removal that is repeated begins there.
+    let mut keys = copies(store, &list, record).await?;
+    keys.push(slot_key(&list, record.slot));
+    keys.push(place_key(&record.id));
+    store.delete_many(&keys).await?;
+    // One that was written meanwhile has no place any more. One that comes later has: it goes when this is repeated.
+    let late = copies(store, &list, record).await?;
+    if !late.is_empty() {
+        store.delete_many(&late).await?;
+    }
     Ok(())
+}
+
+/// The keys of other slots that hold a record of the same video. Two that recorded it at once, each with a slot, leave
+/// such a one; they are near each other in the list, since their numbers were taken at the same time.
+///
+/// Costs 2 `get` where the videos beside it were recorded at other times, 6 at most.
+async fn copies(
+    store: &impl Store,
+    list: &Roster,
+    record: &Record,
+) -> Result<Vec<String>, LedgerError> {
+    let mut copies = Vec::new();
+    for upwards in [true, false] {
+        for distance in 1..=COPY_DISTANCE {
+            let slot = if upwards {
+                record.slot.checked_add(distance)
+            } else {
+                record.slot.checked_sub(distance)
+            };
+            let Some(slot) = slot.filter(|slot| *slot > 0) else {
+                break;
+            };
+            match record_at(store, list, slot).await {
+                Ok(Some(other)) if other.id == record.id => copies.push(slot_key(list, slot)),
+                Ok(Some(other)) if !at_once(&other, record) => break,
+                // One that cannot be read is no reason to keep this one.
+                Ok(_) | Err(LedgerError::Corrupt { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(copies)
+}
+
+/// Whether two were recorded at a time at which one video can have been recorded twice.
+fn at_once(one: &Record, other: &Record) -> bool {
+    one.recorded_ms.abs_diff(other.recorded_ms) <= COPY_AGE_MS
 }
 
 /// The video `id`, whoever may see it.
 pub async fn find(store: &impl Store, id: &str) -> Result<Option<Record>, LedgerError> {
-    record_cell(id).get(store).await
+    let Some(place) = place_cell(id).get(store).await? else {
+        return Ok(None);
+    };
+    let record = record_at(store, &list_of(&place.owner), place.slot).await?;
+    Ok(record.filter(|record| record.id == id && record.stored.owner == place.owner))
 }
 
 /// The videos of `owner` that `filter` takes, newest first: at most `limit` of them, from the slots below `below` (from
 /// the newest where that is `None`).
 ///
 /// A page may end early, even empty, with a place to go on: it looks at [`ROSTER_SCAN`](spinreel_ledger::ROSTER_SCAN)
-/// slots at most. Slots that it finds dead it buries.
+/// slots at most. A video that two recorded at once is on a page once (for 1 `get` more); where one page ends and the next
+/// begins between its slots, it is on both.
 pub async fn page(
     store: &impl Store,
-    clock: &impl Clock,
     owner: &str,
     below: Option<u64>,
     limit: usize,
     filter: &Filter,
 ) -> Result<VideoPage, LedgerError> {
     let list = list_of(owner);
-    let mut reading = Reading::at(clock.now_ms());
-    let look = async |number| -> Result<Found<Record>, LedgerError> {
-        let Some(entry) = list.cell::<Entry>(number).get(store).await? else {
+    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    let look = async |slot| -> Result<Found<Record>, LedgerError> {
+        let Some(record) = record_at(store, &list, slot).await? else {
             return Ok(Found::Nothing);
         };
-        let record = find(store, &entry.id)
-            .await?
-            .filter(|record| record.slot == number && record.stored.owner == owner);
-        reading.saw(number, &entry, record.is_some());
-        Ok(match record {
-            None => Found::Nothing,
-            Some(record) if filter.takes(&record) => Found::Item(record),
-            Some(_) => Found::Other,
+        if !seen.insert(record.id.clone()) {
+            twice.insert(record.id.clone());
+        }
+        Ok(if filter.takes(&record) {
+            Found::Item(record)
+        } else {
+            Found::Other
         })
     };
     let page = list.page(store, below, limit, look).await?;
-    // The page is good whether or not the next one gets cheaper.
-    let _ = reading.bury(store, &list, &page.empty).await;
+    let mut records: Vec<Record> = page.items.into_iter().map(|(_, record)| record).collect();
+    for id in twice {
+        let place = place_cell(&id).get(store).await?;
+        let slot = place.map(|place| place.slot);
+        records.retain(|record| record.id != id || Some(record.slot) == slot);
+    }
     Ok(VideoPage {
-        records: page.items.into_iter().map(|(_, record)| record).collect(),
+        records,
         next: page.next,
+        empty: page.empty,
     })
 }
 
-fn record_cell(id: &str) -> Cell<Record> {
-    Cell::new(format!("videos/video/{id}"))
+/// The key of a slot.
+pub(super) fn slot_key(list: &Roster, slot: u64) -> String {
+    list.cell::<Record>(slot).key().to_owned()
 }
 
-pub(super) fn list_of(owner: &str) -> Roster {
-    Roster::new(format!("videos/{owner}/list"))
+/// The key that says where a video is.
+pub(super) fn place_key(id: &str) -> String {
+    format!("videos/video/{id}")
+}
+
+fn place_cell(id: &str) -> Cell<Place> {
+    Cell::new(place_key(id))
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+use std::pin::Pin;
+
 use futures::executor::block_on;
 use spinreel_ledger::ROSTER_SCAN;
-use spinreel_platform::memory::{ManualClock, MemoryStore};
+use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
+use spinreel_platform::stepping::{self, die_after};
 
 use super::*;
 use crate::domain::testing::{PoliteStore, interleave, stored};
@@ -22,7 +25,7 @@ async fn page(
     limit: usize,
     filter: &Filter,
 ) -> Result<VideoPage, LedgerError> {
-    super::page(store, &now(), "ada", below, limit, filter).await
+    super::page(store, "ada", below, limit, filter).await
 }
 
 async fn put_ten(store: &MemoryStore) {
@@ -200,32 +203,127 @@ fn a_video_does_not_change_hands() {
 }
 
 #[test]
-fn a_lost_entry_of_the_list_comes_back_when_the_video_is_recorded_again() {
+fn a_place_whose_slot_is_empty_or_anothers_is_absent_and_recording_begins_anew() {
     let store = MemoryStore::default();
     block_on(async {
-        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
-        list_of("ada")
-            .cell::<Entry>(1)
-            .delete(&store)
-            .await
-            .unwrap();
-        assert!(all(&store).await.is_empty());
-        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
-        assert_eq!(all(&store).await, ["v-1"]);
+        let ada = || stored("ada", "a.mp4");
+        put(&store, "v-1", ada()).await.unwrap();
+        put(&store, "v-2", ada()).await.unwrap();
+        let place = |slot| Place {
+            owner: "ada".to_owned(),
+            slot,
+        };
+        for slot in [2, 7] {
+            place_cell("v-1").set(&store, &place(slot)).await.unwrap();
+            assert_eq!(find(&store, "v-1").await.unwrap(), None);
+            assert_eq!(remove(&store, "v-1").await.unwrap(), None);
+            assert!(find(&store, "v-2").await.unwrap().is_some());
+        }
+        assert_eq!(put(&store, "v-1", ada()).await, Ok(Put::Created));
+        assert_eq!(find(&store, "v-1").await.unwrap().unwrap().slot, 3);
+        assert_eq!(all(&store).await, ["v-1", "v-2"]);
     });
 }
 
 #[test]
-fn a_video_whose_entry_was_lost_and_its_slot_buried_is_listed_again_with_a_new_slot() {
+fn a_video_that_could_not_be_recorded_to_the_end_is_absent_or_there_and_the_next_attempt_helps() {
+    let ada = || stored("ada", "a.mp4");
+    for calls in 0.. {
+        let store = MemoryStore::default();
+        // This one writes key by key.
+        let dying = StoppingStore::dying_before_call(&store, calls);
+        let finished = die_after(1, put(&dying, "v-1", ada())).is_some();
+        block_on(async {
+            // What is listed is found.
+            let listed = all(&store).await;
+            let found = find(&store, "v-1").await.unwrap();
+            assert_eq!(listed.len(), found.iter().count(), "after {calls} calls");
+            put(&store, "v-1", ada()).await.unwrap();
+            assert_eq!(all(&store).await, ["v-1"], "after {calls} calls");
+            assert!(find(&store, "v-1").await.unwrap().is_some());
+        });
+        if finished {
+            assert_eq!(calls, 5);
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_removal_that_died_anywhere_is_made_up_for_by_the_next_one() {
+    for calls in 0.. {
+        let store = MemoryStore::default();
+        block_on(async {
+            put_ten(&store).await;
+            put_twice(&store, "v-11").await;
+        });
+        let dying = StoppingStore::dying_before_call(&store, calls);
+        let finished = die_after(1, remove(&dying, "v-11")).is_some();
+        block_on(async {
+            remove(&store, "v-11").await.unwrap();
+            assert_eq!(find(&store, "v-11").await.unwrap(), None);
+            assert_eq!(all(&store).await.len(), 10, "after {calls} calls");
+        });
+        if finished {
+            assert!(calls > 8);
+            return;
+        }
+    }
+}
+
+/// Records `id` twice: by one that stops before it writes, and three slots later by one that does not know of it.
+async fn put_twice(store: &MemoryStore, id: &str) {
+    let stopping = StoppingStore::before_call(store, 2);
+    let mut slow = Box::pin(put(&stopping, id, stored("ada", "twice.mp4")));
+    assert!(die_after(1, slow.as_mut()).is_none());
+    list_of("ada").allocate(store, 2).await.unwrap();
+    put(store, id, stored("ada", "twice.mp4")).await.unwrap();
+    slow.await.unwrap();
+}
+
+#[test]
+fn a_video_that_two_recorded_is_on_a_page_once_and_goes_with_both_its_slots() {
     let store = MemoryStore::default();
     block_on(async {
-        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
-        let list = list_of("ada");
-        list.cell::<Entry>(1).delete(&store).await.unwrap();
-        list.bury(&store, &[1]).await.unwrap();
-        put(&store, "v-1", stored("ada", "a.mp4")).await.unwrap();
-        assert_eq!(all(&store).await, ["v-1"]);
-        assert_eq!(find(&store, "v-1").await.unwrap().unwrap().slot, 2);
+        put_ten(&store).await;
+        put_twice(&store, "v-11").await;
+        let (ids, _) = page_of(&store, None, 2).await;
+        assert_eq!(ids, ["v-11"]);
+        let (ids, _) = page_of(&store, None, 3).await;
+        assert_eq!(ids, ["v-11", "v-10"]);
+        // The one that can be changed is the one that is shown.
+        let found = find(&store, "v-11").await.unwrap().unwrap();
+        let filter = Filter::default();
+        let page = page(&store, None, 3, &filter).await.unwrap();
+        assert_eq!(page.records[0], found);
+
+        remove(&store, "v-11").await.unwrap();
+        assert_eq!(page_of(&store, None, 1).await.0, ["v-10"]);
+    });
+}
+
+#[test]
+fn a_video_that_two_recorded_is_not_shown_where_only_the_other_record_fits_the_filter() {
+    let store = MemoryStore::default();
+    block_on(async {
+        put_twice(&store, "v-1").await;
+        let mut renamed = stored("ada", "renamed.mp4");
+        renamed.filename = "renamed.mp4".to_owned();
+        let found = find(&store, "v-1").await.unwrap().unwrap();
+        let titled = Record {
+            title: "new".to_owned(),
+            stored: renamed,
+            ..found
+        };
+        write(&store, &titled, None).await.unwrap();
+        for (text, count) in [("twice", 0), ("renamed", 1)] {
+            let filter = Filter {
+                text: Some(text.to_owned()),
+                ..Filter::default()
+            };
+            let page = page(&store, None, 5, &filter).await.unwrap();
+            assert_eq!(page.records.len(), count, "{text}");
+        }
     });
 }
 
@@ -270,10 +368,9 @@ fn a_removed_video_leaves_no_key_but_those_of_the_list() {
         let removed = remove(&store, "v-1").await.unwrap().unwrap();
         assert_eq!(removed.id, "v-1");
         assert_eq!(remove(&store, "v-1").await.unwrap(), None);
-        assert_eq!(
-            store.keys(),
-            ["videos/ada/list/dead/0/0", "videos/ada/list/head"]
-        );
+        let watermark = store.keys().pop().unwrap();
+        assert!(watermark.starts_with("videos/ada/watermark/"));
+        assert_eq!(store.keys(), ["videos/ada/list/head", &watermark]);
     });
 }
 
@@ -288,6 +385,26 @@ fn two_that_record_a_video_at_once_leave_one_entry_whatever_the_order() {
         );
         assert!(first.is_ok() && second.is_ok());
         assert_eq!(block_on(all(&store.0)), ["v-1"], "schedule {schedule:08b}");
+    }
+}
+
+#[test]
+fn two_that_record_a_video_beside_one_that_removes_it_leave_nothing_once_the_removal_is_repeated() {
+    let ada = || stored("ada", "a.mp4");
+    for seed in 0..5_000 {
+        let store = PoliteStore::default();
+        let callers: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = vec![
+            Box::pin(async { assert!(put(&store, "v-1", ada()).await.is_ok()) }),
+            Box::pin(async { assert!(put(&store, "v-1", ada()).await.is_ok()) }),
+            Box::pin(async { assert!(remove(&store, "v-1").await.is_ok()) }),
+            Box::pin(async { assert!(put(&store, "v-2", ada()).await.is_ok()) }),
+        ];
+        stepping::interleave(seed, callers, || ());
+        block_on(async {
+            remove(&store.0, "v-1").await.unwrap();
+            assert_eq!(find(&store.0, "v-1").await.unwrap(), None, "seed {seed}");
+            assert_eq!(all(&store.0).await, ["v-2"], "seed {seed}");
+        });
     }
 }
 

@@ -1,10 +1,16 @@
 //! What video-service does, without WASI: written against `spinreel-platform`'s traits.
 //!
 //! # State
-//! A video is one value, `videos/video/{id}`. Its owner's list is a row of slots, `videos/{owner}/list`, that hold ids;
-//! a slot counts only if its video's record names that slot. So two that record one video at the same time leave one
-//! entry in the list, and a deletion needs no more than deleting two keys. Slots that are empty for good are struck from
-//! the list's maps ([`Roster`](spinreel_ledger::Roster)), so that they cost nobody anything.
+//! | key | what |
+//! |---|---|
+//! | `videos/{owner}/list/{slot}` | a video's record, in its slot of its owner's list |
+//! | `videos/{owner}/list/head`, `…/list/dead/…` | the last slot that was given, and the maps of those that are dead ([`Roster`](spinreel_ledger::Roster)) |
+//! | `videos/{owner}/watermark/{0,1,2}` | which slots had been given when |
+//! | `videos/video/{id}` | where the video's record is: owner and slot |
+//!
+//! A video is there while its place names a slot that holds its record: a place whose slot is empty, or has another's
+//! record, counts as absent. A slot is given once and filled once, so a deletion needs no more than deleting two keys. Slots
+//! that are empty for good are struck from the maps, many at a time, by whoever met them, so that they cost nobody anything.
 
 pub mod catalogue;
 pub mod conditions;

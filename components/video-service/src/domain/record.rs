@@ -20,8 +20,11 @@ pub struct Record {
     pub tags: Vec<String>,
     /// Who may see it.
     pub visibility: Visibility,
-    /// The slot of the owner's list that is this video's.
+    /// The slot of the owner's list that holds this.
+    #[serde(skip)]
     pub slot: u64,
+    /// When it was recorded, in milliseconds since the Unix epoch.
+    pub recorded_ms: u64,
     /// When the title, the description, the tags or the visibility last changed.
     pub updated_at: Timestamp,
 }
@@ -47,6 +50,7 @@ impl Record {
             tags: Vec::new(),
             visibility: Visibility::Private,
             slot,
+            recorded_ms: stored.created_at.as_ms(),
             updated_at: stored.created_at,
             stored,
         }

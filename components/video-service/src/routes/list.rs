@@ -1,10 +1,12 @@
+use std::rc::Rc;
+
 use http::StatusCode;
 use spinreel_api::Page;
 use spinreel_http::query::{Query, encode_cursor};
 use spinreel_http::{FieldError, Problem};
 use spinreel_service::{Call, Outcome, json};
 
-use crate::domain::catalogue::page;
+use crate::domain::catalogue::{VideoPage, bury, page};
 use crate::domain::filter::{Filter, parse_status};
 use crate::domain::record::Record;
 use crate::routes::ledger_problem;
@@ -19,13 +21,25 @@ pub(crate) async fn list(call: Call) -> Outcome {
     let limit = query.limit()?;
     let below = query.cursor::<u64>(LIST)?;
     let filter = filter(query)?;
-    let (store, clock) = (&call.context.store, &call.context.clock);
-    let page = page(store, clock, owner, below, limit, &filter)
+    let page = page(&call.context.store, owner, below, limit, &filter)
         .await
         .map_err(ledger_problem)?;
+    let is_worth_burying = page.has_many_empty();
+    let VideoPage {
+        records,
+        next,
+        empty,
+    } = page;
+    if is_worth_burying {
+        let (context, owner) = (Rc::clone(&call.context), owner.clone());
+        call.context.after_answer(async move {
+            // The page is good whether or not the next one gets cheaper.
+            let _ = bury(&context.store, &context.clock, &owner, &empty).await;
+        });
+    }
     let page = Page {
-        items: page.records.iter().map(Record::to_video).collect(),
-        next_cursor: page.next.map(|below| encode_cursor(LIST, below)),
+        items: records.iter().map(Record::to_video).collect(),
+        next_cursor: next.map(|below| encode_cursor(LIST, below)),
     };
     json(StatusCode::OK, &page)
 }
