@@ -275,8 +275,9 @@ async fn every_request_costs_what_the_document_says() {
     let app = app("0").await;
     let (user, admin) = (app.with_user().await, app.with_admin().await);
     for number in 0..10 {
-        let upload = user.upload(&format!("clip-{number}"), &[1; 1_000]);
-        upload.await.expect(StatusCode::OK);
+        let name = format!("clip-{number}");
+        let upload = user.upload(&name, &[1; 1_000]).await;
+        upload.expect(StatusCode::OK);
     }
     // Every service has seen the tokens.
     for (user, path) in [

@@ -248,6 +248,14 @@ impl App {
         id
     }
 
+    /// Waits until no guest runs: all that is done after the answers is done.
+    pub async fn idle(&self) {
+        eventually("no guest runs", || async {
+            (self.host.guests() == 0).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until storage-service has done what it does after its answers to users' uploads, deletions and questions
     /// for their status: the last of it is the line in the log.
     pub async fn quiet(&self, admin: &User<'_>) {

@@ -57,6 +57,7 @@ pub(crate) struct Running {
 
 struct Shared {
     count: AtomicUsize,
+    guests: AtomicUsize,
     idle: Notify,
     phase: watch::Sender<Phase>,
 }
@@ -64,6 +65,7 @@ struct Shared {
 /// Something that is under way; dropping it says that it has ended.
 pub(crate) struct Entry {
     shared: Arc<Shared>,
+    is_guest: bool,
 }
 
 impl Running {
@@ -72,17 +74,34 @@ impl Running {
         Running {
             shared: Arc::new(Shared {
                 count: AtomicUsize::new(0),
+                guests: AtomicUsize::new(0),
                 idle: Notify::new(),
                 phase: watch::Sender::new(Phase::Serving),
             }),
         }
     }
 
-    /// Something begins.
+    /// A connection, or what accepts them, begins.
     pub(crate) fn enter(&self) -> Entry {
+        self.enter_as(false)
+    }
+
+    /// A guest begins.
+    pub(crate) fn enter_guest(&self) -> Entry {
+        self.shared.guests.fetch_add(1, Ordering::AcqRel);
+        self.enter_as(true)
+    }
+
+    /// How many guests run: those that have answered and go on working, too.
+    pub(crate) fn guests(&self) -> usize {
+        self.shared.guests.load(Ordering::Acquire)
+    }
+
+    fn enter_as(&self, is_guest: bool) -> Entry {
         self.shared.count.fetch_add(1, Ordering::AcqRel);
         Entry {
             shared: self.shared.clone(),
+            is_guest,
         }
     }
 
@@ -136,6 +155,9 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        if self.is_guest {
+            self.shared.guests.fetch_sub(1, Ordering::AcqRel);
+        }
         if self.shared.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.shared.idle.notify_waiters();
         }

@@ -128,6 +128,11 @@ impl Host {
         })
     }
 
+    /// How many guests run at this moment: those that have answered and go on working, too.
+    pub fn guests(&self) -> usize {
+        self.app.running.guests()
+    }
+
     /// The address that the host listens on, with the port that was taken if the options said 0.
     pub fn address(&self) -> SocketAddr {
         self.app.address

@@ -180,7 +180,7 @@ where
     let trapped = Arc::new(AtomicBool::new(false));
     let work = handle(component.clone(), store, request, outparam, trapped.clone());
     let mut guest = RunningGuest {
-        entry: Some(app.running.enter()),
+        entry: Some(app.running.enter_guest()),
         work: Some(Box::pin(work)),
     };
     let mut dropped = false;
