@@ -17,7 +17,7 @@ async fn every_answer_tells_browsers_to_be_careful() {
         "/v1/usage/today",
         "/v1/logs",
         "/v1/health",
-        "/v1/nothing",
+        "/v1/logs/nothing",
         "/.well-known/jwks.json",
     ] {
         for reply in [user.get(path).await, app.get(path).await] {

@@ -56,7 +56,7 @@ pub(crate) fn add(
     headers: &mut HeaderMap,
     uri: &Uri,
     route: &RouteHeaders,
-    captures: &Captures<'_>,
+    captures: &Captures,
     client: &HeaderValue,
 ) {
     let host = headers
@@ -105,7 +105,7 @@ mod tests {
     fn headers_for(route: &str, path: &str, headers: HeaderMap) -> HeaderMap {
         let pattern = Pattern::parse(route).unwrap();
         let target = RouteHeaders::new(&pattern).unwrap();
-        let router = Router::new(vec![(pattern, target)]);
+        let router = Router::new([(pattern, target)]);
         let uri: Uri = path.parse().unwrap();
         let mut headers = headers;
         let (target, captures) = router.find(uri.path()).unwrap();

@@ -216,35 +216,23 @@ fn check_triggers(
                 message: format!("there is no [component.{}]", component.value),
             });
         }
-        let span = trigger.route.span();
-        let route = match trigger.route.into_inner() {
-            raw::Route::Private => None,
-            raw::Route::Pattern(text) => {
-                let pattern = Pattern::parse(&text).map_err(|message| {
-                    source.error(span.clone(), format!("route `{text}`: {message}"))
-                })?;
-                let twin = triggers.iter().find(|other| {
-                    other
-                        .route
-                        .as_ref()
-                        .is_some_and(|route| route.same_paths(&pattern))
-                });
-                if let Some(twin) = twin {
-                    return Err(source.error(
-                        span,
-                        format!(
-                            "route `{text}`: component `{}` has the same route",
-                            twin.component
-                        ),
-                    ));
-                }
-                Some(pattern)
-            }
-        };
-        triggers.push(Trigger {
-            route,
+        let mut trigger = Trigger {
+            route: route(source, trigger.route)?,
             component: component.value,
-        });
+        };
+        if let Some(earlier) = twin(&mut triggers, &trigger) {
+            // What is replaced stays reachable by service chaining.
+            tracing::error!(
+                "{}:{}: the route of `{}` is also that of `{}`, which takes its place",
+                source.path.display(),
+                component.line,
+                earlier.component,
+                trigger.component
+            );
+            std::mem::swap(&mut earlier.component, &mut trigger.component);
+            trigger.route = None;
+        }
+        triggers.push(trigger);
     }
     if triggers.is_empty() {
         return Err(LineError {
@@ -253,6 +241,29 @@ fn check_triggers(
         });
     }
     Ok(triggers)
+}
+
+/// The route of a trigger; `None` is a private one.
+fn route(
+    source: &SourceFile,
+    raw: toml::Spanned<raw::Route>,
+) -> Result<Option<Pattern>, LineError> {
+    let span = raw.span();
+    match raw.into_inner() {
+        raw::Route::Private => Ok(None),
+        raw::Route::Pattern(text) => Pattern::parse(&text)
+            .map(Some)
+            .map_err(|message| source.error(span, format!("route `{text}`: {message}"))),
+    }
+}
+
+/// An earlier trigger whose route is written in the same way. As on Spin the last one of such counts, in the place of the
+/// first.
+fn twin<'a>(triggers: &'a mut [Trigger], trigger: &Trigger) -> Option<&'a mut Trigger> {
+    trigger.route.as_ref()?;
+    triggers
+        .iter_mut()
+        .find(|earlier| earlier.route == trigger.route)
 }
 
 /// Ids name log files and hosts (`<id>.spin.internal`), so they are held to what both can carry.

@@ -137,7 +137,7 @@ fn every_mistake_is_an_error_with_its_line() {
         ),
         ("{ private = true }", "{ private = false }", 20, "private"),
         ("{ private = true }", "{ public = true }", 20, "public"),
-        ("{ private = true }", "\"/users/.../\"", 20, "same route"),
+        ("{ private = true }", "\"/a/*\"", 20, "wildcard"),
         (
             "component = \"logs\"",
             "component = \"log\"",
@@ -187,6 +187,20 @@ fn every_mistake_is_an_error_with_its_line() {
         assert_eq!(found, line, "{to}: {message}");
         assert!(message.contains(words), "{to}: {message}");
     }
+}
+
+#[test]
+fn of_two_triggers_with_the_same_route_the_last_counts_in_the_place_of_the_first() {
+    let text = GOOD.replacen("{ private = true }", "\"/users/...\"", 1);
+    let triggers = parse(&text).unwrap().triggers;
+    let seen: Vec<_> = triggers
+        .iter()
+        .map(|trigger| {
+            let route = trigger.route.as_ref().map(Pattern::raw);
+            (route, trigger.component.as_str())
+        })
+        .collect();
+    assert_eq!(seen, [(Some("/users/..."), "logs"), (None, "users")]);
 }
 
 #[test]
