@@ -36,11 +36,6 @@ impl Slots {
         Cell::new(self.cell_key(number))
     }
 
-    /// Forgets what was given, so that numbers begin anew: only where nobody uses the old ones any more.
-    pub async fn forget(&self, store: &impl Store) -> Result<(), LedgerError> {
-        Ok(store.delete(&self.head_key()).await?)
-    }
-
     pub(crate) fn cell_key(&self, number: u64) -> String {
         format!("{}/{number}", self.prefix)
     }
@@ -49,7 +44,9 @@ impl Slots {
         Counter::new(self.head_key())
     }
 
-    fn head_key(&self) -> String {
+    /// The key of the counter of numbers. Whoever deletes it makes numbers begin anew: only where nobody uses the old ones
+    /// any more.
+    pub fn head_key(&self) -> String {
         format!("{}/head", self.prefix)
     }
 }

@@ -8,10 +8,10 @@ use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
 use super::directory;
-use super::names::{Claim, Name, PENDING_MS};
+use super::names::{self, Claim, Name, PENDING_MS};
 use super::validation::Email;
 
-pub(crate) use super::changes::{ChangeError, change, remove};
+pub(crate) use super::changes::{ChangeError, change, change_together, remove};
 
 /// How long a registration may take from its first claim to its record, in milliseconds. A good deal less than the
 /// time after which it is taken for dead, so that hardly ever two meet over one name.
@@ -126,9 +126,9 @@ pub(crate) async fn check_free(
     Ok(())
 }
 
-/// Makes an account: claims the address, then the username, enters it into the [directory], then writes the record,
-/// which settles it. A registration that fails gives back what it claimed; one that dies is taken for dead after a
-/// minute.
+/// Makes an account: claims the address, then the username, takes a number of the [directory], then writes the record
+/// with all that belongs to it, which settles it. A registration that fails gives back what it claimed; one that dies is
+/// taken for dead after a minute. Costs 4 writes where nothing is in its way.
 pub(crate) async fn register(
     store: &impl Store,
     clock: &impl Clock,
@@ -154,7 +154,7 @@ pub(crate) async fn register(
         }
     };
     let claims = [&email, &username];
-    let number = match directory::enter(store, clock, &new.id).await {
+    let number = match directory::allocate(store, clock).await {
         Ok(number) => number,
         Err(error) => {
             give_back(store, &claims).await;
@@ -164,7 +164,7 @@ pub(crate) async fn register(
     let now_ms = clock.now_ms();
     if now_ms.saturating_sub(began_ms) > WRITE_WITHIN_MS {
         give_back(store, &claims).await;
-        strike(store, number).await;
+        bury(store, number).await;
         return Err(RegisterError::TooSlow);
     }
     let account = Account {
@@ -182,9 +182,9 @@ pub(crate) async fn register(
     };
     if let Err(error) = settle(store, &account, &email, &username).await {
         // As long as there may be a record the names must stay with it. An admin may be changing it already.
-        if remove(store, clock, &account.id).await.is_ok() {
+        if remove(store, clock, &account, &[]).await.is_ok() {
             give_back(store, &claims).await;
-            strike(store, number).await;
+            bury(store, number).await;
         }
         return Err(error);
     }
@@ -195,13 +195,21 @@ pub(crate) async fn register(
     Ok(account)
 }
 
+/// Writes an account's record, after what tells whose names they are: a part of that is a registration that did not
+/// come so far.
 async fn settle(
     store: &impl Store,
     account: &Account,
     email: &Claim,
     username: &Claim,
 ) -> Result<(), RegisterError> {
-    record(&account.id).set(store, account).await?;
+    let pairs = [
+        email.pair()?,
+        username.pair()?,
+        directory::entry(account)?,
+        record(&account.id).pair(account)?,
+    ];
+    store.set_many(&pairs).await.map_err(LedgerError::from)?;
     if !email.is_last(store).await? {
         return Err(RegisterError::EmailTaken);
     }
@@ -212,15 +220,13 @@ async fn settle(
 }
 
 async fn give_back(store: &impl Store, claims: &[&Claim]) {
-    for claim in claims {
-        // Where this fails the name is free a minute later.
-        let _ = claim.give_back(store).await;
-    }
+    // Where this fails the names are free a minute later.
+    let _ = names::give_back(store, claims).await;
 }
 
-async fn strike(store: &impl Store, number: u64) {
-    // Where this fails readers skip the entry, and bury it when it is old.
-    let _ = directory::strike(store, number).await;
+async fn bury(store: &impl Store, number: u64) {
+    // Where this fails readers bury it when it is old.
+    let _ = directory::bury(store, &[number]).await;
 }
 
 /// The account with this id; anything that is no id is nobody's.

@@ -87,16 +87,17 @@ fn an_account_whose_username_went_to_another_while_it_was_taken_for_dead_cannot_
     let (store, clock) = (MemoryStore::default(), ManualClock::at(NOW_MS));
     block_on(async {
         let slow = new(1, "ada@example.org", "ada");
-        Name::email(&slow.email)
+        let email = Name::email(&slow.email)
             .claim(&store, &clock, &slow.id)
             .await
             .unwrap()
             .unwrap();
-        Name::username("ada")
+        let username = Name::username("ada")
             .claim(&store, &clock, &slow.id)
             .await
             .unwrap()
             .unwrap();
+        assert!(!Name::username("ada").is_free(&store, &clock).await.unwrap());
         clock.advance_ms(PENDING_MS + 1);
         let quick = register(&store, &clock, new(2, "eve@example.org", "ada"))
             .await
@@ -106,7 +107,12 @@ fn an_account_whose_username_went_to_another_while_it_was_taken_for_dead_cannot_
             email: "ada@example.org".to_owned(),
             ..quick.clone()
         };
-        record(&late.id).set(&store, &late).await.unwrap();
+        let pairs = [
+            email.pair().unwrap(),
+            username.pair().unwrap(),
+            record(&late.id).pair(&late).unwrap(),
+        ];
+        store.set_many(&pairs).await.unwrap();
         assert!(found(&store, "ada@example.org").await.is_none());
         assert!(found(&store, "eve@example.org").await == Some(quick));
     });

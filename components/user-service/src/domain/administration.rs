@@ -5,7 +5,7 @@ use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
-use super::accounts::{Account, ChangeError, change};
+use super::accounts::{Account, ChangeError, change_together};
 use super::peers::{Kept, PeerFailure, Peers};
 use super::{revocations, sessions};
 
@@ -39,7 +39,8 @@ pub(crate) struct Managed {
 /// Changes the account `id` as the admin with the id `admin_id` wishes. Limits are told to the services that keep to
 /// them before the record says so, under the account's lock, so that of two admins at once one is last everywhere.
 ///
-/// All of it is done again when it is repeated: a call may have died after the record was written.
+/// The end of the sessions of an account that is shut is written with its record. They are looked for once more after
+/// that: one may have begun beside it.
 pub(crate) async fn manage(
     store: &impl Store,
     clock: &impl Clock,
@@ -52,7 +53,8 @@ pub(crate) async fn manage(
         return Err(ManageError::OwnAccount);
     }
     let mut before = None;
-    let after = change(store, clock, id, async |account: &mut Account| {
+    let after = change_together(store, clock, id, async |account: &mut Account| {
+        let role = account.role;
         before = Some(account.clone());
         if let Some(limit) = wishes.storage_limit {
             peers.set_limit(Kept::Files, id, limit).await?;
@@ -64,14 +66,18 @@ pub(crate) async fn manage(
         }
         account.role = wishes.role.unwrap_or(account.role);
         account.disabled = wishes.disabled.unwrap_or(account.disabled);
-        Ok::<_, ManageError>(())
+        let mut together = Vec::new();
+        if shuts {
+            together = sessions::end_of_all(store, clock, id).await?;
+        }
+        if together.is_empty() && account.role != role {
+            together.push(revocations::prepare(store, clock, id).await?);
+        }
+        Ok::<_, ManageError>(together)
     })
     .await?;
     if shuts {
-        // That notes it, too.
         sessions::end_all(store, clock, id).await?;
-    } else if wishes.role.is_some() {
-        revocations::note(store, clock, id).await?;
     }
     Ok(Managed {
         before: before.unwrap_or_else(|| after.clone()),

@@ -4,22 +4,37 @@
 //! with each further one. Failures count whether or not anybody has the address, and are forgotten after one to two
 //! windows of [`WINDOW_MS`]. They keep from guessing only: a session that has begun goes on.
 //!
-//! A guess counts as `begun` **before** its password is hashed, and as `failed` after it; one that does not fail is taken
-//! back. Past the free failures a guess may be made only where all that began before it have failed. So of many guesses
-//! at once no more pass than one after another would. One whose caller dies never ends: of the free ones it costs one,
-//! and past them it keeps others away until the window is over.
+//! # Many guesses at once
+//! A guess costs nothing before its password is hashed. What it found is **told only where it may be**: a wrong one
+//! counts itself (an increment, whose sum says how many failed before it), a right one reads the counter, and then
 //!
-//! Counters are never emptied, since somebody may be about to take a guess back: they come in generations. The time, or
-//! a right password, begins a new one, and the last but one is cleared away. Addresses share a fixed number of buckets,
-//! so that guessing at random addresses cannot fill the store.
+//! - where fewer than the free ones had failed before, it is told;
+//! - past those, it is told where nothing has failed since the guess began, which it could because the pause was over;
+//! - else it is told to wait, and a right one counts as a failure, too: neither the answer nor the time that it takes
+//!   says which it was.
+//!
+//! So in the order of those increments and reads, what is told is what guesses one after another would have been told:
+//! of the free ones as many, and past them one for each pause. What was hashed beyond that is work, and no knowledge.
+//!
+//! # What is stored
+//! For each address a counter of failures that only grows; a [`State`], which says from which sum on they count, and is
+//! written by the first failure of a window and by a right password that forgives; and past the free ones the time of
+//! the [`Last`] failure. A state that is written late says of more failures that they count, never of fewer: its sum was
+//! read before, and sums grow. A last failure whose sum is not the counter's is one whose time is not known: then the
+//! pause begins when that is noticed. So a guess that dies between the two costs others one pause.
+//!
+//! Addresses share a fixed number of places, so that guessing at random addresses cannot fill the store. Which ones share
+//! one nobody knows who does not have the secret: else somebody could forgive the failures at another's address by own
+//! right passwords.
 
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use spinreel_ledger::{Cell, Counter, LedgerError};
+use sha2::{Digest as _, Sha256};
+use spinreel_ledger::{Cell, Counter, LedgerError, while_it_may};
 use spinreel_platform::{Clock, Store};
 
 use super::validation::Email;
@@ -32,228 +47,309 @@ pub(crate) const FREE_OF_CLIENT: u64 = 100;
 const MAX_PAUSE_S: u64 = 300;
 /// How long failures are counted together, in milliseconds. Those of the window before count, too.
 const WINDOW_MS: u64 = 900_000;
-/// Characters of a digest that name a bucket: six bits each, so 262,144 buckets.
-const BUCKET_CHARS: usize = 3;
+/// How long after its look a state may be written, in milliseconds.
+const WRITE_WITHIN_MS: u64 = 10_000;
+/// Characters of a digest that name a place: six bits each, so 262,144 places.
+const PLACE_CHARS: usize = 3;
 
-/// The guesses at one account, or from one client.
+/// Where guesses are counted: at one account, or from one client.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     prefix: String,
     free: u64,
+    /// Whether a right password forgives the failures before it.
+    forgives: bool,
 }
 
-/// A guess that may be made, and has to be brought to its end.
+/// A guess that may be made, at all of these at once.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Guess<'a> {
-    attempts: &'a Attempts,
-    generation: u64,
-    /// How many count that were before it.
-    before: u64,
+pub(crate) struct Guess {
+    begun: Vec<(Attempts, Look)>,
 }
 
-/// A guess that may not be made now.
+/// A guess that may not be made now, or whose outcome may not be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pause {
     /// Seconds until the next may be made; at least 1.
     pub(crate) wait_s: u64,
 }
 
-/// What is known of a bucket besides its counters.
+/// Which failures count.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct State {
-    generation: u64,
+    /// When its window began.
     began_ms: u64,
+    /// The counter's sum at that time.
+    base: u64,
     /// Failures of the window before.
     carried: u64,
-    /// Failures, together with those: there are at least so many.
-    failures: u64,
-    /// When the last guess failed; when the generation began, where none did.
+}
+
+/// The last failure past the free ones.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Last {
+    /// The counter's sum with it.
+    sum: u64,
     at_ms: u64,
 }
 
-impl State {
-    /// One that knows of no failures.
-    fn fresh(generation: u64, now_ms: u64) -> Self {
-        Self {
-            generation,
-            began_ms: now_ms,
-            carried: 0,
-            failures: 0,
-            at_ms: now_ms,
+/// What a look at the store finds.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    state: Option<State>,
+    sum: u64,
+}
+
+impl Look {
+    /// How many failures count, if the counter had this sum.
+    fn failures(&self, sum: u64, now_ms: u64) -> u64 {
+        let Some(state) = self.state else { return sum };
+        let since = sum.saturating_sub(state.base);
+        match now_ms.saturating_sub(state.began_ms) / WINDOW_MS {
+            0 => state.carried + since,
+            1 => since,
+            _ => 0,
         }
+    }
+
+    /// A window that begins now, where the one before is over. It changes nothing about what counts.
+    fn next_window(&self, now_ms: u64) -> Option<State> {
+        let age_ms = |state: State| now_ms.saturating_sub(state.began_ms);
+        if self.state.is_some_and(|state| age_ms(state) < WINDOW_MS) {
+            return None;
+        }
+        Some(State {
+            began_ms: now_ms,
+            base: self.sum,
+            carried: self.failures(self.sum, now_ms),
+        })
     }
 }
 
 impl Attempts {
     /// Guesses at the account with this address.
-    pub(crate) fn at_account(email: &Email) -> Self {
-        Self::new("account", email.digest(), FREE_OF_ACCOUNT)
+    pub(crate) fn at_account(secret: &str, email: &Email) -> Self {
+        Self {
+            prefix: place(secret, "account", email.digest()),
+            free: FREE_OF_ACCOUNT,
+            forgives: true,
+        }
     }
 
     /// Guesses that come from a client. Addresses of IPv6 count by their network (/64), which one client has as a whole;
-    /// those who are not known count together.
-    pub(crate) fn from_client(address: Option<&str>) -> Self {
+    /// those who are not known count together. One who guesses at others may have an account, too, so a right password
+    /// forgives nothing here.
+    pub(crate) fn from_client(secret: &str, address: Option<&str>) -> Self {
         let address = address.unwrap_or("unknown");
         let network = match address.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
             Ok(IpAddr::V6(ip)) => format!("{:x}/64", ip.to_bits() >> 64),
             Ok(IpAddr::V4(ip)) => ip.to_string(),
             Err(_) => address.to_owned(),
         };
-        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(network));
-        Self::new("client", &digest, FREE_OF_CLIENT)
-    }
-
-    fn new(kind: &str, digest: &str, free: u64) -> Self {
-        let bucket: String = digest.chars().take(BUCKET_CHARS).collect();
         Self {
-            prefix: format!("users/attempts/{kind}/{bucket}"),
-            free,
+            prefix: place(secret, "client", &network),
+            free: FREE_OF_CLIENT,
+            forgives: false,
         }
     }
 
-    /// Begins a guess, where one may be made.
-    pub(crate) async fn begin(
+    /// Whether a guess may begin; costs 2 reads, past the free failures 3. Where the time of the last failure is not
+    /// known, that it was noticed is written down.
+    async fn begin(
         &self,
         store: &impl Store,
         clock: &impl Clock,
-    ) -> Result<Result<Guess<'_>, Pause>, LedgerError> {
-        let state = self.state(store, clock).await?;
-        // Who has to wait anyway is told so by a read.
-        if let Some(pause) = self.pause(state.failures, state.at_ms, clock) {
-            return Ok(Err(pause));
+    ) -> Result<Result<Look, Pause>, LedgerError> {
+        let look = self.look(store).await?;
+        if look.failures(look.sum, clock.now_ms()) < self.free {
+            return Ok(Ok(look));
         }
-        let generation = state.generation;
-        let begun = self.begun(generation).add(store, 1).await?;
-        let guess = Guess {
-            attempts: self,
-            generation,
-            before: state.carried + u64::try_from(begun - 1).unwrap_or(0),
-        };
-        if guess.before < self.free {
-            return Ok(Ok(guess));
+        let mut last = self.last().get(store).await?;
+        if last.is_none_or(|last| last.sum < look.sum) {
+            let noticed = Last {
+                sum: look.sum,
+                at_ms: clock.now_ms(),
+            };
+            self.last().set(store, &noticed).await?;
+            last = Some(noticed);
         }
-        let mut pause = Some(Pause { wait_s: 1 });
-        if self.failed(generation).get(store).await? == begun - 1 {
-            // Once more: the last of them may have failed after the first look.
-            let state = self.cell().get(store).await?.unwrap_or(state);
-            pause = self.pause(guess.before, state.at_ms, clock);
-        }
-        let Some(pause) = pause else {
-            return Ok(Ok(guess));
-        };
-        guess.take_back(store).await?;
-        Ok(Err(pause))
+        let now_ms = clock.now_ms();
+        let pause = last.and_then(|last| self.pause(&look, last, now_ms));
+        Ok(pause.map_or(Ok(look), Err))
     }
 
-    /// How long to wait after so many failures, the last of them at `at_ms`.
-    fn pause(&self, failures: u64, at_ms: u64, clock: &impl Clock) -> Option<Pause> {
+    /// The counter first: a sum that belongs to a window which begins after this look must not be taken for one from
+    /// before it.
+    async fn look(&self, store: &impl Store) -> Result<Look, LedgerError> {
+        let sum = self.counter().get(store).await?;
+        Ok(Look {
+            state: self.state().get(store).await?,
+            sum: u64::try_from(sum).unwrap_or(0),
+        })
+    }
+
+    /// How long to wait after a last failure; `None` where the wait is over.
+    fn pause(&self, look: &Look, last: Last, now_ms: u64) -> Option<Pause> {
+        let failures = look.failures(last.sum, now_ms);
         let beyond = u32::try_from(failures.checked_sub(self.free)?).unwrap_or(u32::MAX);
         let pause_s = 2_u64.saturating_pow(beyond).min(MAX_PAUSE_S);
-        let until_ms = at_ms.saturating_add(pause_s * 1_000);
-        let left_ms = until_ms.saturating_sub(clock.now_ms());
+        let until_ms = last.at_ms.saturating_add(pause_s * 1_000);
+        let left_ms = until_ms.saturating_sub(now_ms);
         (left_ms > 0).then(|| Pause {
             wait_s: left_ms.div_ceil(1_000),
         })
     }
 
-    /// The generation that counts now; a new one where its window is over.
-    async fn state(&self, store: &impl Store, clock: &impl Clock) -> Result<State, LedgerError> {
-        let now_ms = clock.now_ms();
-        let state = self.cell().get(store).await?;
-        let age_ms = |state: &State| now_ms.saturating_sub(state.began_ms);
-        if let Some(state) = state
-            && age_ms(&state) < WINDOW_MS
-        {
-            return Ok(state);
-        }
-        let mut next = State::fresh(1, now_ms);
-        if let Some(state) = state {
-            next.generation = state.generation + 1;
-            if age_ms(&state) < 2 * WINDOW_MS {
-                let failed = self.failed(state.generation).get(store).await?;
-                next.carried = u64::try_from(failed).unwrap_or(0);
-                next.failures = next.carried;
-                next.at_ms = state.at_ms;
-            }
-        }
-        self.start(store, &next).await?;
-        Ok(next)
+    /// Whether what a guess found may be told that began at the first look and comes to its end at `sum` failures.
+    fn may_tell(&self, begun: &Look, now: &Look, sum: u64, now_ms: u64) -> bool {
+        now.failures(sum, now_ms) < self.free || sum == begun.sum
     }
 
-    /// Begins a generation. Of two that do so at once, both begin the same.
-    async fn start(&self, store: &impl Store, state: &State) -> Result<(), LedgerError> {
-        self.cell().set(store, state).await?;
-        // In the last one somebody may still be at work.
-        if let Some(old) = state.generation.checked_sub(2).filter(|old| *old > 0) {
-            let keys = [self.key("begun", old), self.key("failed", old)];
-            store.delete_many(&keys).await?;
-        }
-        Ok(())
-    }
-
-    fn cell(&self) -> Cell<State> {
+    fn state(&self) -> Cell<State> {
         Cell::new(format!("{}/state", self.prefix))
     }
 
-    fn begun(&self, generation: u64) -> Counter {
-        Counter::new(self.key("begun", generation))
+    fn last(&self) -> Cell<Last> {
+        Cell::new(format!("{}/last", self.prefix))
     }
 
-    fn failed(&self, generation: u64) -> Counter {
-        Counter::new(self.key("failed", generation))
-    }
-
-    fn key(&self, part: &str, generation: u64) -> String {
-        format!("{}/{part}/{generation}", self.prefix)
+    fn counter(&self) -> Counter {
+        Counter::new(format!("{}/failed", self.prefix))
     }
 }
 
-impl Guess<'_> {
-    /// It was wrong.
-    pub(crate) async fn fail(
+impl Guess {
+    /// Begins a guess, where one may be made at all of these; see [`Attempts::begin`] for the costs of each.
+    pub(crate) async fn begin(
+        store: &impl Store,
+        clock: &impl Clock,
+        attempts: impl IntoIterator<Item = Attempts>,
+    ) -> Result<Result<Self, Pause>, LedgerError> {
+        let mut begun = Vec::new();
+        for attempts in attempts {
+            match attempts.begin(store, clock).await? {
+                Ok(look) => begun.push((attempts, look)),
+                Err(pause) => return Ok(Err(pause)),
+            }
+        }
+        Ok(Ok(Self { begun }))
+    }
+
+    /// It was wrong; a [`Pause`] where that may not be told. Costs a write for each of what it counts at, one more where a
+    /// window begins at any, and one more past the free ones of any.
+    pub(crate) async fn wrong(
         self,
         store: &impl Store,
         clock: &impl Clock,
-    ) -> Result<(), LedgerError> {
-        let failed = self.attempts.failed(self.generation);
-        let known = u64::try_from(failed.get(store).await?).unwrap_or(0);
-        let cell = self.attempts.cell();
-        // A right password may have begun another generation by now.
-        if let Some(state) = cell.get(store).await?
-            && state.generation == self.generation
-        {
-            let state = State {
-                failures: state.failures.max(state.carried + known + 1),
-                at_ms: clock.now_ms(),
-                ..state
-            };
-            cell.set(store, &state).await?;
+    ) -> Result<Result<(), Pause>, LedgerError> {
+        let looks = self.in_windows(store, clock).await?;
+        let (mut lasts, mut told) = (Vec::new(), Ok(()));
+        for ((attempts, begun), look) in self.begun.iter().zip(looks) {
+            let sum = attempts.counter().add(store, 1).await?;
+            let sum = u64::try_from(sum).unwrap_or(0);
+            let now_ms = clock.now_ms();
+            let last = Last { sum, at_ms: now_ms };
+            if look.failures(sum, now_ms) >= attempts.free {
+                lasts.push(attempts.last().pair(&last)?);
+            }
+            if !attempts.may_tell(begun, &look, sum.saturating_sub(1), now_ms) {
+                told = Err(attempts
+                    .pause(&look, last, now_ms)
+                    .unwrap_or(Pause { wait_s: 1 }));
+            }
         }
-        // After its time: who sees the one has to see the other.
-        failed.add(store, 1).await?;
-        Ok(())
+        if !lasts.is_empty() {
+            store.set_many(&lasts).await?;
+        }
+        Ok(told)
     }
 
-    /// It was right, and all failures before it are forgotten.
-    pub(crate) async fn forgive(
+    /// A look at all that the guess counts at, with windows that are not over: the failures that count in a window come
+    /// after it.
+    async fn in_windows(
+        &self,
+        store: &impl Store,
+        clock: &impl Clock,
+    ) -> Result<Vec<Look>, LedgerError> {
+        loop {
+            let began_ms = clock.now_ms();
+            let (mut looks, mut windows) = (Vec::new(), Vec::new());
+            for (attempts, _) in &self.begun {
+                let mut look = attempts.look(store).await?;
+                if let Some(window) = look.next_window(began_ms) {
+                    windows.push(attempts.state().pair(&window)?);
+                    look.state = Some(window);
+                }
+                looks.push(look);
+            }
+            if write(store, clock, began_ms, &windows).await? {
+                return Ok(looks);
+            }
+        }
+    }
+
+    /// It was right, and the failures before it at the account are forgotten, which costs a write where there are any; a
+    /// [`Pause`] where that may not be told.
+    pub(crate) async fn right(
         self,
         store: &impl Store,
         clock: &impl Clock,
-    ) -> Result<(), LedgerError> {
-        if self.before > 0 {
-            let next = State::fresh(self.generation + 1, clock.now_ms());
-            self.attempts.start(store, &next).await?;
+    ) -> Result<Result<(), Pause>, LedgerError> {
+        let mut forgiven = Vec::new();
+        let now_ms = clock.now_ms();
+        for (attempts, begun) in &self.begun {
+            let now = attempts.look(store).await?;
+            if !attempts.may_tell(begun, &now, now.sum, now_ms) {
+                return match self.wrong(store, clock).await? {
+                    // The others have been forgiven in the meantime, but this one came too late for that.
+                    Ok(()) => Ok(Err(Pause { wait_s: 1 })),
+                    Err(pause) => Ok(Err(pause)),
+                };
+            }
+            if attempts.forgives && now.failures(now.sum, now_ms) > 0 {
+                forgiven.push(attempts.state().pair(&State {
+                    began_ms: now_ms,
+                    base: now.sum,
+                    carried: 0,
+                })?);
+            }
         }
-        self.take_back(store).await
+        // Where it comes too late the failures go on to count.
+        write(store, clock, now_ms, &forgiven).await?;
+        Ok(Ok(()))
     }
+}
 
-    /// It was right, or was not made after all: as if it had never begun.
-    pub(crate) async fn take_back(self, store: &impl Store) -> Result<(), LedgerError> {
-        let begun = self.attempts.begun(self.generation);
-        begun.add(store, -1).await?;
-        Ok(())
+/// Writes states that were made of looks since `began_ms`; `false` where that was too long ago: a window that began long
+/// ago would be over too early.
+async fn write(
+    store: &impl Store,
+    clock: &impl Clock,
+    began_ms: u64,
+    states: &[(String, Vec<u8>)],
+) -> Result<bool, LedgerError> {
+    if states.is_empty() {
+        return Ok(true);
     }
+    let in_time = || clock.now_ms().saturating_sub(began_ms) <= WRITE_WITHIN_MS;
+    match while_it_may(in_time, store.set_many(states)).await {
+        Some(written) => Ok(written.map(|()| true)?),
+        None => Ok(false),
+    }
+}
+
+/// The prefix of the place that an address shares with others.
+fn place(secret: &str, kind: &str, address: &str) -> String {
+    // A key that is shorter than a block is the block that it begins.
+    let key = Sha256::digest(secret);
+    let mut block = [0; 64];
+    block[..key.len()].copy_from_slice(&key);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    mac.update(format!("attempts {kind} {address}").as_bytes());
+    let digest = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+    let place: String = digest.chars().take(PLACE_CHARS).collect();
+    format!("users/attempts/{kind}/{place}")
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 //! A record has several writers: its owner, admins, a sign-in that finds an old hash, the departure. Each holds the
 //! account's lock, reads the record under it, and writes it while the lock is good. So no change is lost, and no record
 //! comes back that was deleted. A writer whose write failed keeps the lock until it is over by itself: the write may
-//! still have its effect.
+//! still have its effect. A change costs 3 writes: the lock, all that is written at once, and the lock again.
 
-use spinreel_ledger::{Held, LedgerError, Lock};
+use spinreel_ledger::{Held, LedgerError, Lock, while_it_may};
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
 use super::accounts::{Account, find, record, record_key};
+use super::directory;
 
 /// How often a change looks whether another one is ready, and how long it waits in between, in milliseconds.
 const LOCK_TRIES: u32 = 30;
@@ -37,10 +38,27 @@ pub(crate) async fn change<E: From<ChangeError>>(
     id: &str,
     alter: impl AsyncFnOnce(&mut Account) -> Result<(), E>,
 ) -> Result<Account, E> {
+    change_together(store, clock, id, async |account: &mut Account| {
+        alter(account).await?;
+        Ok(Vec::new())
+    })
+    .await
+}
+
+/// As [`change`], where `alter` gives what is to be written in the same call, before the record: a part of it may come to
+/// be alone.
+pub(crate) async fn change_together<E: From<ChangeError>>(
+    store: &impl Store,
+    clock: &impl Clock,
+    id: &str,
+    alter: impl AsyncFnOnce(&mut Account) -> Result<Vec<(String, Vec<u8>)>, E>,
+) -> Result<Account, E> {
     let held = acquire(store, clock, id).await?;
     match altered(store, id, alter).await {
-        Ok(Some(account)) => {
-            write(store, clock, &held, &account).await?;
+        Ok(Some((account, pairs))) => {
+            if !pairs.is_empty() {
+                write(store, clock, &held, &pairs).await?;
+            }
             release(store, clock, held).await;
             Ok(account)
         }
@@ -55,44 +73,59 @@ pub(crate) async fn change<E: From<ChangeError>>(
     }
 }
 
+/// The account as it shall be, and what is to be written for that.
 async fn altered<E: From<ChangeError>>(
     store: &impl Store,
     id: &str,
-    alter: impl AsyncFnOnce(&mut Account) -> Result<(), E>,
-) -> Result<Option<Account>, E> {
+    alter: impl AsyncFnOnce(&mut Account) -> Result<Vec<(String, Vec<u8>)>, E>,
+) -> Result<Option<(Account, Vec<(String, Vec<u8>)>)>, E> {
     let found = find(store, id).await.map_err(ChangeError::from)?;
-    let Some(mut account) = found.filter(|account| account.leaving_since.is_none()) else {
+    let Some(before) = found.filter(|account| account.leaving_since.is_none()) else {
         return Ok(None);
     };
-    alter(&mut account).await?;
-    Ok(Some(account))
+    let mut account = before.clone();
+    let mut pairs = alter(&mut account).await?;
+    if account != before {
+        let own = [
+            record(&account.id).pair(&account),
+            directory::entry(&account),
+        ];
+        for pair in own {
+            pairs.push(pair.map_err(ChangeError::from)?);
+        }
+    }
+    Ok(Some((account, pairs)))
 }
 
 async fn write(
     store: &impl Store,
     clock: &impl Clock,
     held: &Held,
-    account: &Account,
+    pairs: &[(String, Vec<u8>)],
 ) -> Result<(), ChangeError> {
-    if !held.is_good(clock) {
-        return Err(ChangeError::Busy);
-    }
-    Ok(record(&account.id).set(store, account).await?)
+    let written = while_it_may(|| held.is_good(clock), store.set_many(pairs)).await;
+    Ok(written
+        .ok_or(ChangeError::Busy)?
+        .map_err(LedgerError::from)?)
 }
 
-/// Deletes an account's record: its names are free from then on.
+/// Deletes an account's record, and before that its entry in the [directory] and these keys: its names are free from then
+/// on. Costs 2 writes.
 pub(crate) async fn remove(
     store: &impl Store,
     clock: &impl Clock,
-    id: &str,
+    account: &Account,
+    also: &[String],
 ) -> Result<(), ChangeError> {
-    let held = acquire(store, clock, id).await?;
-    if !held.is_good(clock) {
-        return Err(ChangeError::Busy);
-    }
-    let keys = [record_key(id), held.key().to_owned()];
-    store.delete_many(&keys).await.map_err(LedgerError::from)?;
-    Ok(())
+    let held = acquire(store, clock, &account.id).await?;
+    let mut keys = also.to_vec();
+    keys.push(directory::entry_key(account));
+    keys.push(record_key(&account.id));
+    keys.push(held.key().to_owned());
+    let removed = while_it_may(|| held.is_good(clock), store.delete_many(&keys)).await;
+    Ok(removed
+        .ok_or(ChangeError::Busy)?
+        .map_err(LedgerError::from)?)
 }
 
 /// The lock of an account's record.
@@ -168,12 +201,12 @@ mod tests {
     fn a_record_that_was_deleted_meanwhile_does_not_come_back() {
         for seed in 0..300 {
             let (store, clock) = (MemoryStore::default(), ManualClock::at(NOW_MS));
-            block_on(registered(&store, &clock, 1));
+            let account = block_on(registered(&store, &clock, 1));
             let dice = Dice::new(seed);
             let stepped = SteppedStore::new(&store, seed, 50);
             let removed = RefCell::new(false);
             let mut callers: Vec<Caller<'_>> = vec![Box::pin(async {
-                remove(&stepped, &clock, &id(1)).await?;
+                remove(&stepped, &clock, &account, &[]).await?;
                 *removed.borrow_mut() = true;
                 Ok(())
             })];

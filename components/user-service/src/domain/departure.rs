@@ -3,15 +3,16 @@
 //! The request shuts the account: it is marked as leaving, its address is blanked, its sessions end. From then on it is
 //! as good as gone for everybody, but its record still holds its names. The rest is a job that can be begun again
 //! wherever it stopped, by the request itself after its answer or by a sweep: the other services remove what they have,
-//! then the sessions' keys go, the entry in the directory, the record, and at last what tells that the account had its
-//! names. They are free from the moment when the record is gone.
+//! then the sessions' keys go, the entry in the directory, and the record, in one call; and at last what tells that the
+//! account had its names. They are free from the moment when the record is gone.
 //!
-//! The job is written down before the account is marked, so that no account is left marked without one. A job whose
-//! account is not marked is one whose request died, or is on its way: it is dropped when it is so old that the request
-//! cannot mark the account any more. Two that run one job at once do the same work twice.
+//! The job is written down in the call that marks the account, before that, so that no account is left marked without
+//! one. A job whose account is not marked is one whose request died in that call, or is on its way: it is dropped when it
+//! is so old that the request cannot mark the account any more. Two that run one job at once do the same work twice.
 //!
 //! What stays: the numbers that were given (in counters, maps of dead numbers, claims of names), for some time the id in
-//! the list of [revocations](super::revocations), the locks of those that died, and marks of ended sessions where two ran one job at once.
+//! the list of [revocations](super::revocations), the locks of those that died, and that a session has ended where one
+//! ran the job while another one had forgotten the sessions.
 //!
 //! The last admin may go, too: the one that the variables name is made anew at its next login.
 
@@ -21,21 +22,19 @@ use spinreel_ledger::{Cell, DEAD_AFTER_MS, Found, Held, LedgerError, Lock, Roste
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
-use super::accounts::{self, Account, ChangeError, change, find};
+use super::accounts::{self, ChangeError, change_together, find};
 use super::names::Name;
 use super::peers::{Kept, PeerFailure, Peers};
 use super::validation::Email;
 use super::{changes, directory, sessions};
 
 const PREFIX: &str = "users/departures";
-/// How long after its job was written an account may be marked as leaving, in milliseconds. A good deal less than the
+/// How long after its job got its number an account may be marked as leaving, in milliseconds. A good deal less than the
 /// time after which the job is dropped.
 const MARK_WITHIN_MS: u64 = DEAD_AFTER_MS / 2;
 /// How long it takes at most until all services know that a user's tokens were revoked, in milliseconds: what is removed
 /// before may have something added.
 const KNOWN_WITHIN_MS: u64 = 10_000;
-/// For how long a run reminds the others that the tokens were revoked, in milliseconds: no token lives longer.
-const REMIND_FOR_MS: u64 = 3_600_000;
 /// The most calls of other services in a run.
 const MAX_CALLS: usize = 60;
 /// The most jobs that one sweep looks at.
@@ -99,49 +98,46 @@ pub(crate) struct Departures<'a, S, C, P> {
 
 impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
     /// Shuts an account for good; gives the number of the job that removes the rest. `None` where an earlier request has
-    /// shut it. An account that is disabled is unknown here.
+    /// shut it. An account that is disabled is unknown here. Costs 5 writes.
     pub(crate) async fn begin(&self, user_id: &str) -> Result<Option<u64>, ChangeError> {
         let account = find(self.store, user_id).await?;
         let account = account.filter(|account| !account.disabled);
         let account = account.ok_or(ChangeError::Unknown)?;
-        if account.leaving_since.is_some() {
-            // That request may have died before it came so far.
-            sessions::end_all(self.store, self.clock, user_id).await?;
-            return Ok(None);
+        let mut begun = None;
+        if account.leaving_since.is_none() {
+            begun = self.mark(user_id).await?;
         }
-        let (number, job) = self.write_down(&account).await?;
-        let marking = change(
-            self.store,
-            self.clock,
-            user_id,
-            async |account: &mut Account| {
-                if self.age_ms(job.written_at) > MARK_WITHIN_MS {
-                    return Err(ChangeError::Busy);
-                }
-                account.leaving_since = Some(self.now());
-                account.email = String::new();
-                Ok(())
-            },
-        );
-        match marking.await {
-            // Another request was quicker: then there are two jobs, of which the later one finds nothing to do.
-            Ok(_) | Err(ChangeError::Unknown) => {}
-            Err(error) => return Err(error),
-        }
+        // One may have begun beside it.
         sessions::end_all(self.store, self.clock, user_id).await?;
-        Ok(Some(number))
+        Ok(begun)
     }
 
-    async fn write_down(&self, account: &Account) -> Result<(u64, Job), LedgerError> {
+    /// Writes the job down, marks the account, and ends its sessions; `None` where another request was quicker.
+    async fn mark(&self, user_id: &str) -> Result<Option<u64>, ChangeError> {
         let number = roster().allocate_timely(self.store, self.clock, 1).await?;
-        let job = Job {
-            user_id: account.id.clone(),
-            email_digest: Email::parse(&account.email).map(|email| email.digest().to_owned()),
-            username: account.username.clone(),
-            written_at: self.now(),
-        };
-        cell(number).set(self.store, &job).await?;
-        Ok((number, job))
+        let numbered_at = self.now();
+        let marking = change_together(self.store, self.clock, user_id, async |account| {
+            let ends = sessions::end_of_all(self.store, self.clock, user_id).await?;
+            if self.age_ms(numbered_at) > MARK_WITHIN_MS {
+                return Err(ChangeError::Busy);
+            }
+            let job = Job {
+                user_id: account.id.clone(),
+                email_digest: Email::parse(&account.email).map(|email| email.digest().to_owned()),
+                username: account.username.clone(),
+                written_at: self.now(),
+            };
+            account.leaving_since = Some(self.now());
+            account.email = String::new();
+            let mut together = vec![cell(number).pair(&job)?];
+            together.extend(ends);
+            Ok(together)
+        });
+        match marking.await {
+            Ok(_) => Ok(Some(number)),
+            Err(ChangeError::Unknown) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Goes on with a page of jobs, the newest first, from below number `before` (the newest where `None`).
@@ -208,31 +204,43 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
                 if !self.is_old(job) {
                     return Ok(Progress::Pending);
                 }
-                self.forget(number).await?;
+                self.forget(number, Vec::new()).await?;
                 return Ok(Progress::Nothing);
             };
-            if self.age_ms(since) <= REMIND_FOR_MS {
-                sessions::end_all(self.store, self.clock, &job.user_id).await?;
-            }
+            // One may have begun beside the mark.
+            sessions::end_all(self.store, self.clock, &job.user_id).await?;
             if !self.purge(&job.user_id, since, held).await? {
                 return Ok(Progress::Pending);
             }
-            sessions::forget_all(self.store, &job.user_id).await?;
-            directory::strike(self.store, account.number).await?;
-            match accounts::remove(self.store, self.clock, &job.user_id).await {
+            let keys = sessions::keys_of_all(self.store, &job.user_id).await?;
+            match accounts::remove(self.store, self.clock, &account, &keys).await {
                 Ok(()) => {}
                 Err(ChangeError::Ledger(error)) => return Err(error.into()),
                 Err(ChangeError::Busy | ChangeError::Unknown) => return Ok(Progress::Pending),
             }
+            // Where this is not done, readers of the directory do it.
+            directory::bury(self.store, &[account.number]).await?;
         }
-        let email = job.email_digest.as_deref().map(Name::email_digest);
-        for name in email.into_iter().chain([Name::username(&job.username)]) {
-            name.release(self.store, &job.user_id).await?;
-        }
-        self.forget(number).await?;
+        self.forget_names(number, job).await?;
         Ok(Progress::Finished {
             user_id: job.user_id.clone(),
         })
+    }
+
+    /// Removes what tells that the account had its names, and then the job.
+    async fn forget_names(&self, number: u64, job: &Job) -> Result<(), LedgerError> {
+        let email = job.email_digest.as_deref().map(Name::email_digest);
+        let (mut skips, mut keys) = (Vec::new(), Vec::new());
+        for name in email.into_iter().chain([Name::username(&job.username)]) {
+            if let Some((skip, attempt)) = name.release(self.store, &job.user_id).await? {
+                skips.push(skip);
+                keys.push(attempt);
+            }
+        }
+        if !skips.is_empty() {
+            self.store.set_many(&skips).await?;
+        }
+        self.forget(number, keys).await
     }
 
     /// Has the other services remove what they have: first the files, whose end video-service and usage-service are told
@@ -271,9 +279,10 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
         }
     }
 
-    /// Removes a job.
-    async fn forget(&self, number: u64) -> Result<(), LedgerError> {
-        cell(number).delete(self.store).await?;
+    /// Removes a job, after these keys.
+    async fn forget(&self, number: u64, mut keys: Vec<String>) -> Result<(), LedgerError> {
+        keys.push(cell(number).key().to_owned());
+        self.store.delete_many(&keys).await?;
         roster().bury(self.store, &[number]).await
     }
 

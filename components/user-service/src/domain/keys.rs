@@ -1,54 +1,65 @@
 //! The keys that sign access tokens, and their rotation.
 //!
-//! A list that only grows at its newer end. Each key says from when on it is active; the newest active one signs. A new
-//! key is published [`PUBLISH_AHEAD_MS`] before it signs, so that who keeps a key set for half of that time always has
-//! it. An old key stays published until the last token that it signed has expired. In an emergency a new key signs at
-//! once, and the others are gone.
+//! A list in one cell, so that it costs one read, the newest first. Each key says from when on it is active; the newest
+//! active one signs. A new key is published [`PUBLISH_AHEAD_MS`] before it signs, so that who keeps a key set for half of
+//! that time always has it. An old key stays published until the last token that it signed has expired. In an emergency a
+//! new key signs at once, and the others are gone.
 //!
-//! Two callers that both find no key make one each, and so do two rotations at once, which harms nothing: the newer one
-//! signs, both are published.
+//! The list is changed under a lock, by the one write that the lock is for: so no key that signs is lost to another
+//! change. Who holds the lock and dies keeps others from rotating, and from the first key of all, for three minutes.
 //!
-//! Private halves are sealed. A key that cannot be opened, because the secret is another one now, counts as absent, and so
-//! does one that an earlier version wrote.
+//! Private halves are sealed. A key that cannot be opened, because the secret is another one now, counts as absent, and a
+//! list that cannot be read as empty.
 
 use serde::{Deserialize, Serialize};
 use spinreel_api::Timestamp;
 use spinreel_identity::{Jwks, Sealer, SigningKey};
-use spinreel_ledger::{DEAD_AFTER_MS, LedgerError, Roster};
+use spinreel_ledger::{Cell, Held, LedgerError, Lock, while_it_may};
 use spinreel_platform::{Clock, Random, Store};
+use thiserror::Error;
 
-const PREFIX: &str = "users/keys";
+const KEY: &str = "users/keys";
 /// The purpose of the sealer of the private halves.
 pub(crate) const SEALED_FOR: &str = "signing keys";
-/// The most places in the list that are looked at, from the newest down. All but a few are buried, unless as many
-/// rotations as this die in a row.
-const MAX_KEYS: usize = 64;
+/// The most keys that are kept. No more than a few are needed, unless the secret changes more often than that.
+const MAX_KEYS: usize = 16;
 /// How long a new key is published before it signs, in milliseconds: twice as long as key sets may be kept.
 pub(crate) const PUBLISH_AHEAD_MS: u64 = 600_000;
 /// How long a key is published beyond the last token that it may have signed, in milliseconds: clocks differ.
 const GRACE_MS: u64 = 60_000;
+/// How often a change looks whether another one is ready, and how long it waits in between, in milliseconds.
+const LOCK_TRIES: u32 = 30;
+const LOCK_PAUSE_MS: u64 = 100;
 
-#[derive(Serialize, Deserialize)]
+/// Why there is no key to sign with, or no new one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum KeysError {
+    /// Another change takes too long, or died a moment ago.
+    #[error("another change of the signing keys is at work")]
+    Busy,
+    /// The store failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+#[derive(Clone, Serialize, Deserialize)]
 struct StoredKey {
     /// [`SigningKey::to_bytes`], sealed.
     sealed: String,
-    created_at: Timestamp,
     active_from: Timestamp,
 }
 
-/// What a look at a place of the list finds.
-struct Place {
-    number: u64,
-    /// `None` where its maker died or has not come to write it yet.
-    stored: Option<StoredKey>,
-    /// `None` where it cannot be opened, either.
+/// A key in the list.
+struct Entry {
+    stored: StoredKey,
+    /// `None` where it cannot be opened.
     key: Option<SigningKey>,
 }
 
-impl Place {
+impl Entry {
     /// The key, if there is one, and from when on it is active.
     fn usable(&self) -> Option<(&SigningKey, Timestamp)> {
-        Some((self.key.as_ref()?, self.stored.as_ref()?.active_from))
+        Some((self.key.as_ref()?, self.stored.active_from))
     }
 }
 
@@ -73,24 +84,32 @@ pub(crate) struct Keys<'a, S, C, R> {
 }
 
 impl<S: Store, C: Clock, R: Random> Keys<'_, S, C, R> {
-    /// The key that signs; makes the first one.
-    pub(crate) async fn current(&self) -> Result<SigningKey, LedgerError> {
-        let is_active = |place: &Place| self.active_ms(place).is_some();
-        let places = self.look(is_active).await?;
-        // Only now: a key may have become active while the ones before it were read.
-        if let Some(newest) = places.into_iter().find(is_active)
-            && let Some(key) = newest.key
-        {
-            return Ok(key);
+    /// The key that signs; makes the first one. Costs a read, and 3 writes for the first one.
+    pub(crate) async fn current(&self) -> Result<SigningKey, KeysError> {
+        for attempt in 0..LOCK_TRIES {
+            if attempt > 0 {
+                self.clock.sleep_ms(LOCK_PAUSE_MS).await;
+            }
+            if let Some(key) = self.signing(self.read().await?) {
+                return Ok(key);
+            }
+            if let Some(held) = self.lock().acquire(self.store, self.clock).await? {
+                let entries = self.read().await?;
+                if let Some(key) = self.signing(entries) {
+                    self.release(held).await;
+                    return Ok(key);
+                }
+                let (key, _) = self.make(held, 0, false).await?;
+                return Ok(key);
+            }
         }
-        let (key, _) = self.make(0).await?;
-        Ok(key)
+        Err(KeysError::Busy)
     }
 
-    /// The public halves that tokens are to be checked with, the newest first.
+    /// The public halves that tokens are to be checked with, the newest first. Costs a read.
     pub(crate) async fn public(&self) -> Result<Jwks, LedgerError> {
-        let places = self.look(|place| self.ends_the_older(place)).await?;
-        let keys = places.iter().filter_map(Place::usable);
+        let entries = self.needed(self.read().await?);
+        let keys = entries.iter().filter_map(Entry::usable);
         Ok(Jwks {
             keys: keys.map(|(key, _)| key.jwk()).collect(),
         })
@@ -98,31 +117,35 @@ impl<S: Store, C: Clock, R: Random> Keys<'_, S, C, R> {
 
     /// Makes a new key that will be active when everybody knows it, or gives back the one that is waiting for that.
     /// In an `emergency` the new key is active at once, and all older ones are deleted: tokens that they signed are
-    /// worth nothing any more. Old keys that nobody needs are deleted in any case.
-    pub(crate) async fn rotate(&self, emergency: bool) -> Result<Rotated, LedgerError> {
-        let places = self.look(|_| false).await?;
-        let usable = || places.iter().filter_map(Place::usable);
-        let now = Timestamp::from_ms(self.clock.now_ms());
-        if !emergency && let Some((key, active_from)) = usable().find(|(_, from)| *from > now) {
-            return Ok(Rotated {
-                kid: key.id().to_owned(),
-                active_from,
-                is_new: false,
-            });
+    /// worth nothing any more. Old keys that nobody needs are deleted in any case. Costs 3 writes.
+    pub(crate) async fn rotate(&self, emergency: bool) -> Result<Rotated, KeysError> {
+        for attempt in 0..LOCK_TRIES {
+            if attempt > 0 {
+                self.clock.sleep_ms(LOCK_PAUSE_MS).await;
+            }
+            if !emergency && let Some(waiting) = self.waiting(&self.read().await?) {
+                return Ok(waiting);
+            }
+            if let Some(held) = self.lock().acquire(self.store, self.clock).await? {
+                return self.rotate_under(held, emergency).await;
+            }
         }
-        let ahead_ms = if emergency || usable().next().is_none() {
+        Err(KeysError::Busy)
+    }
+
+    async fn rotate_under(&self, held: Held, emergency: bool) -> Result<Rotated, KeysError> {
+        let entries = self.read().await?;
+        if !emergency && let Some(waiting) = self.waiting(&entries) {
+            self.release(held).await;
+            return Ok(waiting);
+        }
+        let is_first = entries.iter().filter_map(Entry::usable).next().is_none();
+        let ahead_ms = if emergency || is_first {
             0
         } else {
             PUBLISH_AHEAD_MS
         };
-        let (key, active_from) = self.make(ahead_ms).await?;
-        let needed = if emergency {
-            0
-        } else {
-            let last = places.iter().position(|place| self.ends_the_older(place));
-            last.map_or(places.len(), |last| last + 1)
-        };
-        self.remove(&places, needed).await?;
+        let (key, active_from) = self.make(held, ahead_ms, emergency).await?;
         Ok(Rotated {
             kid: key.id().to_owned(),
             active_from,
@@ -130,78 +153,66 @@ impl<S: Store, C: Clock, R: Random> Keys<'_, S, C, R> {
         })
     }
 
-    /// Deletes the keys from `needed` on, and buries the places that are dead.
-    async fn remove(&self, places: &[Place], needed: usize) -> Result<(), LedgerError> {
-        let roster = Roster::new(PREFIX);
-        let now_ms = self.clock.now_ms();
-        let is_old = |place: &Place| {
-            let stored = place.stored.as_ref();
-            stored.is_some_and(|key| now_ms.saturating_sub(key.created_at.as_ms()) > DEAD_AFTER_MS)
-        };
-        // Numbers are given in order: those below an old key's are as old, so that whoever got one is dead.
-        let old = places.iter().position(is_old).unwrap_or(places.len());
-        let (mut keys, mut dead) = (Vec::new(), Vec::new());
-        for (index, place) in places.iter().enumerate() {
-            let is_gone = match place.stored {
-                Some(_) => index >= needed,
-                None => index > old,
-            };
-            if is_gone {
-                dead.push(place.number);
-                keys.push(roster.cell::<StoredKey>(place.number).key().to_owned());
-            }
-        }
-        if keys.is_empty() {
-            return Ok(());
-        }
-        self.store.delete_many(&keys).await?;
-        roster.bury(self.store, &dead).await
+    /// The key that is published and does not sign yet.
+    fn waiting(&self, entries: &[Entry]) -> Option<Rotated> {
+        let now = self.now();
+        let mut usable = entries.iter().filter_map(Entry::usable);
+        let (key, active_from) = usable.find(|(_, active_from)| *active_from > now)?;
+        Some(Rotated {
+            kid: key.id().to_owned(),
+            active_from,
+            is_new: false,
+        })
     }
 
-    /// Makes a key that is active in `ahead_ms` milliseconds.
-    async fn make(&self, ahead_ms: u64) -> Result<(SigningKey, Timestamp), LedgerError> {
+    /// Makes a key that is active in `ahead_ms` milliseconds, with the others that are needed or `alone`, and gives the
+    /// lock back.
+    async fn make(
+        &self,
+        held: Held,
+        ahead_ms: u64,
+        alone: bool,
+    ) -> Result<(SigningKey, Timestamp), KeysError> {
         let key = SigningKey::generate();
         let mut nonce = [0; Sealer::NONCE];
         self.random.fill(&mut nonce);
-        let roster = Roster::new(PREFIX);
-        let number = roster.allocate_timely(self.store, self.clock, 1).await?;
-        let now_ms = self.clock.now_ms();
+        let others = match alone {
+            true => Vec::new(),
+            false => self.needed(self.read().await?),
+        };
         let stored = StoredKey {
             sealed: self.sealer.seal(nonce, &key.to_bytes()),
-            created_at: Timestamp::from_ms(now_ms),
-            active_from: Timestamp::from_ms(now_ms.saturating_add(ahead_ms)),
+            active_from: Timestamp::from_ms(self.clock.now_ms().saturating_add(ahead_ms)),
         };
-        roster.cell(number).set(self.store, &stored).await?;
-        Ok((key, stored.active_from))
+        let active_from = stored.active_from;
+        let others = others.into_iter().map(|entry| entry.stored);
+        let list: Vec<StoredKey> = [stored].into_iter().chain(others).take(MAX_KEYS).collect();
+        let cell = Self::cell();
+        let writing = while_it_may(|| held.is_good(self.clock), cell.set(self.store, &list));
+        // A write that failed may have its effect yet: it needs the lock until then.
+        writing.await.ok_or(KeysError::Busy)??;
+        self.release(held).await;
+        Ok((key, active_from))
     }
 
-    /// The places from the newest down to the first that is the `last` one wanted.
-    async fn look(&self, last: impl Fn(&Place) -> bool) -> Result<Vec<Place>, LedgerError> {
-        let roster = Roster::new(PREFIX);
-        let head = roster.head(self.store).await?;
-        let mut walk = roster.walk(self.store, None, head);
-        let mut places = Vec::new();
-        while places.len() < MAX_KEYS
-            && let Some(number) = walk.next().await?
-        {
-            let stored = match roster.cell::<StoredKey>(number).get(self.store).await {
-                // An earlier version wrote it.
-                Err(LedgerError::Corrupt { .. }) => None,
-                read => read?,
-            };
-            let key = stored.as_ref().and_then(|stored| self.open(stored));
-            let place = Place {
-                number,
-                stored,
-                key,
-            };
-            let is_last = last(&place);
-            places.push(place);
-            if is_last {
-                break;
-            }
+    async fn release(&self, held: Held) {
+        if held.is_good(self.clock) {
+            // A lock that stays is in nobody's way for long.
+            let _ = held.release(self.store).await;
         }
-        Ok(places)
+    }
+
+    async fn read(&self) -> Result<Vec<Entry>, LedgerError> {
+        let list = match Self::cell().get(self.store).await {
+            // An earlier version wrote it.
+            Err(LedgerError::Corrupt { .. }) => None,
+            read => read?,
+        };
+        let open = |stored: StoredKey| Entry {
+            key: self.open(&stored),
+            stored,
+        };
+        Ok(list.unwrap_or_default().into_iter().map(open).collect())
     }
 
     fn open(&self, stored: &StoredKey) -> Option<SigningKey> {
@@ -209,19 +220,44 @@ impl<S: Store, C: Clock, R: Random> Keys<'_, S, C, R> {
         SigningKey::from_bytes(&bytes).ok()
     }
 
-    /// For how long the key of this place has been active, in milliseconds; `None` where it is not.
-    fn active_ms(&self, place: &Place) -> Option<u64> {
-        let (_, active_from) = place.usable()?;
-        self.clock.now_ms().checked_sub(active_from.as_ms())
+    /// The newest key that is active.
+    fn signing(&self, entries: Vec<Entry>) -> Option<SigningKey> {
+        let mut active = entries
+            .into_iter()
+            .filter(|entry| self.active_ms(entry).is_some());
+        active.next()?.key
     }
 
-    /// Whether the key of this place has been active for so long that nobody needs older ones.
-    fn ends_the_older(&self, place: &Place) -> bool {
+    /// The keys down to the first that has been active for so long that nobody needs older ones.
+    fn needed(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
         let longest_ms = self
             .token_seconds
             .saturating_mul(1_000)
             .saturating_add(GRACE_MS);
-        self.active_ms(place).is_some_and(|ms| ms >= longest_ms)
+        let ends_the_older =
+            |entry: &Entry| self.active_ms(entry).is_some_and(|ms| ms >= longest_ms);
+        if let Some(last) = entries.iter().position(ends_the_older) {
+            entries.truncate(last + 1);
+        }
+        entries
+    }
+
+    /// For how long a key has been active, in milliseconds; `None` where it is not.
+    fn active_ms(&self, entry: &Entry) -> Option<u64> {
+        let (_, active_from) = entry.usable()?;
+        self.now().as_ms().checked_sub(active_from.as_ms())
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(self.clock.now_ms())
+    }
+
+    fn cell() -> Cell<Vec<StoredKey>> {
+        Cell::new(KEY)
+    }
+
+    fn lock(&self) -> Lock {
+        Lock::new("users/keys-lock")
     }
 }
 

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 use super::accounts::{self, Account, ChangeError, NewAccount, RegisterError};
-use super::attempts::{Attempts, Pause};
+use super::attempts::{Attempts, Guess, Pause};
 use super::passwords::{self, HashError};
 use super::validation::Email;
 
@@ -94,71 +94,68 @@ pub(crate) struct World<'a, S, C, R> {
     pub(crate) clock: &'a C,
     pub(crate) random: &'a R,
     pub(crate) first_admin: Option<&'a FirstAdmin>,
+    /// For the places where guesses are [counted](Attempts).
+    pub(crate) secret: &'a str,
     /// Where the client is, as far as that is known.
     pub(crate) client_address: Option<&'a str>,
     /// The id of the first admin's account, should it be made.
     pub(crate) new_id: String,
 }
 
+/// Whom a right password opens a door to.
+enum Known<'a> {
+    Account(Account),
+    /// The first admin, who has no account yet.
+    FirstAdmin(&'a FirstAdmin),
+}
+
 /// The account with this address and this password. An unknown address is refused in the same words after the same
-/// work as a wrong password.
+/// work as a wrong password. A right password costs no write, or 1 where it forgives failures before it.
+///
+/// All that is dear, the hashing of a password, is between the beginning of the guess and its end. How many do that at
+/// once is not limited here. Whoever limits it waits before the guess begins, since what that looks at must be young.
 pub(crate) async fn login<S: Store, C: Clock, R: Random>(
     world: World<'_, S, C, R>,
     credentials: &Credentials,
 ) -> Result<Account, LoginError> {
     let World { store, clock, .. } = world;
     let email = Email::parse(&credentials.email);
-    let client = Attempts::from_client(world.client_address);
-    let account = email.as_ref().map(Attempts::at_account);
-    let from_client = match client.begin(store, clock).await? {
-        Ok(guess) => guess,
-        Err(pause) => return Err(LoginError::TooMany(pause)),
+    let client = Attempts::from_client(world.secret, world.client_address);
+    let account = email
+        .as_ref()
+        .map(|email| Attempts::at_account(world.secret, email));
+    let attempts = [client].into_iter().chain(account);
+    let guess = Guess::begin(store, clock, attempts).await?;
+    let guess = guess.map_err(LoginError::TooMany)?;
+    let known = check(&world, email.as_ref(), &credentials.password).await;
+    let told = match &known {
+        Ok(_) | Err(LoginError::Disabled { .. }) => guess.right(store, clock).await?,
+        Err(LoginError::Invalid { .. }) => guess.wrong(store, clock).await?,
+        Err(_) => Ok(()),
     };
-    let at_account = match &account {
-        None => None,
-        Some(account) => match account.begin(store, clock).await? {
-            Ok(guess) => Some(guess),
-            Err(pause) => {
-                from_client.take_back(store).await?;
-                return Err(LoginError::TooMany(pause));
-            }
-        },
-    };
-    let outcome = check(&world, email.as_ref(), &credentials.password).await;
-    if let Err(LoginError::Invalid { .. }) = outcome {
-        from_client.fail(store, clock).await?;
-        if let Some(guess) = at_account {
-            guess.fail(store, clock).await?;
-        }
-        return outcome;
+    told.map_err(LoginError::TooMany)?;
+    match known? {
+        Known::Account(account) => Ok(with_new_hash(&world, account, &credentials.password).await),
+        Known::FirstAdmin(admin) => make_first_admin(&world, admin).await,
     }
-    // The client's failures stay: one who guesses at others may have an account, too.
-    from_client.take_back(store).await?;
-    if let Some(guess) = at_account {
-        match outcome {
-            Ok(_) | Err(LoginError::Disabled { .. }) => guess.forgive(store, clock).await?,
-            Err(_) => guess.take_back(store).await?,
-        }
-    }
-    outcome
 }
 
-async fn check<S: Store, C: Clock, R: Random>(
-    world: &World<'_, S, C, R>,
+async fn check<'a, S: Store, C: Clock, R: Random>(
+    world: &World<'a, S, C, R>,
     email: Option<&Email>,
     password: &str,
-) -> Result<Account, LoginError> {
+) -> Result<Known<'a>, LoginError> {
     let nobody = LoginError::Invalid { user_id: None };
     let Some(email) = email else {
         passwords::verify_nobody(password);
         return Err(nobody);
     };
-    let Some(mut account) = accounts::find_by_email(world.store, email).await? else {
+    let Some(account) = accounts::find_by_email(world.store, email).await? else {
         if let Some(admin) = world.first_admin
             && admin.has_address(email)
             && admin.has_password(password)
         {
-            return make_first_admin(world, admin).await;
+            return Ok(Known::FirstAdmin(admin));
         }
         passwords::verify_nobody(password);
         return Err(nobody);
@@ -175,6 +172,15 @@ async fn check<S: Store, C: Clock, R: Random>(
     if !account.is_open() {
         return Err(LoginError::Disabled { user_id });
     }
+    Ok(Known::Account(account))
+}
+
+/// The account, with its password hashed anew where that was done in another way than now.
+async fn with_new_hash<S: Store, C: Clock, R: Random>(
+    world: &World<'_, S, C, R>,
+    mut account: Account,
+    password: &str,
+) -> Account {
     if passwords::is_outdated(&account.password_hash)
         && let Ok(hash) = passwords::hash(password, world.random)
     {
@@ -182,7 +188,7 @@ async fn check<S: Store, C: Clock, R: Random>(
         let _ = renew_hash(world.store, world.clock, &account, &hash).await;
         account.password_hash = hash;
     }
-    Ok(account)
+    account
 }
 
 /// Replaces an account's hash by another one of the same password, where it is still the one that is known.

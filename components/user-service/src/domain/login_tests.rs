@@ -4,7 +4,7 @@ use spinreel_ledger::Cell;
 use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
 
 use super::super::attempts::{FREE_OF_ACCOUNT, FREE_OF_CLIENT};
-use super::super::sessions;
+use super::super::{rotation, sessions};
 use super::*;
 
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -66,6 +66,7 @@ impl House {
             clock: &self.clock,
             random: &self.random,
             first_admin: self.admin.as_ref(),
+            secret: "0123456789abcdef0123456789abcdef",
             client_address: Some(client),
             new_id: format!("0190c0de-0000-7000-9000-{:012}", self.logins.get()),
         };
@@ -148,7 +149,7 @@ fn guesses_at_an_account_do_not_end_its_sessions_or_keep_them_from_going_on() {
     }
     let paused = house.login(ADDRESS, PASSWORD);
     assert!(matches!(paused, Err(LoginError::TooMany(_))));
-    let refreshed = sessions::refresh(store, clock, &granted.refresh_token, 1_000);
+    let refreshed = rotation::refresh(store, clock, &granted.refresh_token, 1_000);
     assert_eq!(block_on(refreshed).unwrap().id, granted.id);
 }
 

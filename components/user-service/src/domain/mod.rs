@@ -10,7 +10,7 @@
 //! - [`passwords`], [`common_passwords`]: Argon2id.
 //! - [`attempts`]: how often a password may be guessed.
 //! - [`login`]: from an address and a password to an account; the first admin.
-//! - [`sessions`], [`refresh_token`]: refresh tokens and their rotation.
+//! - [`sessions`]: what a user is signed in with. [`refresh_token`], [`rotation`]: its tokens, each good for one use.
 //! - [`standing`]: what an access token is good for at this moment.
 //! - [`revocations`]: whose access tokens were revoked lately.
 //! - [`keys`]: the keys that sign access tokens.
@@ -30,9 +30,13 @@ pub(crate) mod passwords;
 pub(crate) mod peers;
 pub(crate) mod refresh_token;
 pub(crate) mod revocations;
+pub(crate) mod rotation;
 pub(crate) mod sessions;
 pub(crate) mod standing;
 pub(crate) mod validation;
+
+#[cfg(test)]
+mod costs;
 
 #[cfg(test)]
 pub(crate) mod interleaving;

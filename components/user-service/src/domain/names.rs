@@ -2,17 +2,18 @@
 //!
 //! A name has numbered attempts to take it, each with one owner: who wins `claim/<n>` (an increment that gives 1)
 //! may write attempt n, which says for which account. An attempt **holds** the name when that account's record
-//! exists: writing the record is what settles a registration. Attempt n + 1 may be made only when none of the
-//! earlier ones holds the name or may still come to hold it: they were given back, or are older than
-//! [`PENDING_MS`] and without a record, so that their owner is taken for dead.
+//! exists: writing the record, in one call with the attempt and after it, is what settles a registration. Attempt n + 1
+//! may be made only when none of the earlier ones holds the name or may still come to hold it: they were given back, or
+//! are older than [`PENDING_MS`] and without a record, so that their owner is taken for dead. How old a claim is whose
+//! attempt is not written yet its owner alone knows: for others it is as old as their first look at it.
 //!
 //! An owner that only seemed dead must not come back and share the name. So both sides leave their mark before they
 //! look for the other's:
 //!
 //! - whoever makes attempt n + 1 counts its claim, *then* looks again whether an earlier attempt holds the name, and
 //!   gives up if one does ([`Name::claim`]);
-//! - the owner of attempt n writes the record, *then* looks whether claim n + 1 was made, and takes the record back
-//!   if it was ([`Claim::is_last`]).
+//! - the owner of attempt n writes it and the record, *then* looks whether claim n + 1 was made, and takes the record
+//!   back if it was ([`Claim::is_last`]).
 //!
 //! Whichever comes first is seen by the other. Both may give up, never both keep the name; no clock is part of that.
 //! Where an owner dies between its record and its look, the later attempt is the one that counts.
@@ -123,18 +124,19 @@ impl Name {
             at_ms: clock.now_ms(),
             first,
         };
-        claim.write(store, false).await?;
         for earlier in first..number {
             if self.held_by(store, earlier).await?.is_some() {
-                claim.write(store, true).await?;
+                self.attempt(number)
+                    .set(store, &claim.attempt(true))
+                    .await?;
                 return Ok(None);
             }
         }
         Ok(Some(claim))
     }
 
-    /// Forgets who had the name, when the record of that account was deleted for good. What stays are the claims, which
-    /// tell that somebody once had it.
+    /// What forgets who had the name, when the record of that account was deleted for good: a value to be set, then a key
+    /// to be deleted. What stays are the claims, which tell that somebody once had it. `None` where it was forgotten.
     ///
     /// The name is free without this, but a young attempt keeps others away for a while, and an old one has the
     /// account's id.
@@ -142,22 +144,21 @@ impl Name {
         &self,
         store: &impl Store,
         account_id: &str,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Option<((String, Vec<u8>), String)>, LedgerError> {
         let first = self.first(store).await?;
         // One that died here has skipped the attempt already.
         let mut number = first.saturating_sub(1).max(1);
         while number < first + MAX_ATTEMPTS && self.is_claimed(store, number).await? {
-            let attempt = self.attempt(number).get(store).await?;
-            if attempt.is_some_and(|attempt| attempt.account_id == account_id) {
-                if number >= first {
-                    // As in `give_back`: those before it were over when it was made.
-                    self.first_cell().set(store, &(number + 1)).await?;
-                }
-                return self.attempt(number).delete(store).await;
+            let attempt = self.attempt(number);
+            let is_theirs = |attempt: Attempt| attempt.account_id == account_id;
+            if attempt.get(store).await?.is_some_and(is_theirs) {
+                // As in `give_back`: those before it were over when it was made.
+                let skip = self.first_cell().pair(&first.max(number + 1))?;
+                return Ok(Some((skip, attempt.key().to_owned())));
             }
             number += 1;
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The number of the attempt that may be made now, if one may.
@@ -270,19 +271,18 @@ impl Claim {
         self.skip_to(store, self.number).await
     }
 
-    /// Gives the name back; to be called only where the account has no record.
-    pub(crate) async fn give_back(&self, store: &impl Store) -> Result<(), LedgerError> {
-        self.write(store, true).await?;
-        self.skip_to(store, self.number + 1).await
+    /// The attempt, to be written in one call with the account's record, before that.
+    pub(crate) fn pair(&self) -> Result<(String, Vec<u8>), LedgerError> {
+        let attempt = self.name.attempt(self.number);
+        attempt.pair(&self.attempt(false))
     }
 
-    async fn write(&self, store: &impl Store, given_back: bool) -> Result<(), LedgerError> {
-        let attempt = Attempt {
+    fn attempt(&self, given_back: bool) -> Attempt {
+        Attempt {
             account_id: self.account_id.clone(),
             at_ms: self.at_ms,
             given_back,
-        };
-        self.name.attempt(self.number).set(store, &attempt).await
+        }
     }
 
     /// The attempts before `number` are over: none of them held the name after this one's claim was counted, and
@@ -293,6 +293,20 @@ impl Claim {
         }
         Ok(())
     }
+}
+
+/// Gives names back by one write; to be called only where the account has no record.
+pub(crate) async fn give_back(store: &impl Store, claims: &[&Claim]) -> Result<(), LedgerError> {
+    let mut pairs = Vec::new();
+    for claim in claims {
+        let attempt = claim.name.attempt(claim.number);
+        pairs.push(attempt.pair(&claim.attempt(true))?);
+    }
+    for claim in claims {
+        // As in `skip_to`, and past this one as well.
+        pairs.push(claim.name.first_cell().pair(&(claim.number + 1))?);
+    }
+    Ok(store.set_many(&pairs).await?)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, Random, Store};
 use thiserror::Error;
 
-use super::accounts::{Account, ChangeError, change, find};
-use super::attempts::{Attempts, Pause};
+use super::accounts::{Account, ChangeError, change_together, find};
+use super::attempts::{Attempts, Guess, Pause};
 use super::passwords::{self, HashError};
 use super::sessions::{self, SessionId};
 use super::validation::{self, Email};
@@ -39,12 +39,14 @@ impl From<LedgerError> for PasswordError {
 
 /// Changes the password of the user of `session`, and ends the user's other sessions.
 ///
-/// They end before and after: before, since a call that dies once the password is changed cannot be repeated with the
-/// old one; after, since a session may have begun with the old one in between.
+/// They end in the call that writes the password, since one that dies once the password is changed cannot be repeated with
+/// the old one; and they are looked for once more after that, since a session may have begun with the old one beside it.
+/// `secret` is for the [guess](Attempts) at the current password.
 pub(crate) async fn change_password(
     store: &impl Store,
     clock: &impl Clock,
     random: &impl Random,
+    secret: &str,
     session: &SessionId,
     wish: &ChangePassword,
 ) -> Result<Account, PasswordError> {
@@ -54,10 +56,9 @@ pub(crate) async fn change_password(
     if let Some(fault) = validation::password_fault(&wish.password, &known.email, &known.username) {
         return Err(PasswordError::Fault(fault));
     }
-    check(store, clock, &known, &wish.current_password).await?;
+    check(store, clock, secret, &known, &wish.current_password).await?;
     let hash = passwords::hash(&wish.password, random)?;
-    sessions::end_others(store, clock, session).await?;
-    let account = change(store, clock, id, async |account: &mut Account| {
+    let account = change_together(store, clock, id, async |account: &mut Account| {
         // Another change, or a sign-in that hashed the same password anew, may have come first.
         if account.password_hash != known.password_hash
             && !passwords::verify(&wish.current_password, &account.password_hash)
@@ -65,7 +66,7 @@ pub(crate) async fn change_password(
             return Err(PasswordError::Wrong);
         }
         account.password_hash = hash;
-        Ok(())
+        Ok(sessions::end_of_others(store, clock, session).await?)
     })
     .await?;
     sessions::end_others(store, clock, session).await?;
@@ -76,20 +77,24 @@ pub(crate) async fn change_password(
 async fn check(
     store: &impl Store,
     clock: &impl Clock,
+    secret: &str,
     account: &Account,
     password: &str,
 ) -> Result<(), PasswordError> {
     let email = Email::parse(&account.email).ok_or(ChangeError::Unknown)?;
-    let attempts = Attempts::at_account(&email);
-    let guess = match attempts.begin(store, clock).await? {
-        Ok(guess) => guess,
-        Err(pause) => return Err(PasswordError::TooMany(pause)),
-    };
+    let attempts = [Attempts::at_account(secret, &email)];
+    let guess = Guess::begin(store, clock, attempts).await?;
+    let guess = guess.map_err(PasswordError::TooMany)?;
     if passwords::verify(password, &account.password_hash) {
-        guess.forgive(store, clock).await?;
-        return Ok(());
+        return guess
+            .right(store, clock)
+            .await?
+            .map_err(PasswordError::TooMany);
     }
-    guess.fail(store, clock).await?;
+    guess
+        .wrong(store, clock)
+        .await?
+        .map_err(PasswordError::TooMany)?;
     Err(PasswordError::Wrong)
 }
 
@@ -102,6 +107,7 @@ mod tests {
     use futures::executor::block_on;
     use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
 
+    use super::super::accounts::change;
     use super::super::accounts::testing::{id, registered};
     use super::super::interleaving::{Dice, SteppedStore, interleave};
     use super::super::revocations;
@@ -110,6 +116,7 @@ mod tests {
     const NOW_MS: u64 = 1_700_000_000_000;
     const OLD: &str = "an old password";
     const NEW: &str = "a new password";
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     struct House {
         store: MemoryStore,
@@ -159,7 +166,12 @@ mod tests {
                 current_password: current.to_owned(),
                 password: new.to_owned(),
             };
-            let changing = change_password(&self.store, &self.clock, &self.random, session, &wish);
+            let House {
+                store,
+                clock,
+                random,
+            } = self;
+            let changing = change_password(store, clock, random, SECRET, session, &wish);
             block_on(changing).map(drop)
         }
 
@@ -170,7 +182,7 @@ mod tests {
 
         fn sessions(&self) -> Vec<SessionId> {
             let list = block_on(sessions::list(&self.store, &self.clock, &id(1))).unwrap();
-            list.into_iter().map(|(id, _)| id).collect()
+            list.into_iter().map(|session| session.id).collect()
         }
 
         fn revocations(&self) -> usize {
@@ -234,7 +246,7 @@ mod tests {
             });
             let callers = wishes.iter().map(|wish| -> Caller<'_> {
                 let House { clock, random, .. } = &house;
-                Box::pin(change_password(&stepped, clock, random, &own, wish))
+                Box::pin(change_password(&stepped, clock, random, SECRET, &own, wish))
             });
             let results = interleave(&Dice::new(seed), callers.collect(), || true);
             for (wish, result) in wishes.iter().zip(results) {
@@ -258,7 +270,7 @@ mod tests {
             };
             let id = id(1);
             let House { clock, random, .. } = &house;
-            let changing = change_password(&stepped, clock, random, &own, &wish);
+            let changing = change_password(&stepped, clock, random, SECRET, &own, &wish);
             let hashing = async {
                 let known = find(&stepped, &id).await?.ok_or(ChangeError::Unknown)?;
                 if !passwords::verify(OLD, &known.password_hash) {

@@ -34,20 +34,20 @@ pub(crate) struct Revoked {
     pub(crate) lagging: bool,
 }
 
-/// Notes that some access tokens of a user are not good any more. To be called when that is so, and before it is
-/// answered.
-pub(crate) async fn note(
+/// The note that some access tokens of a user are not good any more, to be written at once, together with what makes it
+/// so and before that: who is told of it goes on asking for longer than a token lives. Costs a write.
+pub(crate) async fn prepare(
     store: &impl Store,
     clock: &impl Clock,
     user_id: &str,
-) -> Result<(), LedgerError> {
+) -> Result<(String, Vec<u8>), LedgerError> {
     let number = slots().allocate(store, 1).await?;
     let revocation = Revocation {
         number,
         at_ms: clock.now_ms(),
         user_id: user_id.to_owned(),
     };
-    place(number).set(store, &revocation).await
+    place(number).pair(&revocation)
 }
 
 /// The users whose tokens were revoked after `since` (`None`: in the last `lifetime_ms`, which no token outlives).
@@ -119,6 +119,11 @@ mod tests {
         (MemoryStore::default(), ManualClock::at(NOW_MS))
     }
 
+    async fn note(store: &MemoryStore, clock: &ManualClock, user_id: &str) {
+        let (key, value) = prepare(store, clock, user_id).await.unwrap();
+        store.set(&key, &value).await.unwrap();
+    }
+
     async fn read(store: &MemoryStore, clock: &ManualClock, since: Option<u64>) -> Revoked {
         after(store, clock, since, LIFETIME_MS).await.unwrap()
     }
@@ -136,11 +141,11 @@ mod tests {
         let (store, clock) = world();
         block_on(async {
             assert_eq!(read(&store, &clock, None).await, told(&[], 0));
-            note(&store, &clock, "a").await.unwrap();
-            note(&store, &clock, "b").await.unwrap();
+            note(&store, &clock, "a").await;
+            note(&store, &clock, "b").await;
             assert_eq!(read(&store, &clock, Some(0)).await, told(&["a", "b"], 2));
             assert_eq!(read(&store, &clock, Some(2)).await, told(&[], 2));
-            note(&store, &clock, "a").await.unwrap();
+            note(&store, &clock, "a").await;
             assert_eq!(read(&store, &clock, Some(2)).await, told(&["a"], 3));
         });
     }
@@ -149,9 +154,9 @@ mod tests {
     fn a_new_reader_is_told_what_tokens_may_still_live_for() {
         let (store, clock) = world();
         block_on(async {
-            note(&store, &clock, "old").await.unwrap();
+            note(&store, &clock, "old").await;
             clock.advance_ms(LIFETIME_MS + 1);
-            note(&store, &clock, "new").await.unwrap();
+            note(&store, &clock, "new").await;
             assert_eq!(read(&store, &clock, None).await, told(&["new"], 2));
         });
     }
@@ -161,7 +166,7 @@ mod tests {
         let (store, clock) = world();
         block_on(async {
             slots().allocate(&store, 1).await.unwrap();
-            note(&store, &clock, "b").await.unwrap();
+            note(&store, &clock, "b").await;
             assert_eq!(read(&store, &clock, Some(0)).await, told(&["b"], 0));
             clock.advance_ms(WRITTEN_WITHIN_MS + 1);
             assert_eq!(read(&store, &clock, Some(0)).await, told(&["b"], 2));
@@ -173,7 +178,7 @@ mod tests {
         let (store, clock) = world();
         block_on(async {
             for number in 0..=RING {
-                note(&store, &clock, &number.to_string()).await.unwrap();
+                note(&store, &clock, &number.to_string()).await;
             }
             for since in [None, Some(0)] {
                 let revoked = read(&store, &clock, since).await;
@@ -194,7 +199,7 @@ mod tests {
     fn a_number_from_another_life_of_the_store_is_no_reason_to_be_told_nothing() {
         let (store, clock) = world();
         block_on(async {
-            note(&store, &clock, "a").await.unwrap();
+            note(&store, &clock, "a").await;
             assert_eq!(read(&store, &clock, Some(70)).await, told(&[], 1));
         });
     }

@@ -8,7 +8,8 @@ use super::accounts::{self, Account};
 use super::sessions::{self, SessionId};
 
 /// The role of a user in the session `session_id` (`sid`); `None` where the session is over or is not the user's, or
-/// the account is disabled, departing or gone.
+/// the account is disabled, departing or gone. Costs 2 reads, and another one where the session is older than its first
+/// refresh token.
 pub(crate) async fn standing(
     store: &impl Store,
     clock: &impl Clock,

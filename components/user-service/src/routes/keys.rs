@@ -4,7 +4,7 @@ use spinreel_api::actions::Action;
 use spinreel_api::operations::{RotateKeys, RotatedKeys};
 use spinreel_service::{Call, Outcome, json};
 
-use super::{actor, keys, unavailable};
+use super::{actor, keys, no_key};
 
 /// `POST /internal/users/keys/rotate`: a new key for access tokens.
 pub(crate) async fn rotate(mut call: Call) -> Outcome {
@@ -13,7 +13,7 @@ pub(crate) async fn rotate(mut call: Call) -> Outcome {
     let rotated = keys(context)
         .rotate(rotate.emergency)
         .await
-        .map_err(unavailable)?;
+        .map_err(no_key)?;
     if rotated.is_new {
         let message = if rotate.emergency {
             "The signing keys were replaced: all access tokens are worth nothing"

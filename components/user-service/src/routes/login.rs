@@ -22,6 +22,7 @@ pub(crate) async fn login(mut call: Call) -> Outcome {
         clock: &context.clock,
         random: &context.random,
         first_admin: admin.as_ref(),
+        secret: context.settings.text("service_secret"),
         client_address: client_address.as_deref(),
         new_id: context.new_id(),
     };

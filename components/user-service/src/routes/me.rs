@@ -37,7 +37,9 @@ pub(crate) async fn change(mut call: Call) -> Outcome {
         .filter(|id| id.user_id() == user.user_id)
         .ok_or_else(outlived)?;
     let random = &context.random;
-    let account = change_password(&context.store, &context.clock, random, &session, &wish)
+    let secret = context.settings.text("service_secret");
+    let (store, clock) = (&context.store, &context.clock);
+    let account = change_password(store, clock, random, secret, &session, &wish)
         .await
         .map_err(|error| refused(context, error))?;
     context.audit(

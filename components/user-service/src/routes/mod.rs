@@ -29,7 +29,7 @@ use spinreel_service::{Caller, Context, Response, Settings, WasiClock, WasiStore
 
 use crate::domain::accounts::{Account, ChangeError, RegisterError};
 use crate::domain::departure::Departures;
-use crate::domain::keys::{Keys, SEALED_FOR};
+use crate::domain::keys::{Keys, KeysError, SEALED_FOR};
 use crate::domain::login::FirstAdmin;
 use crate::domain::passwords::HashError;
 use crate::domain::sessions::Granted;
@@ -37,6 +37,10 @@ use crate::peers::HttpPeers;
 
 /// The store's failures, to the client.
 fn unavailable(error: LedgerError) -> Problem {
+    Problem::unavailable(error)
+}
+
+fn no_key(error: KeysError) -> Problem {
     Problem::unavailable(error)
 }
 
@@ -137,7 +141,7 @@ async fn tokens(
     granted: Granted,
 ) -> Result<Response, Problem> {
     let expires_in = access_seconds(&context.settings);
-    let key = keys(context).current().await.map_err(unavailable)?;
+    let key = keys(context).current().await.map_err(no_key)?;
     let new = NewAccessToken {
         user_id: &account.id,
         username: &account.username,

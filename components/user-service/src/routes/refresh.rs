@@ -9,7 +9,8 @@ use spinreel_service::{Call, Context, Outcome};
 
 use super::{refresh_seconds, tokens, unavailable};
 use crate::domain::accounts::{self, Account};
-use crate::domain::sessions::{self, RefreshError};
+use crate::domain::rotation::{self, RefreshError};
+use crate::domain::sessions;
 
 #[derive(Deserialize)]
 struct Body {
@@ -20,7 +21,7 @@ struct Body {
 pub(crate) async fn refresh(mut call: Call) -> Outcome {
     let body: Body = call.request.json().await?;
     let context = &call.context;
-    let granted = sessions::refresh(
+    let granted = rotation::refresh(
         &context.store,
         &context.clock,
         &body.refresh_token,

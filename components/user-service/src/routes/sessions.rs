@@ -35,20 +35,20 @@ pub(crate) async fn list(call: Call) -> Outcome {
         .await
         .map_err(unavailable)?
         .into_iter()
-        .filter(|(id, _)| {
+        .filter(|session| {
             before
                 .as_ref()
-                .is_none_or(|before| id.is_older_than(before))
+                .is_none_or(|before| session.id.is_older_than(before))
         })
         .collect();
     let more = sessions.len() > limit;
     sessions.truncate(limit);
     let last = sessions.last().filter(|_| more);
-    let next_cursor = last.map(|(id, _)| encode_cursor(LIST, id.to_string()));
+    let next_cursor = last.map(|session| encode_cursor(LIST, session.id.to_string()));
     let items = sessions
         .into_iter()
-        .map(|(id, session)| OwnSession {
-            id: id.to_string(),
+        .map(|session| OwnSession {
+            id: session.id.to_string(),
             created_at: session.created_at,
             last_used_at: session.last_used_at,
             user_agent: session.user_agent,

@@ -8,7 +8,6 @@ use spinreel_http::{FieldError, Problem};
 use spinreel_service::{Call, Context, Outcome, json};
 
 use super::{unavailable, unchanged};
-use crate::domain::accounts::Account;
 use crate::domain::administration::{ManageError, Managed, manage};
 use crate::domain::directory;
 use crate::peers::HttpPeers;
@@ -27,7 +26,7 @@ pub(crate) async fn list(call: Call) -> Outcome {
         .await
         .map_err(unavailable)?;
     let answer: Page<ManagedUser> = Page {
-        items: page.accounts.iter().map(Account::managed).collect(),
+        items: page.accounts,
         next_cursor: page.next.map(|next| encode_cursor(LIST, next)),
     };
     json(StatusCode::OK, &answer)
