@@ -8,8 +8,10 @@ use crate::{Cell, LedgerError};
 pub const LEASE_MS: u64 = 120_000;
 /// The most numbers that one [look](Intents::look) goes through.
 pub const LOOK_PAGE: u64 = 256;
-/// How often requests look in passing, in milliseconds.
-const LOOK_EVERY_MS: u64 = 30_000;
+/// One operation in so many looks what others left, whatever the time: that bounds what is left.
+pub const LOOK_EVERY: u64 = 8;
+/// After this long anybody looks, in milliseconds.
+const LOOK_AFTER_MS: u64 = 30_000;
 
 /// Whom to take for dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +24,11 @@ pub enum Patience {
 
 /// Operations that are going on, each under a number of its own.
 ///
-/// An operation takes a number, writes down under it what it is about to do, and deletes that when it is done. Numbers
-/// come from elsewhere and in order; a number's intent is written within half a lease of its being given, or never.
-/// So below some mark all operations are over, and whoever looks for abandoned ones begins there: the cost of a look is
-/// bounded by the operations of the last minutes, however many there ever were.
+/// An operation takes a number, writes down under it what it is about to do, and replaces that with its outcome, or
+/// deletes it, when it is done. Numbers come from elsewhere (a [`Roster`](crate::Roster) under the same prefix) and in
+/// order; a number's record is written within half a lease of its being given, or never. So below some mark all
+/// operations are over, and whoever looks for abandoned ones begins there: the cost of a look is bounded by the operations
+/// of the last minutes, however many there ever were.
 #[derive(Debug, Clone)]
 pub struct Intents {
     prefix: String,
@@ -34,104 +37,126 @@ pub struct Intents {
 /// Up to where all operations are over. A hint: an older one costs reads, never an operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// No number up to this one has an intent, or ever will.
+    /// No operation of a number up to this one goes on, or ever will.
     pub over: u64,
-    /// No number up to this one gets an intent any more: it has one, or is over.
+    /// No number up to this one gets a record any more: it has one, or is over.
     aged: u64,
-    /// The highest number that had been given at `head_ms`: half a lease later all of them have their intents.
+    /// The highest number that had been given at `head_ms`: half a lease later all of them have their records.
     head: u64,
     /// Milliseconds since the Unix epoch.
     head_ms: u64,
-    /// The last look, in milliseconds since the Unix epoch.
+    /// When the mark was written, in milliseconds since the Unix epoch.
     looked_ms: u64,
 }
 
 impl Mark {
-    /// Whether the operation of a number that has no intent is over: it will get none.
+    /// Whether the operation of a number that has no record is over: it will get none.
     pub fn is_over(&self, number: u64, now_ms: u64, patience: Patience) -> bool {
         number <= self.over.max(self.aged)
             || patience == Patience::Offline
             || (number <= self.head && self.head_ms + LEASE_MS <= now_ms)
     }
+
+    /// Whether nobody has moved it for so long that anybody is to look.
+    pub fn is_old(&self, clock: &impl Clock) -> bool {
+        clock.now_ms() >= self.looked_ms + LOOK_AFTER_MS
+    }
+
+    /// Whether it says more than `before`, but for the time.
+    pub fn is_news(&self, before: &Self) -> bool {
+        (self.over, self.aged, self.head) != (before.over, before.aged, before.head)
+    }
+
+    /// The mark after a look at `now_ms` that found all operations up to `over` over, `head` being the highest number
+    /// that had been given before.
+    #[must_use]
+    pub fn moved(&self, over: u64, head: u64, now_ms: u64) -> Self {
+        let is_aged = self.head_ms + LEASE_MS <= now_ms;
+        let mut mark = Self {
+            over: self.over.max(over),
+            looked_ms: now_ms,
+            ..*self
+        };
+        if is_aged {
+            mark.aged = mark.aged.max(mark.head);
+        }
+        if is_aged || mark.over >= mark.head {
+            (mark.head, mark.head_ms) = (head, now_ms);
+        }
+        mark
+    }
 }
 
 /// What a look found.
 #[derive(Debug, Clone)]
-pub struct Open<T> {
-    /// The intents that are there, oldest first, whether abandoned or not.
-    pub intents: Vec<(u64, T)>,
+pub struct Look<T> {
+    /// The mark as it was.
+    pub mark: Mark,
+    /// The numbers that have a record, oldest first.
+    pub records: Vec<(u64, T)>,
+    /// The numbers that have none, oldest first.
+    pub empty: Vec<u64>,
+    /// The first number that this look came to.
+    first: u64,
     /// The last number that this look came to.
     pub last: u64,
     /// Whether there are numbers that this look did not come to.
     pub more: bool,
 }
 
+impl<T> Look<T> {
+    /// Up to where all operations are over, if those are that `is_over` says so of.
+    pub fn over(&self, is_over: impl Fn(u64) -> bool) -> u64 {
+        let passed = (self.first..=self.last).take_while(|number| is_over(*number));
+        passed.last().unwrap_or(self.first - 1)
+    }
+}
+
 impl Intents {
-    /// The intents under `prefix`.
+    /// The operations whose records are `prefix/{number}`.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
         }
     }
 
-    /// The intent of a number.
-    pub fn cell<T: Serialize + DeserializeOwned>(&self, number: u64) -> Cell<T> {
-        Cell::new(format!("{}/{number}", self.prefix))
-    }
-
-    /// How far operations are over.
+    /// How far operations are over: one `get`.
     pub async fn mark(&self, store: &impl Store) -> Result<Mark, LedgerError> {
         Ok(self.mark_cell().get(store).await?.unwrap_or_default())
     }
 
-    /// Whether it is time for a look in passing.
-    pub fn is_due(&self, mark: &Mark, clock: &impl Clock) -> bool {
-        clock.now_ms() >= mark.looked_ms + LOOK_EVERY_MS
+    /// Where the mark is.
+    pub fn mark_cell(&self) -> Cell<Mark> {
+        Cell::new(format!("{}/mark", self.prefix))
     }
 
-    /// The oldest intents after `after` (the mark where that is higher) among the numbers up to `head`; moves the mark
-    /// on where it can.
+    /// The oldest [`LOOK_PAGE`] numbers after `after` (the mark where that is higher) up to `head`: one `get` for the
+    /// mark and one for each of them.
     pub async fn look<T: Serialize + DeserializeOwned>(
         &self,
         store: &impl Store,
-        clock: &impl Clock,
         head: u64,
         after: u64,
-        patience: Patience,
-    ) -> Result<Open<T>, LedgerError> {
-        let mut mark = self.mark(store).await?;
-        let now_ms = clock.now_ms();
+    ) -> Result<Look<T>, LedgerError> {
+        let mark = self.mark(store).await?;
         let first = mark.over.max(after) + 1;
         let last = head.min(first + LOOK_PAGE - 1);
-        let mut intents = Vec::new();
-        let mut over = mark.over;
-        for number in first..=last {
-            match self.cell(number).get(store).await? {
-                Some(intent) => intents.push((number, intent)),
-                None if over + 1 == number && mark.is_over(number, now_ms, patience) => {
-                    over = number;
-                }
-                None => {}
-            }
-        }
-        mark.over = over;
-        mark.looked_ms = now_ms;
-        if mark.head_ms + LEASE_MS <= now_ms {
-            mark.aged = mark.aged.max(mark.head);
-        }
-        if over >= mark.head || mark.head_ms + LEASE_MS <= now_ms {
-            (mark.head, mark.head_ms) = (head, now_ms);
-        }
-        self.mark_cell().set(store, &mark).await?;
-        Ok(Open {
-            intents,
+        let mut look = Look {
+            mark,
+            records: Vec::new(),
+            empty: Vec::new(),
+            first,
             last,
             more: last < head,
-        })
-    }
-
-    fn mark_cell(&self) -> Cell<Mark> {
-        Cell::new(format!("{}/mark", self.prefix))
+        };
+        for number in first..=last {
+            let record = Cell::new(format!("{}/{number}", self.prefix));
+            match record.get(store).await? {
+                Some(record) => look.records.push((number, record)),
+                None => look.empty.push(number),
+            }
+        }
+        Ok(look)
     }
 }
 
@@ -143,6 +168,7 @@ mod tests {
 
     use super::*;
 
+    /// The numbers that have a record; moves the mark past those that have none and will get none.
     async fn look(
         store: &MemoryStore,
         clock: &ManualClock,
@@ -150,13 +176,22 @@ mod tests {
         patience: Patience,
     ) -> Vec<u64> {
         let intents = Intents::new("i");
-        let open: Open<String> = intents.look(store, clock, head, 0, patience).await.unwrap();
-        open.intents.into_iter().map(|(number, _)| number).collect()
+        let look: Look<String> = intents.look(store, head, 0).await.unwrap();
+        let now_ms = clock.now_ms();
+        let over = look.over(|number| {
+            look.empty.contains(&number) && look.mark.is_over(number, now_ms, patience)
+        });
+        let mark = look.mark.moved(over, head, now_ms);
+        intents.mark_cell().set(store, &mark).await.unwrap();
+        look.records.into_iter().map(|(number, _)| number).collect()
+    }
+
+    fn cell(number: u64) -> Cell<String> {
+        Cell::new(format!("i/{number}"))
     }
 
     async fn write(store: &MemoryStore, number: u64) {
-        let cell = Intents::new("i").cell(number);
-        cell.set(store, &"work".to_owned()).await.unwrap();
+        cell(number).set(store, &"work".to_owned()).await.unwrap();
     }
 
     async fn over(store: &MemoryStore) -> u64 {
@@ -164,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_without_an_intent_is_passed_only_when_it_can_get_none_any_more() {
+    fn a_number_without_a_record_is_passed_only_when_it_can_get_none_any_more() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(1_000_000));
         block_on(async {
             assert!(look(&store, &clock, 3, Patience::Leases).await.is_empty());
@@ -174,11 +209,7 @@ mod tests {
             clock.advance_ms(LEASE_MS);
             assert_eq!(look(&store, &clock, 5, Patience::Leases).await, [2]);
             assert_eq!(over(&store).await, 1);
-            Intents::new("i")
-                .cell::<String>(2)
-                .delete(&store)
-                .await
-                .unwrap();
+            cell(2).delete(&store).await.unwrap();
             assert!(look(&store, &clock, 5, Patience::Leases).await.is_empty());
             // 3 was given long enough ago, 4 and 5 were seen a moment ago.
             assert_eq!(over(&store).await, 3);
@@ -208,6 +239,20 @@ mod tests {
             );
             assert_eq!(over(&store).await, LOOK_PAGE);
             assert_eq!(look(&store, &clock, head, Patience::Offline).await, [head]);
+        });
+    }
+
+    #[test]
+    fn a_look_in_the_middle_moves_nothing_that_it_did_not_see() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(1_000_000));
+        block_on(async {
+            let look: Look<String> = Intents::new("i").look(&store, 9, 5).await.unwrap();
+            assert_eq!(look.empty, [6, 7, 8, 9]);
+            assert_eq!(look.over(|_| false), 5);
+            assert!(look.mark.is_old(&clock));
+            let mark = look.mark.moved(0, 9, clock.now_ms());
+            assert_eq!(mark.over, 0);
+            assert!(!mark.is_old(&clock));
         });
     }
 }

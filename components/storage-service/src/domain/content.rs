@@ -65,10 +65,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 
     async fn located(&self, location: &str) -> Result<FileRecord, ContentError> {
         let (user_id, number) = parse(location).ok_or(ContentError::NotFound)?;
-        let file = UserFiles::new(user_id)
-            .file(number)
-            .get(&self.store)
-            .await?;
+        let file = UserFiles::new(user_id).file(&self.store, number).await?;
         file.ok_or(ContentError::NotFound)
     }
 

@@ -1,19 +1,29 @@
-//! A deletion: intent → name → object → catalogue → file → quota → end of the intent, all under the file's lock.
+//! A deletion: number → intent → object → catalogue and quota → file and name.
+//!
+//! No lock is needed where all goes well: the bucket deletes a generation once, and who is told that it did is the one
+//! to give the quota back. Who is told that the object was gone waits for that one, and [takes over](super::takeover)
+//! where there is none. The intent is left: when the file is gone it means nothing, and a [look](super::tidy) removes
+//! it together with others.
+//!
+//! The quota is given back before the file's record goes. So a crash in between leaves an intent and a record, and
+//! nobody knows: a [recount](super::recount) finds out. Where the record is gone, all is done.
 
-use spinreel_gcs::Error as BucketError;
-use spinreel_gcs::TokenCache;
-use spinreel_ledger::{Held, LEASE_MS, LedgerError, Patience, while_it_may};
+use futures::future::join;
+use spinreel_gcs::{Deleted as Gone, Error as BucketError, TokenCache};
+use spinreel_ledger::{LEASE_MS, LedgerError, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
 use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
-use super::record::{Deletion, Intent, Operation, Owner, Rest, Upload, UserFiles};
+use super::record::{
+    Deletion, FileRecord, Intent, Notice, Operation, Owner, Record, Rest, UserFiles,
+};
 use super::storage::{SettleError, Storage};
 
-/// How often a deletion looks whether somebody else is ready, and how long it waits in between, in milliseconds.
-const LOCK_TRIES: u32 = 40;
-const LOCK_PAUSE_MS: u64 = 50;
+/// How long after it began a deletion may still act, in milliseconds: what it does then must have its effect before
+/// others take over.
+const ALIVE_MS: u64 = LEASE_MS / 2;
 
 /// Why a file was not deleted.
 #[derive(Debug, Error)]
@@ -53,6 +63,8 @@ pub struct Deleted {
     pub id: String,
     /// The bytes that were set free.
     pub size: u64,
+    /// The deletion's own number, for a [look in passing](super::tidy::Eagerness::InPassing).
+    pub operation: u64,
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
@@ -61,22 +73,27 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// Deletes the file called `name`. Of several that ask at once, one is told that it did it.
     pub async fn delete(&self, owner: &Owner, name: &str) -> Result<Deleted, DeleteError> {
         let files = UserFiles::new(&owner.user_id);
-        let number = self.find(owner, &files, name).await?;
-        self.remove(&files, number).await
+        let (number, file) = self.find(owner, &files, name).await?;
+        self.remove(&files, number, file).await
     }
 
-    async fn find(&self, owner: &Owner, files: &UserFiles, name: &str) -> Result<u64, DeleteError> {
+    async fn find(
+        &self,
+        owner: &Owner,
+        files: &UserFiles,
+        name: &str,
+    ) -> Result<(u64, FileRecord), DeleteError> {
         if let Some(number) = files.name(name).get(&self.store).await?
-            && let Some(file) = files.file(number).get(&self.store).await?
+            && let Some(file) = files.file(&self.store, number).await?
             && file.head.name == name
         {
-            return Ok(number);
+            return Ok((number, file));
         }
         match self.holder(owner, name).await? {
-            Holder::File(number, _) => Ok(number),
+            Holder::File(number, file) => Ok((number, *file)),
             Holder::Nobody | Holder::Upload | Holder::Foreign => {
-                let number = self.half_deleted(files, name).await?;
-                number.ok_or(DeleteError::NotFound)
+                let found = self.half_deleted(files, name).await?;
+                found.ok_or(DeleteError::NotFound)
             }
         }
     }
@@ -86,169 +103,168 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         &self,
         files: &UserFiles,
         name: &str,
-    ) -> Result<Option<u64>, LedgerError> {
-        let head = files.roster.head(&self.store).await?;
-        let patience = Patience::Leases;
-        let open = files
-            .intents
-            .look::<Intent>(&self.store, &self.clock, head, 0, patience)
-            .await?;
-        for (_, intent) in open.intents.into_iter().rev() {
-            if let Operation::Deletion(deletion) = intent.operation
-                && deletion.file.head.name == name
-                && files
-                    .file(deletion.number)
-                    .get(&self.store)
-                    .await?
-                    .is_some()
+    ) -> Result<Option<(u64, FileRecord)>, LedgerError> {
+        for (_, _, deletion) in self.deletions(files).await?.into_iter().rev() {
+            if deletion.file.head.name == name
+                && let Some(file) = files.file(&self.store, deletion.number).await?
             {
-                return Ok(Some(deletion.number));
+                return Ok(Some((deletion.number, file)));
             }
         }
         Ok(None)
     }
 
-    /// Deletes the file of a number.
+    /// The deletions that may not be over, oldest first: their numbers and when others may take them over, in
+    /// milliseconds since the Unix epoch.
+    pub(super) async fn deletions(
+        &self,
+        files: &UserFiles,
+    ) -> Result<Vec<(u64, u64, Deletion)>, LedgerError> {
+        let head = files.roster.head(&self.store).await?;
+        let (mut found, mut after) = (Vec::new(), 0);
+        loop {
+            let look = files.intents.look::<Record>(&self.store, head, after);
+            let look = look.await?;
+            for (number, record) in look.records {
+                if let Record::Intent(Intent {
+                    until_ms,
+                    operation: Operation::Deletion(deletion),
+                }) = record
+                {
+                    found.push((number, until_ms, *deletion));
+                }
+            }
+            match look.more {
+                true => after = look.last,
+                false => return Ok(found),
+            }
+        }
+    }
+
+    /// Deletes a file that was there a moment ago.
     pub(super) async fn remove(
         &self,
         files: &UserFiles,
         number: u64,
+        file: FileRecord,
     ) -> Result<Deleted, DeleteError> {
-        let held = self.wait_for_lock(files, number).await?;
-        let removal = self.remove_locked(files, number);
-        let removed = while_it_may(|| held.is_good(&self.clock), removal).await;
-        let outcome = removed.unwrap_or(Err(DeleteError::Busy));
-        if held.is_good(&self.clock) {
-            // A lock that stays is in nobody's way for long.
-            let _ = held.release(&self.store).await;
-        }
-        outcome
-    }
-
-    async fn remove_locked(&self, files: &UserFiles, number: u64) -> Result<Deleted, DeleteError> {
-        let Some(file) = files.file(number).get(&self.store).await? else {
-            return Err(DeleteError::NotFound);
-        };
         let unsettled_ms = file.settled_ms.saturating_sub(self.clock.now_ms());
         if unsettled_ms > 0 {
             self.clock.sleep_ms(unsettled_ms).await;
         }
-        let rest = match self.upload_of(files, number).await? {
-            // Its announcement may be on its way still; what it brings back is withdrawn once more.
-            Some(upload) => Rest {
-                recount: upload.moving || upload.reserved != file.object.size,
-                withdraw: Some(file.head.id.clone()),
-            },
-            None => Rest::default(),
+        let deletion = Deletion {
+            number,
+            file,
+            rest: Rest::default(),
+            object_was_gone: false,
         };
         let began_ms = self.clock.now_ms();
-        let operation = files.roster.allocate(&self.store, 1).await?;
-        if self.clock.now_ms().saturating_sub(began_ms) > LEASE_MS / 2 {
-            // By now it may be taken for one that never gets its intent.
-            return Err(DeleteError::Busy);
-        }
-        let deletion = Deletion { number, file, rest };
-        let mut intent = Intent {
-            until_ms: self.clock.now_ms() + LEASE_MS,
-            operation: Operation::Deletion(Box::new(deletion.clone())),
-        };
-        let cell = files.intent(operation);
-        cell.set(&self.store, &intent).await?;
-        if let Err(error) = self.erase(files, operation, &deletion).await {
-            // Others need not wait for the lease to end.
-            intent.until_ms = 0;
-            let _ = cell.set(&self.store, &intent).await;
-            return Err(error.into());
-        }
-        Ok(Deleted {
-            id: deletion.file.head.id,
+        let is_alive = || self.clock.now_ms().saturating_sub(began_ms) <= ALIVE_MS;
+        let removed = while_it_may(is_alive, self.remove_object(files, deletion)).await;
+        removed.unwrap_or(Err(DeleteError::Busy))
+    }
+
+    async fn remove_object(
+        &self,
+        files: &UserFiles,
+        deletion: Deletion,
+    ) -> Result<Deleted, DeleteError> {
+        let intended = Operation::Deletion(Box::new(deletion.clone()));
+        let operation = self.note(files, intended).await?;
+        let deleted = Deleted {
+            id: deletion.file.head.id.clone(),
             size: deletion.file.object.size,
-        })
-    }
-
-    async fn wait_for_lock(&self, files: &UserFiles, number: u64) -> Result<Held, DeleteError> {
-        let lock = files.file_lock(number);
-        for attempt in 0..LOCK_TRIES {
-            if attempt > 0 {
-                self.clock.sleep_ms(LOCK_PAUSE_MS).await;
-                if files.file(number).get(&self.store).await?.is_none() {
-                    return Err(DeleteError::NotFound);
-                }
-            }
-            if let Some(held) = lock.acquire(&self.store, &self.clock).await? {
-                return Ok(held);
+            operation,
+        };
+        // By its generation: a file that has the name by now is safe.
+        let (object, generation) = (&deletion.file.head.object, deletion.file.object.generation);
+        match self.bucket.delete(object, generation).await {
+            Ok(Gone::Yes) => self.finish(files, operation, &deletion, true).await?,
+            Ok(Gone::WasGone) => self.take_over(files, operation, deletion).await?,
+            Err(error) => {
+                self.give_up(files, operation, deletion).await;
+                return Err(error.into());
             }
         }
-        Err(DeleteError::Busy)
+        Ok(deleted)
     }
 
-    /// Takes a deletion to its end. Under the file's lock, every step can be repeated but the last ones: where the file
-    /// is gone already, whether its size was given back is known to nobody, and a recount finds out.
-    pub(super) async fn erase(
+    /// Ends a deletion whose object is gone. The caller is the only one that does this: it was told that it deleted
+    /// the object, or has the file's lock.
+    ///
+    /// `refund` says that nobody else can have given the quota back. Otherwise whether that was done is known to
+    /// nobody, and left to a recount.
+    pub(super) async fn finish(
         &self,
         files: &UserFiles,
         operation: u64,
         deletion: &Deletion,
+        refund: bool,
     ) -> Result<(), SettleError> {
-        let Deletion { number, file, rest } = deletion;
-        let mut rest = rest.clone();
-        if rest != Rest::default() && self.upload_of(files, *number).await?.is_some() {
-            // Settled after this, it would look like one that died.
-            files.intent(*number).delete(&self.store).await?;
-        }
-        let name = files.name(&file.head.name);
-        if name.get(&self.store).await? == Some(*number) {
-            // Before the object goes: after that, the name may be somebody else's.
-            name.delete(&self.store).await?;
-        }
-        // By its generation: a file that has the name by now is safe.
-        self.bucket
-            .delete(&file.head.object, file.object.generation)
-            .await?;
-        let withdrawn = self.peers.withdraw(&file.head.id, files.user_id()).await;
-        if withdrawn.is_err() {
-            rest.withdraw = Some(file.head.id.clone());
-        }
-        let cell = files.file(*number);
-        if cell.get(&self.store).await?.is_some() {
-            cell.delete(&self.store).await?;
-            rest.recount |= self.give_back(files, file.object.size).await.is_err();
-        } else {
-            rest.recount = true;
-        }
-        let dead = [*number, operation];
-        Ok(self.end_operation(files, operation, rest, &dead).await?)
-    }
-
-    /// The upload of a file that is there, where it has not come to its end.
-    async fn upload_of(
-        &self,
-        files: &UserFiles,
-        number: u64,
-    ) -> Result<Option<Box<Upload>>, LedgerError> {
-        let intent = files.intent(number).get(&self.store).await?;
-        match intent.map(|intent| intent.operation) {
-            Some(Operation::Upload(upload)) => Ok(Some(upload)),
-            Some(Operation::Deletion(_) | Operation::Rest(_)) | None => Ok(None),
-        }
-    }
-
-    /// Ends an operation that has no file: with nothing, or with what it left undone. The numbers in `dead` have no file
-    /// and never will.
-    pub(super) async fn end_operation(
-        &self,
-        files: &UserFiles,
-        number: u64,
-        rest: Rest,
-        dead: &[u64],
-    ) -> Result<(), LedgerError> {
-        // One that is not struck costs readers a look.
-        let _ = files.roster.bury(&self.store, dead).await;
-        let cell = files.intent(number);
+        let FileRecord { head, object, .. } = &deletion.file;
+        let refunding = async { refund && self.give_back(files, object.size).await.is_ok() };
+        let withdrawing = self.peers.withdraw(&head.id, files.user_id());
+        let (withdrawn, refunded) = join(withdrawing, refunding).await;
+        let rest = Rest {
+            recount: !refunded,
+            notice: withdrawn.is_err().then(|| Notice {
+                number: deletion.number,
+                id: head.id.clone(),
+            }),
+        };
         if rest != Rest::default() {
-            let intent = Intent::rest(rest, self.clock.now_ms());
-            return cell.set(&self.store, &intent).await;
+            // Before the file is gone: from then on, the intent is only read and deleted.
+            let deletion = Deletion {
+                rest,
+                ..deletion.clone()
+            };
+            self.rewrite(files, operation, deletion, self.clock.now_ms() + LEASE_MS)
+                .await?;
         }
-        cell.delete(&self.store).await
+        let mut keys = self.name_of(files, deletion).await?;
+        // The last one: where only a part is done, the intent is not over, and whoever finishes it deletes the rest.
+        keys.push(files.record(deletion.number).key().to_owned());
+        Ok(self.store.delete_many(&keys).await?)
+    }
+
+    /// The key of the deleted file's name, where that is in the index still.
+    pub(super) async fn name_of(
+        &self,
+        files: &UserFiles,
+        deletion: &Deletion,
+    ) -> Result<Vec<String>, LedgerError> {
+        let name = files.name(&deletion.file.head.name);
+        let is_its_own = name.get(&self.store).await? == Some(deletion.number);
+        Ok(is_its_own
+            .then(|| name.key().to_owned())
+            .into_iter()
+            .collect())
+    }
+
+    /// Lets others take over before the lease ends.
+    pub(super) async fn give_up(&self, files: &UserFiles, operation: u64, deletion: Deletion) {
+        let number = deletion.number;
+        // One that cannot be written is as it was.
+        let _ = self.rewrite(files, operation, deletion, 0).await;
+        if let Ok(None) = files.file(&self.store, number).await {
+            // A look may have removed it before it was written again.
+            let _ = files.record(operation).delete(&self.store).await;
+        }
+    }
+
+    /// Writes down how far a deletion is whose file is there.
+    pub(super) async fn rewrite(
+        &self,
+        files: &UserFiles,
+        operation: u64,
+        deletion: Deletion,
+        until_ms: u64,
+    ) -> Result<(), LedgerError> {
+        let operation_of = Operation::Deletion(Box::new(deletion));
+        let intent = Intent {
+            until_ms,
+            operation: operation_of,
+        };
+        files.set_intent(&self.store, operation, intent).await
     }
 }

@@ -2,19 +2,26 @@
 //!
 //! # A file's life
 //! Every upload and every deletion takes a number of its user, and writes down under it what it is about to do: its
-//! [intent](record::Intent). An upload's number becomes the file's: when the object is there and the quota is right, a
-//! [file](record::FileRecord) is written under it, once; a deletion deletes it, once. Then the intent goes. An intent
-//! whose lease is over was abandoned: [`tidy`] brings it to its end, asked by the user's next request or by a [`sweep`].
+//! [intent](record::Intent). An upload's number becomes the file's: when the object is there and the quota is right, the
+//! [file](record::FileRecord) takes the intent's place, in one write. A deletion removes the object, gives the quota back
+//! and deletes the file; its intent then means nothing, and is removed with others. An intent whose lease is over was
+//! abandoned: [`tidy`] brings it to its end, asked by the user's next request or by a [`sweep`].
 //!
 //! # The quota
-//! [`used`](record::UserFiles::used) is moved by `increment` alone: up before bytes are taken, down after they are gone.
-//! So it may be too high, never too low. Whoever cannot know whether it was moved leaves a note, and a [`recount`]
-//! makes it the sum of the files when nothing goes on that moves it.
+//! [`used`](record::UserFiles::used) is moved by `increment` alone: up before bytes are taken, down after they are gone
+//! and before their file is. So it may be too high, never too low. Whoever cannot know whether it was moved leaves a note,
+//! and a [`recount`] makes it the sum of the files when nothing goes on that moves it.
 //!
 //! # Names
 //! Two uploads of one name are decided by the bucket: an object is written with `ifGenerationMatch=0`, so exactly one
 //! of them creates it, and its deletion frees the name. The key `name/…` is an index, to refuse early and to find the
 //! file; where it is missing or wrong, the object's metadata says whose it is ([`names`]).
+//!
+//! # Who deletes
+//! Two deletions of one file are decided by the bucket, too: it deletes a generation once, and exactly one of them is told
+//! so. No lock is needed for that one. Who is told that the object was gone waits for it; where there is nobody to wait
+//! for (an answer was lost, an instance died, the object is nobody knows where), it [takes over](takeover) under the
+//! file's lock.
 //!
 //! # Users who go
 //! A [`purge`] deletes the files of a user as the user would, and then forgets the user, but for the numbers that must
@@ -30,17 +37,22 @@
 //!
 //! | | reads | writes |
 //! |---|---|---|
-//! | an upload in one piece (its intent, its share of the quota, the file with its name) | 5 | 5 |
-//! | the same, where the request does not tell the size | 5 | 6 |
-//! | a deletion | 10 to 12 | 9 |
-//! | a look for what is abandoned, every half minute | 3, and 1 for each number since the mark | 1 |
-//! | a status of n files | n + 4, and 1 for each 4,096 numbers that have a living one | |
-//! | a user's first upload | | 3 |
-//! | a part of a purge | those of 1 look, 1 for each of 32 files, and 32 deletions | as the reads |
+//! | an upload in one piece (number, intent, quota, the file with its name) | 5 | 4 |
+//! | the same, where the request does not tell the size | 5 | 5 |
+//! | a user's first upload | | 3 more |
+//! | a deletion (number, intent, quota, the file with its name) | 4 | 4 |
+//! | – that another one was faster than | 4 | 2 |
+//! | what is refused because there is, or is not, such a name | 2 | 0 |
+//! | after each upload and deletion | 1 | 0 |
+//! | – and after one in 8 of them, instead, a look | 2, and 1 for each number since the mark; 3 for each deletion, and 1 for the map | 1, after deletions 2 |
+//! | a status of n files | n + 2 | 0 |
+//! | – after deletions | 1 more for each number since the mark that is no file, and 1 or 2 for each 4,096 numbers | 0 |
+//! | a part of a purge | those of 2 looks, 1 for each of 32 files, and 32 deletions without their search | as the reads |
 //!
 //! One of the reads of an upload, a deletion and a status is that of the user's own [limit].
 //!
-//! A living file has two keys, its record and its name.
+//! All writes are made before the answer but those of a look. A living file has two keys, its record and its name. A
+//! deletion leaves one, of which a user has about 8 before they are removed.
 mod alert;
 mod chunks;
 pub mod content;
@@ -53,14 +65,18 @@ mod purge;
 pub mod reconcile;
 pub mod record;
 mod recount;
+mod settle;
 pub mod status;
 pub mod storage;
 pub mod sweep;
+mod takeover;
 pub mod tidy;
 pub mod upload;
 
 #[cfg(test)]
 mod costs;
+#[cfg(test)]
+mod deletion_tests;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

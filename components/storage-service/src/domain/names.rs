@@ -4,7 +4,9 @@ use spinreel_gcs::{Object, TokenCache};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::peers::Peers;
-use super::record::{FILE_NUMBER, FILE_OWNER, FileRecord, Operation, Owner, UserFiles};
+use super::record::{
+    FILE_NUMBER, FILE_OWNER, FileRecord, Intent, Operation, Owner, Record, UserFiles,
+};
 use super::storage::{SettleError, Storage};
 
 /// Who holds a name in the bucket.
@@ -44,9 +46,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 
     /// Finds who an object belongs to.
     ///
-    /// The order of the reads matters: an upload writes its intent, then the object, then the file, and only then deletes
-    /// the intent; a deletion removes the object before the file. So an object without an intent and, after that, without
-    /// a file is one that came when its upload was over.
+    /// An upload writes its intent, then the object, and then its file in the intent's place; a deletion removes the
+    /// object before the file. So an object whose number stands for neither is one that came when its upload was over.
     pub(super) async fn holder_of(
         &self,
         files: &UserFiles,
@@ -55,17 +56,17 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let Some(number) = number_of(files.user_id(), object) else {
             return Ok(Holder::Foreign);
         };
-        let intent = files.intent(number).get(&self.store).await?;
-        match files.file(number).get(&self.store).await? {
-            Some(file) if file.object.generation == object.generation => {
-                Ok(Holder::File(number, Box::new(file)))
+        Ok(match files.record(number).get(&self.store).await? {
+            Some(Record::File(file)) if file.object.generation == object.generation => {
+                Holder::File(number, Box::new(file))
             }
-            Some(_) => Ok(Holder::Foreign),
-            None => match intent.map(|intent| intent.operation) {
-                Some(Operation::Upload(_)) => Ok(Holder::Upload),
-                Some(Operation::Deletion(_) | Operation::Rest(_)) | None => Ok(Holder::Nobody),
-            },
-        }
+            Some(Record::File(_)) => Holder::Foreign,
+            Some(Record::Intent(Intent {
+                operation: Operation::Upload(_),
+                ..
+            })) => Holder::Upload,
+            Some(Record::Intent(_)) | None => Holder::Nobody,
+        })
     }
 }
 

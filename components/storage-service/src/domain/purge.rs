@@ -2,12 +2,12 @@
 
 use spinreel_api::internal::Purged;
 use spinreel_gcs::TokenCache;
-use spinreel_ledger::{Found, LedgerError, Patience};
+use spinreel_ledger::{LedgerError, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::delete::DeleteError;
 use super::peers::Peers;
-use super::record::UserFiles;
+use super::record::{Record, UserFiles};
 use super::storage::Storage;
 use super::sweep::users;
 use super::tidy::Eagerness;
@@ -33,8 +33,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let page = files
             .roster
             .page(&self.store, None, PAGE, async |number| {
-                let file = files.file(number).get(&self.store).await?;
-                Ok::<_, LedgerError>(file.map_or(Found::Nothing, Found::Item))
+                let record = files.record(number).get(&self.store).await?;
+                Ok::<_, LedgerError>(Record::found(record))
             })
             .await?;
         let dead = page.empty.into_iter().filter(|number| *number <= mark.over);
@@ -45,11 +45,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             .await;
         let mut purged = Purged::default();
         let mut failure = None;
-        for (number, _) in page.items {
+        for (number, file) in page.items {
             if self.clock.now_ms().saturating_sub(began_ms) > LONGEST_MS {
                 return Ok(purged);
             }
-            match self.remove(files, number).await {
+            match self.remove(files, number, file).await {
                 Ok(_) => purged.removed += 1,
                 Err(DeleteError::NotFound) => {}
                 Err(error) => {
@@ -63,7 +63,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         match failure {
             Some(failure) if purged.removed == 0 => return Err(failure),
-            None if page.next.is_none() => purged.done = self.is_gone(files).await?,
+            None if page.next.is_none() => {
+                // What the deletions left goes with them.
+                self.tidy(files, Eagerness::Now).await?;
+                purged.done = self.is_gone(files).await?;
+            }
             Some(_) | None => {}
         }
         Ok(purged)
@@ -74,7 +78,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// What stays are numbers, under five keys at most where the user has not had millions of files:
     /// - `files/head`: a number must not be given twice. It is in the locations that others know, and in objects and
     ///   intents that a call brings which is late; with the same number these would be taken for another file's.
-    /// - `files/dead/…` and `intents/mark`: without them, every walk would go through all numbers up to the head again.
+    /// - `files/dead/…` and `files/mark`: without them, every walk would go through all numbers up to the head again.
     /// - `used`: an upload that begins at this moment may have moved it already. Deleted, it would be too low.
     ///
     /// Names and locks of the dead, which nothing leads to any more, mean nothing.

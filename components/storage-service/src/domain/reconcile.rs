@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::delete::DeleteError;
 use super::names::Holder;
 use super::peers::Peers;
-use super::record::{FILE_OWNER, FileRecord, UserFiles};
+use super::record::{FILE_OWNER, FileRecord, Record, UserFiles};
 use super::storage::{SettleError, Storage};
 use super::sweep;
 
@@ -168,8 +168,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let page = files
             .roster
             .page(&self.store, before, PAGE, async |number| {
-                let file = files.file(number).get(&self.store).await?;
-                Ok::<_, LedgerError>(file.map_or(Found::Nothing, Found::Item))
+                let record = files.record(number).get(&self.store).await?;
+                Ok::<_, LedgerError>(Record::found(record))
             })
             .await?;
         for (number, file) in page.items {
@@ -226,12 +226,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             None => (FindingKind::MissingObject, "there is none".to_owned()),
         };
         // It may have been deleted since it was read.
-        if files.file(number).get(&self.store).await?.is_none() {
+        if files.file(&self.store, number).await?.is_none() {
             return Ok(None);
         }
         let repaired = repair
             && kind == FindingKind::MissingObject
-            && match self.remove(files, number).await {
+            && match self.remove(files, number, file.clone()).await {
                 Ok(_) | Err(DeleteError::NotFound) => true,
                 Err(_) => false,
             };

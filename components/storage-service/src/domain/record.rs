@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use spinreel_gcs::ResumableSession;
-use spinreel_ledger::{Cell, Counter, Intents, LEASE_MS, Lock, Patience, Roster};
+use spinreel_ledger::{
+    Cell, Counter, Found, Intents, LEASE_MS, LedgerError, Lock, Patience, Roster,
+};
+use spinreel_platform::Store;
 
 /// The key of an object's custom metadata that names the file's number.
 pub const FILE_NUMBER: &str = "spinreel-file";
@@ -34,6 +37,30 @@ pub fn is_user_id(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
+/// What a number stands for.
+///
+/// An upload's intent becomes its file, once, in one write; a file is never written again, and deleted once. Nothing
+/// may write an upload's intent after its file may be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "record")]
+pub enum Record {
+    /// A stored file.
+    File(FileRecord),
+    /// Something that is being done, or was left undone.
+    Intent(Intent),
+}
+
+impl Record {
+    /// What a page of files makes of a number.
+    pub(super) fn found(record: Option<Self>) -> Found<FileRecord> {
+        match record {
+            Some(Self::File(file)) => Found::Item(file),
+            Some(Self::Intent(_)) => Found::Other,
+            None => Found::Nothing,
+        }
+    }
+}
+
 /// A file before its bytes are there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileHead {
@@ -49,7 +76,7 @@ pub struct FileHead {
     pub created_at_ms: u64,
 }
 
-/// A stored file: written once, when its object is there, and deleted once.
+/// A stored file: written once, when its object is there, and deleted once, when its object is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     /// What was known before.
@@ -101,15 +128,18 @@ pub enum Operation {
     Rest(Rest),
 }
 
-/// The deletion of a file.
+/// The deletion of a file. It is over when the file's record is gone and nothing is left undone: the quota was given
+/// back before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletion {
     /// The file's number.
     pub number: u64,
     /// What it was.
     pub file: FileRecord,
-    /// What its upload left undone.
+    /// What it leaves undone.
     pub rest: Rest,
+    /// The bucket said that the object was gone: another deletion may have been told that it did it.
+    pub object_was_gone: bool,
 }
 
 /// What an operation that is over left undone.
@@ -117,8 +147,17 @@ pub struct Deletion {
 pub struct Rest {
     /// The counter of used bytes may be wrong, and is to be made the sum of the files.
     pub recount: bool,
-    /// The id of a file that is gone, of which the catalogue has not heard, or may yet hear the contrary.
-    pub withdraw: Option<String>,
+    /// What the catalogue may not have heard.
+    pub notice: Option<Notice>,
+}
+
+/// A file of which the catalogue is to be told what became of it: that it is there, or that it is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The file's number.
+    pub number: u64,
+    /// The file's id.
+    pub id: String,
 }
 
 /// An upload, as far as it came.
@@ -136,14 +175,14 @@ pub struct Upload {
 
 /// The keys of one user's files.
 ///
-/// Uploads and deletions take their numbers from one row, so that the intents of whatever is going on lie near its end.
+/// Uploads and deletions take their numbers from one row, so that whatever is going on lies near its end.
 #[derive(Debug, Clone)]
 pub struct UserFiles {
     user_id: String,
     prefix: String,
-    /// The files, by number.
+    /// The numbers.
     pub roster: Roster,
-    /// The operations, by number.
+    /// The same numbers, as operations.
     pub intents: Intents,
     /// Bytes in use and reserved. It may be higher than the truth for a while, never lower.
     pub used: Counter,
@@ -155,7 +194,7 @@ impl UserFiles {
         let prefix = format!("storage/{user_id}");
         Self {
             roster: Roster::new(format!("{prefix}/files")),
-            intents: Intents::new(format!("{prefix}/intents")),
+            intents: Intents::new(format!("{prefix}/files")),
             used: Counter::new(format!("{prefix}/used")),
             user_id: user_id.to_owned(),
             prefix,
@@ -167,14 +206,44 @@ impl UserFiles {
         &self.user_id
     }
 
-    /// The file of a number.
-    pub fn file(&self, number: u64) -> Cell<FileRecord> {
+    /// What a number stands for.
+    pub fn record(&self, number: u64) -> Cell<Record> {
         self.roster.cell(number)
     }
 
-    /// The operation of a number.
-    pub fn intent(&self, number: u64) -> Cell<Intent> {
-        self.intents.cell(number)
+    /// The file of a number, if it stands for one: one `get`.
+    pub async fn file(
+        &self,
+        store: &impl Store,
+        number: u64,
+    ) -> Result<Option<FileRecord>, LedgerError> {
+        Ok(match self.record(number).get(store).await? {
+            Some(Record::File(file)) => Some(file),
+            Some(Record::Intent(_)) | None => None,
+        })
+    }
+
+    /// The intent of a number, if it stands for one: one `get`.
+    pub async fn intent(
+        &self,
+        store: &impl Store,
+        number: u64,
+    ) -> Result<Option<Intent>, LedgerError> {
+        Ok(match self.record(number).get(store).await? {
+            Some(Record::Intent(intent)) => Some(intent),
+            Some(Record::File(_)) | None => None,
+        })
+    }
+
+    /// Writes an intent down: one `set`.
+    pub async fn set_intent(
+        &self,
+        store: &impl Store,
+        number: u64,
+        intent: Intent,
+    ) -> Result<(), LedgerError> {
+        let record = Record::Intent(intent);
+        self.record(number).set(store, &record).await
     }
 
     /// The number of the file called `name`: an index that may be missing or out of date.
@@ -187,7 +256,7 @@ impl UserFiles {
         Cell::new(format!("{}/name/{hex}", self.prefix))
     }
 
-    /// The right to delete a file, or to take over the upload of it.
+    /// The right to finish what others began with a file: its upload, or its deletion.
     pub fn file_lock(&self, number: u64) -> Lock {
         Lock::new(format!("{}/lock/{number}", self.prefix))
     }
@@ -229,19 +298,24 @@ impl UserFiles {
 }
 
 impl Intent {
-    /// What an operation left undone. It waits until nothing that was tried can have an effect any more.
-    pub(super) fn rest(rest: Rest, now_ms: u64) -> Self {
+    /// An operation that is left alone for the time of a lease.
+    pub(super) fn new(operation: Operation, now_ms: u64) -> Self {
         Self {
             until_ms: now_ms + LEASE_MS,
-            operation: Operation::Rest(rest),
+            operation,
         }
+    }
+
+    /// What an operation left undone. It waits until nothing that was tried can have an effect any more.
+    pub(super) fn rest(rest: Rest, now_ms: u64) -> Self {
+        Self::new(Operation::Rest(rest), now_ms)
     }
 
     /// A counter that may be wrong.
     pub(super) fn recount(now_ms: u64) -> Self {
         let rest = Rest {
             recount: true,
-            withdraw: None,
+            notice: None,
         };
         Self::rest(rest, now_ms)
     }

@@ -3,14 +3,14 @@
 //! `increment` is not exactly-once: an error may come after the effect, and a crash leaves it open. Whoever cannot know
 //! whether the counter was moved leaves a [`Rest`](super::record::Rest) that asks for a recount.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spinreel_gcs::TokenCache;
-use spinreel_ledger::{LEASE_MS, LedgerError, Patience};
+use spinreel_ledger::{LedgerError, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::peers::Peers;
-use super::record::{Intent, Operation, Rest, UserFiles};
+use super::record::{Intent, Operation, Record, Rest, UserFiles};
 use super::storage::{SettleError, Storage, signed};
 
 /// What came of a recount.
@@ -27,18 +27,18 @@ pub(super) enum Recounted {
 pub(super) struct Count {
     /// The last number that had been given.
     pub(super) head: u64,
-    /// How many files there are.
-    files: u64,
+    /// How many files there are, and deletions that are over and left their intents.
+    records: u64,
     /// By how much the counter is too high, in bytes.
     pub(super) drift: i64,
-    /// What operations left undone, by number, and whether there is a file of that number.
-    rests: BTreeMap<u64, (Rest, bool)>,
+    /// What operations left undone, by number.
+    rests: BTreeMap<u64, Rest>,
 }
 
 impl Count {
-    /// Whether there is no file, and nothing that an operation left undone.
+    /// Whether there is no file, and nothing that an operation left.
     pub(super) fn is_empty(&self) -> bool {
-        self.files == 0 && self.rests.is_empty()
+        self.records == 0 && self.rests.is_empty()
     }
 }
 
@@ -72,8 +72,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// Counts, if nothing goes on that moves the counter; `None` otherwise.
     ///
     /// Every operation takes a number, then writes its intent, and only then moves the counter; its last move is done
-    /// before its intent goes and before its file or its death can be seen. So when all numbers up to the head are
-    /// accounted for, and the head is the same after the counter was read, the files and the counter belong together.
+    /// before its intent becomes a file or goes, or the file that it deletes goes. So when all numbers up to the head
+    /// are accounted for, and the head is the same after the counter was read, the files and the counter belong together.
     pub(super) async fn count(
         &self,
         files: &UserFiles,
@@ -81,20 +81,44 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     ) -> Result<Option<Count>, LedgerError> {
         let head = files.roster.head(&self.store).await?;
         let mark = files.intents.mark(&self.store).await?;
-        let Some(mut rests) = self.rests(files, head, patience).await? else {
-            return Ok(None);
-        };
-        let now_ms = self.clock.now_ms();
-        let (mut number_of_files, mut sum) = (0, 0_i64);
-        let mut walk = files.roster.walk(&self.store, None, head);
+        let (mut records, mut sum) = (0, 0_i64);
+        let mut rests = BTreeMap::new();
+        let mut deleted = BTreeSet::new();
+        let mut walk = files.roster.walk(&self.store, None, head).lazy();
         while let Some(number) = walk.next().await? {
-            if let Some(file) = files.file(number).get(&self.store).await? {
-                number_of_files += 1;
-                sum = sum.saturating_add(signed(file.object.size));
-                if let Some((_, has_file)) = rests.get_mut(&number) {
-                    *has_file = true;
+            let now_ms = self.clock.now_ms();
+            let intent = match files.record(number).get(&self.store).await? {
+                Some(Record::File(file)) => {
+                    records += 1;
+                    sum = sum.saturating_add(signed(file.object.size));
+                    continue;
                 }
-            } else if !rests.contains_key(&number) && !mark.is_over(number, now_ms, patience) {
+                Some(Record::Intent(intent)) => intent,
+                None => {
+                    walk.was_empty();
+                    if deleted.contains(&number) || mark.is_over(number, now_ms, patience) {
+                        continue;
+                    }
+                    return Ok(None);
+                }
+            };
+            let (rest, until_ms) = match intent.operation {
+                Operation::Upload(_) => return Ok(None),
+                Operation::Rest(rest) => (rest, intent.until_ms),
+                Operation::Deletion(deletion) => {
+                    let Some(ended) = self.ended(files, number, &deletion).await? else {
+                        return Ok(None);
+                    };
+                    deleted.insert(deletion.number);
+                    ended
+                }
+            };
+            if rest == Rest::default() {
+                records += 1;
+            } else if patience == Patience::Offline || until_ms < now_ms {
+                rests.insert(number, rest);
+            } else {
+                // Something that was tried may have an effect yet.
                 return Ok(None);
             }
         }
@@ -102,45 +126,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if files.roster.head(&self.store).await? != head {
             return Ok(None);
         }
-        let drift = used.saturating_sub(sum);
         Ok(Some(Count {
             head,
-            files: number_of_files,
-            drift,
+            records,
+            drift: used.saturating_sub(sum),
             rests,
         }))
-    }
-
-    /// All that operations left undone; `None` where one goes on, or may have an effect yet.
-    async fn rests(
-        &self,
-        files: &UserFiles,
-        head: u64,
-        patience: Patience,
-    ) -> Result<Option<BTreeMap<u64, (Rest, bool)>>, LedgerError> {
-        let mut rests = BTreeMap::new();
-        let mut after = 0;
-        loop {
-            let open = files
-                .intents
-                .look::<Intent>(&self.store, &self.clock, head, after, patience)
-                .await?;
-            let now_ms = self.clock.now_ms();
-            for (number, intent) in open.intents {
-                match &intent.operation {
-                    Operation::Rest(rest) if intent.is_abandoned(now_ms, patience) => {
-                        rests.insert(number, (rest.clone(), false));
-                    }
-                    Operation::Upload(_) | Operation::Deletion(_) | Operation::Rest(_) => {
-                        return Ok(None);
-                    }
-                }
-            }
-            match open.more {
-                true => after = open.last,
-                false => return Ok(Some(rests)),
-            }
-        }
     }
 
     /// Moves a counter that is too high by `drift` bytes.
@@ -152,42 +143,38 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     async fn postpone(&self, files: &UserFiles, count: &Count) -> Result<(), LedgerError> {
-        let until_ms = self.clock.now_ms() + LEASE_MS;
-        if let Some((number, (rest, _))) = count.rests.first_key_value() {
-            let operation = Operation::Rest(Rest {
+        if let Some((number, rest)) = count.rests.first_key_value() {
+            let rest = Rest {
                 recount: true,
                 ..rest.clone()
-            });
-            let intent = Intent {
-                until_ms,
-                operation,
             };
-            files.intent(*number).set(&self.store, &intent).await?;
+            let intent = Intent::rest(rest, self.clock.now_ms());
+            files.set_intent(&self.store, *number, intent).await?;
         }
         Ok(())
     }
 
     /// Ends what asked for the recount.
     async fn clear(&self, files: &UserFiles, count: Count) -> Result<(), LedgerError> {
-        let mut over = Vec::new();
         let mut dead = Vec::new();
-        for (number, (rest, has_file)) in count.rests {
-            let cell = files.intent(number);
-            if rest.withdraw.is_some() {
-                let rest = Rest {
-                    recount: false,
-                    ..rest
-                };
-                let intent = Intent::rest(rest, self.clock.now_ms());
-                cell.set(&self.store, &intent).await?;
+        for (number, rest) in count.rests {
+            if rest.notice.is_none() {
+                dead.push(number);
                 continue;
             }
-            over.push(cell.key().to_owned());
-            if !has_file {
-                dead.push(number);
-            }
+            let rest = Rest {
+                recount: false,
+                ..rest
+            };
+            let intent = Intent::rest(rest, self.clock.now_ms());
+            files.set_intent(&self.store, number, intent).await?;
         }
+        let over: Vec<String> = dead
+            .iter()
+            .map(|number| files.record(*number).key().to_owned())
+            .collect();
         self.store.delete_many(&over).await?;
+        // One that is not struck costs readers a look.
         let _ = files.roster.bury(&self.store, &dead).await;
         Ok(())
     }

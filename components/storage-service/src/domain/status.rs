@@ -1,45 +1,93 @@
 //! What a user has stored.
 
+use std::collections::BTreeSet;
+
 use spinreel_api::storage::{StorageStatus, StoredFile};
 use spinreel_gcs::TokenCache;
-use spinreel_ledger::LedgerError;
+use spinreel_ledger::{LOOK_EVERY, LedgerError, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::peers::Peers;
-use super::record::{Owner, UserFiles};
+use super::record::{Operation, Owner, Record, Rest, UserFiles};
 use super::storage::Storage;
+use super::tidy::{Eagerness, Tidied};
 
 /// A status, and what the walk over the files came upon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// What the client gets.
     pub body: StorageStatus,
-    /// Numbers that have no file and never will, to be struck so that the next walk steps over them.
-    pub dead: Vec<u64>,
+    /// What is no file.
+    pub left: Left,
+}
+
+/// What a walk over a user's numbers met besides files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Numbers that have nothing, newest first.
+    empty: Vec<u64>,
+    /// The files of deletions whose lease is over.
+    deleting: BTreeSet<u64>,
+    /// How many intents of deletions there are, over or not.
+    deletions: u64,
+    /// Whether something was abandoned.
+    abandoned: bool,
+}
+
+impl Left {
+    /// Takes in a number that stands for no file.
+    fn note(&mut self, number: u64, record: Option<Record>, now_ms: u64) {
+        match record {
+            Some(Record::Intent(intent)) => match &intent.operation {
+                // Whether it was abandoned can be seen when the walk comes to its file, whose number is lower.
+                Operation::Deletion(deletion) if deletion.rest == Rest::default() => {
+                    if intent.is_abandoned(now_ms, Patience::Leases) {
+                        self.deleting.insert(deletion.number);
+                    }
+                    self.deletions += 1;
+                }
+                _ => self.abandoned |= intent.is_abandoned(now_ms, Patience::Leases),
+            },
+            Some(Record::File(_)) => self.abandoned |= self.deleting.contains(&number),
+            None => self.empty.push(number),
+        }
+    }
+
+    /// Whether it is so much that whoever meets it does something about it.
+    pub fn is_much(&self) -> bool {
+        self.is_unfinished() || self.empty.len() as u64 >= 2 * LOOK_EVERY
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.abandoned || self.deletions >= 2 * LOOK_EVERY
+    }
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Lists every file of the user, by name: that is what this call is.
+    /// Lists every file of the user, by name: that is what this call is. For n files n + 2 `get`; where there were
+    /// deletions 1 more for each number that is not struck yet, and for each 4,096 numbers with such 1 or 2 for their
+    /// maps.
     pub async fn status(&self, owner: &Owner) -> Result<Status, LedgerError> {
         let records = UserFiles::new(&owner.user_id);
         let limit = self.limit_of(&records).await?;
-        let mark = records.intents.mark(&self.store).await?;
         let head = records.roster.head(&self.store).await?;
+        let now_ms = self.clock.now_ms();
         let mut files = Vec::new();
-        let mut dead = Vec::new();
-        let mut walk = records.roster.walk(&self.store, None, head);
+        let mut left = Left::default();
+        let mut walk = records.roster.walk(&self.store, None, head).lazy();
         while let Some(number) = walk.next().await? {
-            match records.file(number).get(&self.store).await? {
-                Some(file) => files.push(StoredFile {
+            let record = records.record(number).get(&self.store).await?;
+            match &record {
+                Some(Record::File(file)) => files.push(StoredFile {
                     filename: owner.object_name(&file.head.name),
                     size: file.object.size,
                 }),
-                // A file is entered while its upload goes on, and none goes on up to the mark.
-                None if number <= mark.over => dead.push(number),
-                None => {}
+                Some(Record::Intent(_)) => {}
+                None => walk.was_empty(),
             }
+            left.note(number, record, now_ms);
         }
         files.sort_by(|one, other| one.filename.cmp(&other.filename));
         let used: u64 = files.iter().map(|file| file.size).sum();
@@ -51,8 +99,25 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 storage_percentage: percentage(used_storage, limit),
                 files,
             },
-            dead,
+            left,
         })
+    }
+
+    /// Does something about what a status came upon, if that [is much](Left::is_much).
+    pub async fn tidy_left(&self, files: &UserFiles, left: &Left) -> Result<Tidied, LedgerError> {
+        if !left.is_much() {
+            return Ok(Tidied::default());
+        }
+        let mark = files.intents.mark(&self.store).await?;
+        let mut tidied = Tidied::default();
+        if left.is_unfinished() && mark.is_old(&self.clock) {
+            tidied = self.tidy(files, Eagerness::Now).await?;
+        }
+        // Numbers that were struck, and whose map somebody overwrote who was slower.
+        let dead = left.empty.iter().filter(|number| **number <= mark.over);
+        let dead: Vec<u64> = dead.copied().collect();
+        files.roster.bury(&self.store, &dead).await?;
+        Ok(tidied)
     }
 }
 

@@ -3,12 +3,12 @@
 use spinreel_api::Timestamp;
 use spinreel_api::internal::StoredVideo;
 use spinreel_gcs::{Client, Error as BucketError, NoTokenCache, TokenCache};
-use spinreel_ledger::LedgerError;
-use spinreel_platform::{Clock, HttpClient, Random, Store};
+use spinreel_ledger::{LEASE_MS, LedgerError};
+use spinreel_platform::{Clock, HttpClient, Random, Store, StoreError};
 use thiserror::Error;
 
 use super::peers::{PeerFailure, Peers};
-use super::record::{FileHead, FileRecord, StoredObject, UserFiles};
+use super::record::{FileHead, FileRecord, Intent, Operation, Record, StoredObject, UserFiles};
 
 /// The storage, as one request sees it.
 #[derive(Debug)]
@@ -44,6 +44,12 @@ pub enum SettleError {
     Busy,
 }
 
+impl From<StoreError> for SettleError {
+    fn from(error: StoreError) -> Self {
+        LedgerError::from(error).into()
+    }
+}
+
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
@@ -67,19 +73,37 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         self.peers.announce(&head.id, &video).await
     }
 
-    /// Makes an object that is there a file of the user. The quota must be right by now: once the file can be seen, it
-    /// can be deleted, and its size given back.
+    /// Takes a number and writes down under it what is about to be done, or is left undone; the number. One `increment`
+    /// and one `set`.
+    pub(super) async fn note(
+        &self,
+        files: &UserFiles,
+        operation: Operation,
+    ) -> Result<u64, SettleError> {
+        let began_ms = self.clock.now_ms();
+        let number = files.roster.allocate(&self.store, 1).await?;
+        let now_ms = self.clock.now_ms();
+        if now_ms.saturating_sub(began_ms) > LEASE_MS / 2 {
+            // By now it may be taken for one that never gets a record.
+            return Err(SettleError::Busy);
+        }
+        let intent = Intent::new(operation, now_ms);
+        files.set_intent(&self.store, number, intent).await?;
+        Ok(number)
+    }
+
+    /// Makes an object that is there a file of the user, in place of its upload's intent. The quota must be right by now,
+    /// or a recount be noted: once the file can be seen, it can be deleted, and its size given back.
     pub(super) async fn enter(
         &self,
         files: &UserFiles,
         number: u64,
-        file: &FileRecord,
+        file: FileRecord,
     ) -> Result<(), LedgerError> {
-        let pairs = [
-            files.file(number).pair(file)?,
-            files.name(&file.head.name).pair(&number)?,
-        ];
-        Ok(self.store.set_many(&pairs).await?)
+        let name = files.name(&file.head.name).pair(&number)?;
+        let record = files.record(number).pair(&Record::File(file))?;
+        // A name without its file means nothing, and a file without its name is found by its object.
+        Ok(self.store.set_many(&[name, record]).await?)
     }
 }
 

@@ -1,20 +1,23 @@
-//! Finishing what others left half-done.
+//! Looking for what others left: what is half-done is finished, what means nothing any more is removed.
 
-use spinreel_gcs::{TokenCache, WRITE_ID};
-use spinreel_ledger::{Held, LedgerError, Lock, Patience, while_it_may};
+use std::collections::BTreeSet;
+
+use spinreel_gcs::TokenCache;
+use spinreel_ledger::{LOOK_EVERY, LedgerError, Look, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::peers::Peers;
-use super::record::{FileRecord, Intent, Operation, Rest, Upload, UserFiles};
+use super::record::{Deletion, Intent, Operation, Record, Rest, UserFiles};
 use super::recount::Recounted;
+use super::settle::Settled;
 use super::storage::{SettleError, Storage};
-use super::upload::stored;
 
 /// How much somebody wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Eagerness {
-    /// If nobody has looked for a while.
-    InPassing,
+    /// After the operation of this number: if it is the turn of that, as it is of one in [`LOOK_EVERY`], or nobody has
+    /// looked for a while. Then what means nothing any more is left, as long as it is little.
+    InPassing(u64),
     /// In any case.
     Now,
     /// In any case, and nobody else is at work: so says the caller.
@@ -25,8 +28,16 @@ impl Eagerness {
     /// Whom to take for dead.
     pub fn patience(self) -> Patience {
         match self {
-            Self::InPassing | Self::Now => Patience::Leases,
+            Self::InPassing(_) | Self::Now => Patience::Leases,
             Self::Offline => Patience::Offline,
+        }
+    }
+
+    /// Whether what only costs others reads can be left to them.
+    fn can_wait(self) -> bool {
+        match self {
+            Self::InPassing(number) => !number.is_multiple_of(LOOK_EVERY),
+            Self::Now | Self::Offline => false,
         }
     }
 }
@@ -51,39 +62,75 @@ impl Tidied {
     }
 }
 
+/// The operations that a look found over.
+#[derive(Debug, Default)]
+struct Over {
+    /// Their numbers, and those of deleted files.
+    numbers: BTreeSet<u64>,
+    /// Those of them that have nothing, or will have nothing when `keys` are gone.
+    dead: Vec<u64>,
+    /// Keys that mean nothing any more.
+    keys: Vec<String>,
+    /// How many deletions left them.
+    deletions: u64,
+    /// Whether something that was abandoned could not be finished.
+    failed: bool,
+}
+
+impl Over {
+    fn is_dead(&mut self, number: u64) {
+        self.numbers.insert(number);
+        self.dead.push(number);
+    }
+}
+
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Finishes what is abandoned among a user's operations, at most a page of them.
+    /// Finishes what is abandoned among a user's operations, at most a page of them, and removes what deletions left.
+    ///
+    /// In calls of the store, where nothing is abandoned: 1 `get` in passing, as a rule. A look is 1 `get` for the mark, 1
+    /// for the head, 1 for each number since the mark and 3 more for each deletion, and those of a
+    /// [burial](spinreel_ledger::Roster::burial); where there is something to remove or the mark to move on, 1
+    /// `delete_many` and 1 `set_many`.
     pub async fn tidy(
         &self,
         files: &UserFiles,
         eagerness: Eagerness,
     ) -> Result<Tidied, LedgerError> {
-        if eagerness == Eagerness::InPassing {
-            let mark = files.intents.mark(&self.store).await?;
-            if !files.intents.is_due(&mark, &self.clock) {
-                return Ok(Tidied::default());
-            }
+        if eagerness.can_wait() && !files.intents.mark(&self.store).await?.is_old(&self.clock) {
+            return Ok(Tidied::default());
         }
         let patience = eagerness.patience();
         let head = files.roster.head(&self.store).await?;
-        let open = files
-            .intents
-            .look::<Intent>(&self.store, &self.clock, head, 0, patience)
-            .await?;
+        let look = files.intents.look::<Record>(&self.store, head, 0).await?;
         let mut tidied = Tidied {
-            more: open.more,
+            more: look.more,
             ..Tidied::default()
         };
-        let mut recount = false;
-        for (number, intent) in open.intents {
-            if !intent.is_abandoned(self.clock.now_ms(), patience) {
+        let mut over = Over::default();
+        let (mut recount, mut bucket_fails) = (false, false);
+        for (number, record) in &look.records {
+            let Record::Intent(intent) = record else {
+                over.numbers.insert(*number);
+                continue;
+            };
+            if self.is_done(files, *number, intent, &mut over).await? {
+                continue;
+            }
+            if bucket_fails || !intent.is_abandoned(self.clock.now_ms(), patience) {
                 tidied.pending += 1;
                 continue;
             }
-            match self.settle(files, number, &intent, patience).await {
-                Ok(Settled::Over) => tidied.settled += 1,
+            match self.settle(files, *number, intent, patience).await {
+                Ok(Settled::File) => {
+                    tidied.settled += 1;
+                    over.numbers.insert(*number);
+                }
+                Ok(Settled::Gone) => {
+                    tidied.settled += 1;
+                    over.is_dead(*number);
+                }
                 Ok(Settled::Recount) => recount = true,
                 Ok(Settled::RecountLater) => {
                     tidied.settled += 1;
@@ -91,14 +138,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                     // Nothing that was tried can have an effect any more where nobody is alive.
                     recount |= patience == Patience::Offline;
                 }
-                Err(SettleError::Bucket(_)) => {
-                    // The next ones would wait for the bucket in vain, too.
+                Err(error) => {
                     tidied.pending += 1;
-                    break;
+                    over.failed = true;
+                    // The next ones would wait for the bucket in vain, too.
+                    bucket_fails |= matches!(error, SettleError::Bucket(_));
                 }
-                Err(_) => tidied.pending += 1,
             }
         }
+        self.clean(files, &look, head, over, eagerness).await?;
         if recount {
             match self.recount(files, patience).await {
                 Ok(Recounted::Done) => tidied.recounted = true,
@@ -108,182 +156,100 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         Ok(tidied)
     }
 
-    /// Brings an abandoned operation to its end.
-    async fn settle(
+    /// Whether an intent is that of a deletion that is over and left nothing undone; what it left is noted.
+    async fn is_done(
         &self,
         files: &UserFiles,
         number: u64,
         intent: &Intent,
-        patience: Patience,
-    ) -> Result<Settled, SettleError> {
-        let file = match &intent.operation {
-            Operation::Upload(_) => number,
-            Operation::Deletion(deletion) => deletion.number,
-            Operation::Rest(rest) => return self.settle_rest(files, number, rest).await,
+        over: &mut Over,
+    ) -> Result<bool, LedgerError> {
+        let Operation::Deletion(deletion) = &intent.operation else {
+            return Ok(false);
         };
-        let held = self.lock(&files.file_lock(file), patience).await?;
-        self.under(held, self.settle_locked(files, number, patience))
-            .await
-    }
-
-    pub(super) async fn lock(&self, lock: &Lock, patience: Patience) -> Result<Held, SettleError> {
-        if patience == Patience::Offline {
-            lock.break_open(&self.store, &self.clock).await?;
+        match self.ended(files, number, deletion).await? {
+            Some((rest, _)) if rest == Rest::default() => {}
+            Some(_) | None => return Ok(false),
         }
-        let held = lock.acquire(&self.store, &self.clock).await?;
-        held.ok_or(SettleError::Busy)
+        over.keys.extend(self.name_of(files, deletion).await?);
+        over.keys.push(files.record(number).key().to_owned());
+        over.is_dead(number);
+        over.is_dead(deletion.number);
+        over.deletions += 1;
+        Ok(true)
     }
 
-    /// Works as long as what is done has its effect under the lock, and gives the lock back.
-    pub(super) async fn under<D>(
-        &self,
-        held: Held,
-        work: impl Future<Output = Result<D, SettleError>>,
-    ) -> Result<D, SettleError> {
-        let done = while_it_may(|| held.is_good(&self.clock), work).await;
-        let done = done.unwrap_or(Err(SettleError::Busy));
-        let is_over = !matches!(done, Err(SettleError::Ledger(_) | SettleError::Peer(_)));
-        if is_over && held.is_good(&self.clock) {
-            // A lock that stays is in nobody's way for long. It has to where a call may have its effect yet.
-            let _ = held.release(&self.store).await;
-        }
-        done
-    }
-
-    async fn settle_locked(
+    /// What a deletion that is over left undone, and until when that is to be left alone; `None` while its file is there.
+    /// Two `get`.
+    pub(super) async fn ended(
         &self,
         files: &UserFiles,
-        number: u64,
-        patience: Patience,
-    ) -> Result<Settled, SettleError> {
-        // Read again: before the lock was ours, somebody else may have settled it.
-        let intent = files.intent(number).get(&self.store).await?;
-        let intent = intent.filter(|intent| intent.is_abandoned(self.clock.now_ms(), patience));
-        match intent.map(|intent| intent.operation) {
-            Some(Operation::Upload(upload)) => self.settle_upload(files, number, *upload).await,
-            Some(Operation::Deletion(deletion)) => {
-                self.erase(files, number, &deletion).await?;
-                let left = files.intent(number).get(&self.store).await?;
-                Ok(Settled::from(left.as_ref()))
-            }
-            Some(Operation::Rest(_)) | None => Ok(Settled::Over),
+        operation: u64,
+        deletion: &Deletion,
+    ) -> Result<Option<(Rest, u64)>, LedgerError> {
+        let file = files.record(deletion.number).get(&self.store).await?;
+        if file.is_some() {
+            return Ok(None);
         }
+        // Read again, after the file: what is left undone is written down just before the file goes.
+        let intent = files.intent(&self.store, operation).await?;
+        Ok(Some(match intent {
+            Some(Intent {
+                until_ms,
+                operation: Operation::Deletion(deletion),
+            }) => (deletion.rest, until_ms),
+            Some(Intent {
+                until_ms,
+                operation: Operation::Rest(rest),
+            }) => (rest, until_ms),
+            Some(_) | None => (Rest::default(), 0),
+        }))
     }
 
-    /// Asks what became of an upload: makes it a file where the bytes are there, else gives back what it took.
-    async fn settle_upload(
+    /// Removes what is over, and moves the mark past it.
+    async fn clean(
         &self,
         files: &UserFiles,
-        number: u64,
-        upload: Upload,
-    ) -> Result<Settled, SettleError> {
-        if let Some(file) = files.file(number).get(&self.store).await? {
-            self.announce(files.user_id(), number, &file.head, &file.object)
-                .await?;
-            let uncertain = upload.moving || upload.reserved != file.object.size;
-            return self.end_upload_of(files, number, uncertain).await;
-        }
-        // First end the session, so that what the bucket says next stays true.
-        if let Some(session) = &upload.session {
-            self.bucket.cancel_upload(session).await?;
-        }
-        let found = self.bucket.metadata(&upload.head.object).await?;
-        let ours = found.filter(|object| object.metadata.get(WRITE_ID) == Some(&upload.head.id));
-        if let Some(object) = ours {
-            let file = FileRecord {
-                head: upload.head.clone(),
-                object: stored(&object),
-                // The lease is over, and with it all that was sent before.
-                settled_ms: 0,
+        look: &Look<Record>,
+        head: u64,
+        mut over: Over,
+        eagerness: Eagerness,
+    ) -> Result<(), LedgerError> {
+        let (now_ms, patience) = (self.clock.now_ms(), eagerness.patience());
+        let is_empty = |number: u64| look.empty.binary_search(&number).is_ok();
+        let passed = look.over(|number| {
+            over.numbers.contains(&number)
+                || (is_empty(number) && look.mark.is_over(number, now_ms, patience))
+        });
+        let mark = look.mark.moved(passed, head, now_ms);
+        // Where nothing came of it, nobody tries again for a while.
+        let moves = over.failed
+            || match eagerness.can_wait() {
+                true => {
+                    let is_stuck = head >= passed + LOOK_EVERY && look.mark.is_old(&self.clock);
+                    passed >= look.mark.over + LOOK_EVERY || is_stuck
+                }
+                false => mark.is_news(&look.mark),
             };
-            self.announce(files.user_id(), number, &file.head, &file.object)
-                .await?;
-            self.enter(files, number, &file).await?;
-            let uncertain = upload.moving || upload.reserved != file.object.size;
-            return self.end_upload_of(files, number, uncertain).await;
+        if eagerness.can_wait() && !moves && over.deletions < LOOK_EVERY {
+            return Ok(());
         }
-        let mut rest = Rest {
-            recount: upload.moving,
-            withdraw: None,
-        };
-        if !upload.moving && upload.reserved > 0 {
-            let reserved = upload.reserved;
-            let moving = Intent {
-                until_ms: 0,
-                operation: Operation::Upload(Box::new(Upload {
-                    moving: true,
-                    ..upload
-                })),
-            };
-            files.intent(number).set(&self.store, &moving).await?;
-            rest.recount = self.give_back(files, reserved).await.is_err();
+        // First of all: below the mark nobody looks for them.
+        if !over.keys.is_empty() {
+            self.store.delete_many(&over.keys).await?;
         }
-        let settled = Settled::from(&rest);
-        self.end_operation(files, number, rest, &[number]).await?;
-        Ok(settled)
-    }
-
-    /// Ends the intent of an upload that became a file.
-    async fn end_upload_of(
-        &self,
-        files: &UserFiles,
-        number: u64,
-        uncertain: bool,
-    ) -> Result<Settled, SettleError> {
-        let cell = files.intent(number);
-        if uncertain {
-            let recount = Intent::recount(self.clock.now_ms());
-            cell.set(&self.store, &recount).await?;
-            return Ok(Settled::RecountLater);
+        if moves {
+            let aged = look.empty.iter().filter(|number| **number <= passed);
+            over.dead.extend(aged);
         }
-        cell.delete(&self.store).await?;
-        Ok(Settled::Over)
-    }
-
-    async fn settle_rest(
-        &self,
-        files: &UserFiles,
-        number: u64,
-        rest: &Rest,
-    ) -> Result<Settled, SettleError> {
-        if let Some(id) = &rest.withdraw {
-            self.peers.withdraw(id, files.user_id()).await?;
-            if !rest.recount {
-                self.end_operation(files, number, Rest::default(), &[number])
-                    .await?;
-                return Ok(Settled::Over);
-            }
+        let burial = files.roster.burial(&self.store, &over.dead).await?;
+        let mut pairs = burial.pairs.clone();
+        if moves {
+            pairs.push(files.intents.mark_cell().pair(&mark)?);
         }
-        Ok(Settled::Recount)
-    }
-}
-
-/// What came of one operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Settled {
-    /// It is over.
-    Over,
-    /// All that is left to do is to count.
-    Recount,
-    /// It is over, but for a recount when the time for that has come.
-    RecountLater,
-}
-
-impl From<&Rest> for Settled {
-    fn from(rest: &Rest) -> Self {
-        if rest.recount {
-            Self::RecountLater
-        } else {
-            Self::Over
+        if !pairs.is_empty() {
+            self.store.set_many(&pairs).await?;
         }
-    }
-}
-
-impl From<Option<&Intent>> for Settled {
-    fn from(left: Option<&Intent>) -> Self {
-        match left.map(|intent| &intent.operation) {
-            Some(Operation::Rest(rest)) => Self::from(rest),
-            _ => Self::Over,
-        }
+        burial.finish(&self.store).await
     }
 }

@@ -65,7 +65,7 @@ pub async fn delete_file(mut call: Call) -> Outcome {
                 json!({ "transfer.id": id }),
             );
         }
-        tidy_after(&after, &owner.user_id, &[]).await;
+        tidy_after(&after, &owner.user_id, deleted.operation).await;
     });
     let message = "File deleted successfully".to_owned();
     json(StatusCode::OK, &Message { message })

@@ -16,12 +16,13 @@ use spinreel_api::logs::Level;
 use spinreel_gcs::{Client, Credentials, Endpoint, Error as BucketError, RetryPolicy};
 use spinreel_http::Problem;
 use spinreel_identity::User;
+use spinreel_ledger::LedgerError;
 use spinreel_service::{Call, Context, WasiClock, WasiHttp, WasiRandom, WasiStore};
 
 use crate::bucket_token::SealedToken;
 use crate::domain::record::{Owner, UserFiles, is_user_id};
 use crate::domain::storage::Storage;
-use crate::domain::tidy::Eagerness;
+use crate::domain::tidy::{Eagerness, Tidied};
 use crate::domain::upload::CHUNK;
 use crate::peers::HttpPeers;
 
@@ -107,15 +108,19 @@ pub(crate) async fn report_use(context: &Context, user_id: &str) {
     }
 }
 
-/// What nobody waits for: strikes numbers that are dead, and brings to its end what the user's requests left half-done.
-pub(crate) async fn tidy_after(context: &Context, user_id: &str, dead: &[u64]) {
-    let files = UserFiles::new(user_id);
-    // One that is not struck costs readers a look.
-    let _ = files.roster.bury(&context.store, dead).await;
+/// What nobody waits for after the operation of a number: a look for what the user's requests left half-done.
+pub(crate) async fn tidy_after(context: &Context, user_id: &str, number: u64) {
     let Ok(storage) = storage(context) else {
         return;
     };
-    match storage.tidy(&files, Eagerness::InPassing).await {
+    let files = UserFiles::new(user_id);
+    let eagerness = Eagerness::InPassing(number);
+    log_tidied(context, storage.tidy(&files, eagerness).await);
+}
+
+/// Says in the log what came of a look.
+pub(crate) fn log_tidied(context: &Context, tidied: Result<Tidied, LedgerError>) {
+    match tidied {
         Ok(tidied) if tidied.settled > 0 || tidied.recounted => context.log.info(
             Action::StorageSettled,
             format!(

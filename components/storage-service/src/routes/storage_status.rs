@@ -4,7 +4,8 @@ use http::StatusCode;
 use spinreel_http::Problem;
 use spinreel_service::{Call, Outcome, json};
 
-use super::{owner, storage, tidy_after};
+use super::{log_tidied, owner, storage};
+use crate::domain::record::UserFiles;
 
 /// The caller's quota and files.
 pub async fn storage_status(call: Call) -> Outcome {
@@ -14,8 +15,16 @@ pub async fn storage_status(call: Call) -> Outcome {
         .status(&owner)
         .await
         .map_err(Problem::unavailable)?;
-    let after = context.clone();
-    let dead = status.dead;
-    context.after_answer(async move { tidy_after(&after, &owner.user_id, &dead).await });
+    if status.left.is_much() {
+        let after = context.clone();
+        let left = status.left;
+        context.after_answer(async move {
+            let Ok(storage) = storage(&after) else {
+                return;
+            };
+            let files = UserFiles::new(&owner.user_id);
+            log_tidied(&after, storage.tidy_left(&files, &left).await);
+        });
+    }
     json(StatusCode::OK, &status.body)
 }

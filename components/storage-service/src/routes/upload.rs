@@ -82,12 +82,12 @@ async fn store(mut call: Call) -> Outcome {
         format!("Stored {} bytes", uploaded.file.object.size),
         json!({ "video.id": uploaded.file.head.id, "file.bytes": uploaded.file.object.size }),
     );
-    let user_id = owner.user_id;
+    let (user_id, number) = (owner.user_id, uploaded.number);
     let after = context.clone();
     context.after_answer(async move {
         settle(&HttpPeers(&after), &user_id, uploaded).await;
         report_use(&after, &user_id).await;
-        tidy_after(&after, &user_id, &[]).await;
+        tidy_after(&after, &user_id, number).await;
     });
     let message = "File uploaded successfully".to_owned();
     json(StatusCode::OK, &Message { message })

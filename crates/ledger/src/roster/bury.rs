@@ -8,6 +8,25 @@ use super::map::{Map, SPAN};
 use super::{LEVELS, Roster};
 use crate::LedgerError;
 
+/// What striking numbers writes, so that a caller can write it together with other keys: first [`pairs`](Self::pairs),
+/// then, when these are stored, [`finish`](Self::finish).
+#[derive(Debug, Default)]
+pub struct Burial {
+    /// Maps, to be set. A part of them that is not stored costs readers a look, nothing else.
+    pub pairs: Vec<(String, Vec<u8>)>,
+    gone: Vec<String>,
+}
+
+impl Burial {
+    /// Deletes the maps that are full, once the maps above say all that these did: one `delete_many`, or no call.
+    pub async fn finish(self, store: &impl Store) -> Result<(), LedgerError> {
+        if !self.gone.is_empty() {
+            store.delete_many(&self.gone).await?;
+        }
+        Ok(())
+    }
+}
+
 impl Roster {
     /// Strikes numbers whose cells are empty for good: no walk offers them again.
     ///
@@ -16,29 +35,41 @@ impl Roster {
     /// writers and others that bury: what is overwritten by a slower one comes to be offered again and can be buried
     /// again.
     pub async fn bury(&self, store: &impl Store, numbers: &[u64]) -> Result<(), LedgerError> {
+        let burial = self.burial(store, numbers).await?;
+        match &burial.pairs[..] {
+            [] => {}
+            [(key, map)] => store.set(key, map).await?,
+            pairs => store.set_many(pairs).await?,
+        }
+        burial.finish(store).await
+    }
+
+    /// What [`bury`](Self::bury) writes. Only reads: 1 to 3 `get` for numbers that lie together.
+    pub async fn burial(&self, store: &impl Store, numbers: &[u64]) -> Result<Burial, LedgerError> {
         let mut positions: Vec<u64> = numbers
             .iter()
             .filter_map(|number| number.checked_sub(1))
             .collect();
-        let mut gone = Vec::new();
+        let mut burial = Burial::default();
         for level in 0..LEVELS {
             let mut full = Vec::new();
             for (index, bits) in by_map(&positions) {
-                if self.strike(store, level, index, &bits).await? == Struck::Full {
-                    full.push(index);
+                match self.strike(store, level, index, &bits).await? {
+                    Struck::Full => full.push(index),
+                    Struck::Changed(map) => burial
+                        .pairs
+                        .push((self.map_key(level, index), map.to_bytes())),
+                    Struck::Kept => {}
                 }
             }
-            gone.extend(full.iter().map(|index| self.map_key(level, *index)));
+            let full_keys = full.iter().map(|index| self.map_key(level, *index));
+            burial.gone.extend(full_keys);
             positions = full;
         }
-        // Only now: the maps above say all that these did.
-        if !gone.is_empty() {
-            store.delete_many(&gone).await?;
-        }
-        Ok(())
+        Ok(burial)
     }
 
-    /// Strikes bits of a map. One that becomes full by that is left to be struck in the map above and deleted.
+    /// Strikes bits of a map. One that becomes full by that is to be struck in the map above, and then deleted.
     async fn strike(
         &self,
         store: &impl Store,
@@ -59,10 +90,10 @@ impl Roster {
         if map.is_full() && level + 1 < LEVELS {
             return Ok(Struck::Full);
         }
-        if news {
-            store.set(&key, &map.to_bytes()).await?;
-        }
-        Ok(Struck::Kept)
+        Ok(match news {
+            true => Struck::Changed(map),
+            false => Struck::Kept,
+        })
     }
 
     /// Whether a map is struck in one above it: then it was full, and must not be begun anew.
@@ -85,10 +116,12 @@ impl Roster {
 }
 
 /// What became of a map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Struck {
     /// It is stored as it should be, or need not be.
     Kept,
+    /// It is to be stored like this.
+    Changed(Map),
     /// It has no living bit left.
     Full,
 }

@@ -15,6 +15,7 @@ use spinreel_platform::{Clock, Store};
 use crate::{Cell, LedgerError, Slots};
 use map::Map;
 
+pub use bury::Burial;
 pub use walk::Walk;
 
 /// The most cells that one [page](Roster::page) looks at.
@@ -42,6 +43,7 @@ const LEVELS: u32 = 3;
 /// | – the first of a stretch of 4,096 | 3 `get`, 1 `set` |
 /// | – the last living one of a stretch | 2 `get`, 1 `set`, 1 `delete_many` (the first map of a level: 1 `get` more) |
 /// | – numbers that are buried already | 1 to 3 `get` |
+/// | a [lazy](Walk::lazy) walk over n numbers that are not dead | those of n looks; for each stretch of 4,096 with an empty one, 1 look and 1 + `L` `get` at most |
 /// | [`page`](Self::page) of n numbers that are not dead | 1 `get` for the head, those of n looks, and 1 `get` for each map: `L`, one for each stretch of 4,096 that the n are in, and that of the newest stretch |
 /// | – 50 living, none dead | 52 `get` with a look of 1 `get` |
 /// | – 10 living among 1,000,000 dead | 23 `get` where each has a stretch to itself, 14 where they lie together |

@@ -260,6 +260,34 @@ mod costs {
     }
 
     #[test]
+    fn a_lazy_walk_reads_a_map_only_after_an_empty_number() {
+        let two_stretches = SPAN as u32 + 100;
+        let all: Vec<u64> = (1..=u64::from(two_stretches)).collect();
+        let few = [5, 6, SPAN - 1, SPAN + 99];
+        // A number in vain in the first stretch that the walk comes to, and a map for each, with that above both.
+        for (living, in_vain, maps) in [(&all[..], 0, 0), (&few, 1, 3)] {
+            let store = CountingStore::<MemoryStore>::default();
+            block_on(async {
+                let roster = aged(&store, two_stretches, living).await;
+                store.take_calls();
+                let mut walk = roster.walk(&store, None, u64::from(two_stretches)).lazy();
+                let (mut found, mut empty) = (Vec::new(), 0);
+                while let Some(number) = walk.next().await.unwrap() {
+                    if living.contains(&number) {
+                        found.push(number);
+                    } else {
+                        walk.was_empty();
+                        empty += 1;
+                    }
+                }
+                found.reverse();
+                assert_eq!(found, living);
+                assert_eq!((empty, store.take_calls().get), (in_vain, maps));
+            });
+        }
+    }
+
+    #[test]
     fn giving_many_numbers_costs_one_call() {
         let store = CountingStore::<MemoryStore>::default();
         block_on(given(&store, 1_000_000));

@@ -6,7 +6,8 @@ use super::map::{Map, SPAN};
 use super::{LEVELS, Roster};
 use crate::LedgerError;
 
-/// The numbers of a [`Roster`] that are not known to be dead, newest first. Maps are read when the walk comes to them.
+/// The numbers of a [`Roster`] that are not known to be dead, newest first. Maps are read when the walk comes to them, or
+/// [later](Self::lazy).
 #[derive(Debug)]
 pub struct Walk<'a, S> {
     roster: &'a Roster,
@@ -17,6 +18,10 @@ pub struct Walk<'a, S> {
     levels: u32,
     /// The map that the walk is in, level by level, with its index.
     maps: [Option<(u64, Map)>; LEVELS as usize],
+    /// Whether maps are read only where something was empty.
+    lazy: bool,
+    /// Whether the number that was given last had nothing.
+    was_empty: bool,
 }
 
 impl<'a, S: Store> Walk<'a, S> {
@@ -31,13 +36,34 @@ impl<'a, S: Store> Walk<'a, S> {
             at: before.map_or(head, |before| before.saturating_sub(1).min(head)),
             levels: 1 + levels as u32,
             maps: [const { None }; LEVELS as usize],
+            lazy: false,
+            was_empty: false,
         }
+    }
+
+    /// The same walk, but a map is read only after a number that [was empty](Self::was_empty): where all are living,
+    /// none is.
+    #[must_use]
+    pub fn lazy(mut self) -> Self {
+        self.lazy = true;
+        self
+    }
+
+    /// Tells a lazy walk that the number it gave last has nothing.
+    pub fn was_empty(&mut self) {
+        self.was_empty = true;
     }
 
     /// The next number, whose cell may be filled or empty; `None` past the oldest.
     pub async fn next(&mut self) -> Result<Option<u64>, LedgerError> {
+        let was_empty = std::mem::take(&mut self.was_empty);
+        let asks_maps = !self.lazy || was_empty || self.knows_stretch();
         while self.at > 0 {
-            match self.dead_stretch().await? {
+            let dead_stretch = match asks_maps {
+                true => self.dead_stretch().await?,
+                false => None,
+            };
+            match dead_stretch {
                 Some(below) => self.at = below,
                 None => {
                     self.at -= 1;
@@ -46,6 +72,12 @@ impl<'a, S: Store> Walk<'a, S> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the maps of the stretch that the walk is in were read.
+    fn knows_stretch(&self) -> bool {
+        let stretch = self.at.saturating_sub(1) / SPAN;
+        matches!(self.maps[0], Some((known, _)) if known == stretch)
     }
 
     /// Where the walk goes on if the number it stands at is known to be dead: above all, past the largest stretch.

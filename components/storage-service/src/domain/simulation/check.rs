@@ -9,9 +9,10 @@ use spinreel_ledger::Patience;
 use super::clients::{delete, owner, purge, read_whole, storage, upload};
 use super::history::{Answer, Content};
 use super::requests::{NAMES, Sending, USERS};
+use super::store::KeyValues;
 use super::world::{EFFECT_MS, World};
 use crate::domain::reconcile::Place;
-use crate::domain::record::{FILE_NUMBER, FileRecord};
+use crate::domain::record::{FILE_NUMBER, FileRecord, Record};
 use crate::domain::tidy::Eagerness;
 
 /// Longer than every lease and every call, in milliseconds.
@@ -52,7 +53,7 @@ async fn settle(world: &World, eagerness: Eagerness) {
     for _ in 0..ROUNDS {
         let wait_ms = match eagerness {
             Eagerness::Offline => CALLS_MS,
-            Eagerness::Now | Eagerness::InPassing => LONG_MS,
+            Eagerness::Now | Eagerness::InPassing(_) => LONG_MS,
         };
         world.pause(wait_ms).await;
         let mut cursor = None;
@@ -80,17 +81,25 @@ async fn settle(world: &World, eagerness: Eagerness) {
 fn intents(world: &World) -> Vec<String> {
     let store = world.store.borrow();
     let keys = store.values().keys();
-    keys.filter(|key| number_in(key, "intents").is_some())
-        .cloned()
-        .collect()
+    keys.filter(|key| {
+        let is_numbered = number_of(key).is_some();
+        is_numbered && matches!(record(&store, key), Some(Record::Intent(_)))
+    })
+    .cloned()
+    .collect()
 }
 
-/// The number in a key `storage/{user}/{kind}/{number}`.
-fn number_in(key: &str, kind: &str) -> Option<u64> {
+/// The number in a key `storage/{user}/files/{number}`.
+fn number_of(key: &str) -> Option<u64> {
     let mut parts = key.split('/').skip(2);
-    (parts.next() == Some(kind)).then_some(())?;
+    (parts.next() == Some("files")).then_some(())?;
     let number = parts.next()?.parse().ok()?;
     parts.next().is_none().then_some(number)
+}
+
+fn record(store: &KeyValues, key: &str) -> Option<Record> {
+    let record = serde_json::from_slice(store.bytes(key)?);
+    Some(record.expect("a record can be read"))
 }
 
 /// The user's files by number.
@@ -100,9 +109,11 @@ pub(super) fn files(world: &World, user: usize) -> BTreeMap<u64, FileRecord> {
     let keys = store.values().range(prefix.clone()..).map(|(key, _)| key);
     keys.take_while(|key| key.starts_with(&prefix))
         .filter_map(|key| {
-            let number = number_in(key, "files")?;
-            let file = serde_json::from_slice(store.bytes(key)?);
-            Some((number, file.expect("a file's entry can be read")))
+            let number = number_of(key)?;
+            match record(&store, key)? {
+                Record::File(file) => Some((number, file)),
+                Record::Intent(_) => None,
+            }
         })
         .collect()
 }
@@ -219,7 +230,7 @@ async fn check_purge(world: &World) {
         }
     }
     check_state(world);
-    let numbers = ["files/head", "files/dead/0/0", "intents/mark", "used"];
+    let numbers = ["files/head", "files/dead/0/0", "files/mark", "used"];
     let store = world.store.borrow();
     for (user_id, _) in USERS {
         let prefix = format!("storage/{user_id}/");

@@ -90,10 +90,10 @@ async fn perform(world: &World, request: Request) {
     }
 }
 
-/// What the service does after it has answered.
-async fn after_answer(world: &World, user: usize) {
+/// What the service does after it has answered what had this number.
+async fn after_answer(world: &World, user: usize, number: u64) {
     let _ = storage(world)
-        .tidy(&files_of(user), Eagerness::InPassing)
+        .tidy(&files_of(user), Eagerness::InPassing(number))
         .await;
 }
 
@@ -139,7 +139,7 @@ pub(super) async fn upload(world: &World, sending: Sending) {
         Ok(uploaded) => uploaded,
         Err(error) => return doubt_refusal(world, &sending, &id, &error),
     };
-    let size = uploaded.file.object.size;
+    let (number, size) = (uploaded.number, uploaded.file.object.size);
     if size != sending.content.bytes().len() as u64 || sending.cut_off.is_some() {
         world.violated(format!("{id} was stored with {size} bytes: {sending:?}"));
     }
@@ -150,7 +150,7 @@ pub(super) async fn upload(world: &World, sending: Sending) {
             .await;
     }
     let _ = storage(world).report_use(&files_of(sending.user)).await;
-    after_answer(world, sending.user).await;
+    after_answer(world, sending.user, number).await;
 }
 
 /// Whether a refusal can be right.
@@ -227,6 +227,7 @@ pub(super) async fn delete(world: &World, user: usize, name: &str) {
     let index = world.history.borrow_mut().ask_deletion(user, name);
     let deleted = storage(world).delete(&owner(user), name).await;
     world.trace(format_args!("the deletion is answered {deleted:?}"));
+    let operation = deleted.as_ref().map(|deleted| deleted.operation).ok();
     let answer = match deleted {
         Ok(deleted) => Answer::Deleted(deleted.id),
         Err(DeleteError::NotFound) => Answer::NotFound,
@@ -241,7 +242,9 @@ pub(super) async fn delete(world: &World, user: usize, name: &str) {
         .history
         .borrow_mut()
         .end_deletion(index, ended, answer);
-    after_answer(world, user).await;
+    if let Some(operation) = operation {
+        after_answer(world, user, operation).await;
+    }
 }
 
 /// Whether an answer to a deletion can be right; `there` is a file that was there all the time, if nobody else deleted
@@ -303,9 +306,9 @@ async fn status(world: &World, user: usize) {
         return;
     };
     check_listed(world, user, began, &status);
-    let roster = files_of(user).roster;
-    let _ = roster.bury(&Handle::new(world), &status.dead).await;
-    after_answer(world, user).await;
+    let _ = storage(world)
+        .tidy_left(&files_of(user), &status.left)
+        .await;
 }
 
 /// Whether a status that was asked for at the step `began` lists all that is there for certain.

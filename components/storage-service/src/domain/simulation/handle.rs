@@ -92,8 +92,13 @@ impl HttpClient for Handle<'_> {
             Ok(request) => Box::new(request),
             Err(status) => return Ok(answered(status)),
         };
+        let is_deletion = mutation::is_deletion_of_object(&request);
         let fault = match world.call(Effect::Bucket(request)).await {
-            Ok(Answer::Response(response)) => return Ok(response),
+            Ok(Answer::Response(mut response)) => {
+                let status = mutation::status(world, is_deletion, response.status());
+                *response.status_mut() = status;
+                return Ok(response);
+            }
             Ok(other) => unreachable!("{other:?} is no response"),
             Err(fault) => fault,
         };

@@ -44,10 +44,20 @@ pub(super) enum Mutation {
     MarksRunAhead,
     /// Sweeps do not hear of users.
     RegistrationsAreDropped,
+    /// What the catalogue has not heard is not written down.
+    NoticesAreNotWritten,
+    /// Every deletion is told that it deleted the object.
+    DeletionsAllSucceed,
+    /// A deletion that is told that the object was gone takes the others for dead.
+    RivalsAreNotAwaited,
+    /// The intent of a deletion goes in the same call as its file.
+    IntentsGoWithTheirFiles,
+    /// Numbers are struck that have files.
+    MapsStrikeTheLiving,
 }
 
 /// All of them.
-pub(super) const ALL: [Mutation; 16] = [
+pub(super) const ALL: [Mutation; 21] = [
     Mutation::InsertsReplace,
     Mutation::DeletionsTakeAnyGeneration,
     Mutation::LocksAreAlwaysGranted,
@@ -64,6 +74,11 @@ pub(super) const ALL: [Mutation; 16] = [
     Mutation::LateEffectsAreNotAwaited,
     Mutation::MarksRunAhead,
     Mutation::RegistrationsAreDropped,
+    Mutation::NoticesAreNotWritten,
+    Mutation::DeletionsAllSucceed,
+    Mutation::RivalsAreNotAwaited,
+    Mutation::IntentsGoWithTheirFiles,
+    Mutation::MapsStrikeTheLiving,
 ];
 
 /// The longest pause between two tries of the same, in milliseconds.
@@ -82,17 +97,38 @@ pub(super) fn operation(world: &World, operation: Operation) -> Instead {
     };
     match (mutation, &operation) {
         (Mutation::IntentsAreNotWritten, Operation::Set(pairs))
-            if pairs.iter().all(|(key, _)| is_intent(key)) =>
+            if pairs.iter().all(|(key, value)| is_intent(key, value)) =>
         {
             Instead::Answer(Answer::Done)
         }
         (Mutation::RecountsAreNotWritten, Operation::Set(pairs))
-            if pairs
-                .iter()
-                .any(|(key, value)| is_intent(key) && is_recount(value)) =>
+            if pairs.iter().any(|(key, value)| is_intent(key, value)) =>
         {
-            let deleted = pairs.iter().map(|(key, _)| key.clone()).collect();
-            Instead::Do(Operation::Delete(deleted))
+            Instead::Do(without(pairs, "recount", false.into()))
+        }
+        (Mutation::NoticesAreNotWritten, Operation::Set(pairs))
+            if pairs.iter().any(|(key, value)| is_intent(key, value)) =>
+        {
+            Instead::Do(without(pairs, "notice", serde_json::Value::Null))
+        }
+        (Mutation::IntentsGoWithTheirFiles, Operation::Delete(keys)) => {
+            let mut keys = keys.clone();
+            keys.extend(intents_of_deletions(world, &keys));
+            Instead::Do(Operation::Delete(keys))
+        }
+        (Mutation::MapsStrikeTheLiving, Operation::Set(pairs))
+            if pairs.iter().any(|(key, _)| key.contains("/files/dead/")) =>
+        {
+            let struck = pairs.iter().map(|(key, value)| {
+                let is_map = key.contains("/files/dead/");
+                let value = if is_map {
+                    vec![1, 255, 255]
+                } else {
+                    value.clone()
+                };
+                (key.clone(), value)
+            });
+            Instead::Do(Operation::Set(struck.collect()))
         }
         (Mutation::HeartbeatsAreDropped, Operation::Set(pairs))
             if pairs
@@ -102,7 +138,7 @@ pub(super) fn operation(world: &World, operation: Operation) -> Instead {
             Instead::Answer(Answer::Done)
         }
         (Mutation::MarksRunAhead, Operation::Set(pairs))
-            if pairs.iter().any(|(key, _)| key.ends_with("/intents/mark")) =>
+            if pairs.iter().any(|(key, _)| key.ends_with("/files/mark")) =>
         {
             let ahead = pairs
                 .iter()
@@ -136,10 +172,11 @@ pub(super) fn operation(world: &World, operation: Operation) -> Instead {
 pub(super) fn value(world: &World, key: &str, value: Option<Vec<u8>>) -> Option<Vec<u8>> {
     match world.mutation {
         Some(Mutation::LocksAreAlwaysGranted) if key.contains("/lock/") => None,
-        Some(Mutation::LeasesAreIgnored) if is_intent(key) => {
-            let mut intent = parse(value.as_deref()?)?;
-            intent["until_ms"] = 0.into();
-            Some(intent.to_string().into_bytes())
+        Some(Mutation::LeasesAreIgnored) if is_intent(key, value.as_deref()?) => {
+            abandoned(value.as_deref()?)
+        }
+        Some(Mutation::RivalsAreNotAwaited) if is_deletion(key, value.as_deref()?) => {
+            abandoned(value.as_deref()?)
         }
         _ => value,
     }
@@ -171,9 +208,7 @@ pub(super) fn request(
         Some(Mutation::InsertsReplace) if *request.method() == Method::POST => {
             Ok(unconditional(request))
         }
-        Some(Mutation::DeletionsTakeAnyGeneration)
-            if *request.method() == Method::DELETE && !is_session =>
-        {
+        Some(Mutation::DeletionsTakeAnyGeneration) if is_deletion_of_object(&request) => {
             Ok(unconditional(request))
         }
         Some(Mutation::SessionsAreNotCancelled)
@@ -182,6 +217,21 @@ pub(super) fn request(
             Err(StatusCode::GONE)
         }
         _ => Ok(request),
+    }
+}
+
+/// Whether a request is to delete an object, and not to end a session.
+pub(super) fn is_deletion_of_object(request: &Request<Vec<Bytes>>) -> bool {
+    *request.method() == Method::DELETE && !uri_has(request, "upload_id=")
+}
+
+/// What a request to the bucket is answered.
+pub(super) fn status(world: &World, is_deletion: bool, status: StatusCode) -> StatusCode {
+    match world.mutation {
+        Some(Mutation::DeletionsAllSucceed) if is_deletion && status.is_client_error() => {
+            StatusCode::NO_CONTENT
+        }
+        _ => status,
     }
 }
 
@@ -199,9 +249,11 @@ pub(super) fn is_untold(world: &World, call: &ServiceCall) -> bool {
     )
 }
 
-fn is_intent(key: &str) -> bool {
-    let number = key.rsplit_once("/intents/").map(|(_, number)| number);
+/// Whether a key is a number's, and what it gets is an intent.
+fn is_intent(key: &str, value: &[u8]) -> bool {
+    let number = key.rsplit_once("/files/").map(|(_, number)| number);
     number.is_some_and(|number| number.parse::<u64>().is_ok())
+        && parse(value).is_some_and(|record| record["record"] == "intent")
 }
 
 fn parse(value: &[u8]) -> Option<serde_json::Value> {
@@ -217,8 +269,51 @@ fn run_ahead(mark: &[u8]) -> Vec<u8> {
     ahead.to_string().into_bytes()
 }
 
-fn is_recount(value: &[u8]) -> bool {
-    parse(value).is_some_and(|intent| intent["operation"] == "rest")
+/// The same intent, as others see it when its lease is over.
+fn abandoned(value: &[u8]) -> Option<Vec<u8>> {
+    let mut intent = parse(value)?;
+    intent["until_ms"] = 0.into();
+    Some(intent.to_string().into_bytes())
+}
+
+fn is_deletion(key: &str, value: &[u8]) -> bool {
+    is_intent(key, value) && parse(value).is_some_and(|intent| intent["operation"] == "deletion")
+}
+
+/// The same intents, with a field of what is left undone that says that nothing is.
+fn without(pairs: &[(String, Vec<u8>)], field: &str, nothing: serde_json::Value) -> Operation {
+    let pairs = pairs.iter().map(|(key, value)| {
+        let Some(mut intent) = parse(value).filter(|_| is_intent(key, value)) else {
+            return (key.clone(), value.clone());
+        };
+        if intent.get(field).is_some() {
+            intent[field] = nothing.clone();
+        }
+        if intent["rest"].get(field).is_some() {
+            intent["rest"][field] = nothing.clone();
+        }
+        (key.clone(), intent.to_string().into_bytes())
+    });
+    Operation::Set(pairs.collect())
+}
+
+/// The intents of the deletions whose files are among `keys`.
+fn intents_of_deletions(world: &World, keys: &[String]) -> Vec<String> {
+    let store = world.store.borrow();
+    let is_its = |key: &String| {
+        let value = store.bytes(key).filter(|value| is_deletion(key, value));
+        let Some(intent) = value.and_then(parse) else {
+            return false;
+        };
+        let files = key.rsplit_once('/').map(|(files, _)| files);
+        files.is_some_and(|files| keys.contains(&format!("{files}/{}", intent["number"])))
+    };
+    store
+        .values()
+        .keys()
+        .filter(|key| is_its(key))
+        .cloned()
+        .collect()
 }
 
 /// Whether nothing but the time changes.
@@ -229,7 +324,7 @@ fn is_heartbeat(world: &World, key: &str, value: &[u8]) -> bool {
         intent["until_ms"] = 0.into();
         Some(intent)
     };
-    is_intent(key)
+    is_intent(key, value)
         && store
             .bytes(key)
             .is_some_and(|old| timeless(old) == timeless(value))

@@ -39,6 +39,11 @@ impl MemoryBucket {
         self.objects.borrow().keys().cloned().collect()
     }
 
+    /// An object is gone, and nobody knows why.
+    pub(crate) fn lose(&self, name: &str) {
+        self.objects.borrow_mut().remove(name);
+    }
+
     /// How many upload sessions are open.
     pub(crate) fn sessions(&self) -> usize {
         self.sessions.borrow().len()

@@ -73,6 +73,7 @@ mod tests {
         });
         let uploaded = Uploaded {
             transfers: transfers.collect(),
+            number: 1,
             file: FileRecord {
                 head: FileHead {
                     object: "u/a.mp4".to_owned(),

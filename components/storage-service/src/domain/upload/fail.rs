@@ -58,12 +58,6 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let leaving = self.leave(&mut running, doubt);
             // An intent that could not be written is as it was, and ends with its lease.
             let _ = self.while_alive(renewed_ms, leaving).await;
-        } else {
-            let _ = running
-                .files
-                .roster
-                .bury(&self.store, &[running.number])
-                .await;
         }
         for transfer in &running.transfers {
             // One that is not given back now ends by itself.
@@ -116,12 +110,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             (running.moving, running.reserved) = (false, 0);
         }
         if running.is_certain() {
-            files.intent(number).delete(&self.store).await?;
-            // One that is not struck costs readers a look.
-            let _ = files.roster.bury(&self.store, &[number]).await;
+            files.record(number).delete(&self.store).await?;
         } else {
             let recount = Intent::recount(self.clock.now_ms());
-            files.intent(number).set(&self.store, &recount).await?;
+            files.set_intent(&self.store, number, recount).await?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! An upload, from its first byte to the answer.
 //!
-//! number → intent → quota → bandwidth → bytes to the bucket → catalogue → file → end of the intent. A crash at any
-//! arrow leaves an intent that says how far it came, and [`tidy`](super::tidy) takes it from there.
+//! number → intent → quota → bandwidth → bytes to the bucket → catalogue → file, in the intent's place. A crash at any
+//! arrow leaves an intent that says how far it came, and [`tidy`](super::tidy) takes it from there. Where there is a
+//! file, nothing is left to do.
 
 mod bill;
 mod fail;
@@ -25,7 +26,8 @@ use super::chunks::{Chunk, Chunks};
 use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
 use super::record::{
-    FILE_NUMBER, FILE_OWNER, FileHead, FileRecord, Owner, StoredObject, UserFiles,
+    FILE_NUMBER, FILE_OWNER, FileHead, FileRecord, Notice, Operation, Owner, Rest, StoredObject,
+    UserFiles,
 };
 use super::storage::{SettleError, Storage, signed};
 use super::tidy::Eagerness;
@@ -93,11 +95,24 @@ pub enum UploadError {
     Peer(#[from] PeerFailure),
 }
 
+impl From<SettleError> for UploadError {
+    fn from(error: SettleError) -> Self {
+        match error {
+            SettleError::Bucket(error) => error.into(),
+            SettleError::Ledger(error) => error.into(),
+            SettleError::Peer(error) => error.into(),
+            SettleError::Busy => Self::NameNotFreeYet,
+        }
+    }
+}
+
 /// A stored file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uploaded {
     /// What it is.
     pub file: FileRecord,
+    /// Its number, for a [look in passing](super::tidy::Eagerness::InPassing).
+    pub number: u64,
     /// Under what bandwidth was reserved, in the order of the bytes: the id of the first is the file's.
     pub transfers: Vec<Transfer>,
 }
@@ -149,7 +164,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let Some(number) = files.name(name).get(&self.store).await? else {
             return Ok(false);
         };
-        let file = files.file(number).get(&self.store).await?;
+        let file = files.file(&self.store, number).await?;
         Ok(file.is_some_and(|file| file.head.name == name))
     }
 
@@ -249,9 +264,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 
     /// The object is there: makes it a file of the user.
     ///
-    /// After the file is entered, or may be, its intent is only deleted and never written: the user may have deleted the
-    /// file by then, and an intent that came back would be settled as an upload that died. What fails here is finished
-    /// by others when the lease is over.
+    /// After the file is entered, or may be, nothing is written under its number: the user may have deleted the file by
+    /// then. What fails here is finished by others when the lease is over.
     async fn commit(
         &self,
         mut running: Running<'_>,
@@ -262,10 +276,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             object: stored(object),
             settled_ms: running.object_settled_ms,
         };
-        let user_id = running.files.user_id();
+        let number = running.number;
         // Told before the file is there: a crash in between leaves an intent, and telling twice is harmless.
         let announced = self
-            .announce(user_id, running.number, &file.head, &file.object)
+            .announce(running.files.user_id(), number, &file.head, &file.object)
             .await;
         let too_much = signed(running.reserved) - signed(object.size);
         if too_much != 0 {
@@ -276,18 +290,22 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             running.moving = false;
         }
         if announced.is_err() {
-            // The quota is as it should be, the catalogue will be told when the lease is over.
-            self.save(&mut running).await?;
+            // The catalogue will be told when what failed can have no effect any more.
+            let notice = Notice {
+                number,
+                id: file.head.id.clone(),
+            };
+            let rest = Rest {
+                recount: false,
+                notice: Some(notice),
+            };
+            self.note(&running.files, Operation::Rest(rest)).await?;
         }
         self.settle_intent(&mut running).await?;
-        self.enter(&running.files, running.number, &file).await?;
-        if announced.is_ok() {
-            // An intent that stays is one that others find done.
-            let intent = running.files.intent(running.number);
-            let _ = intent.delete(&self.store).await;
-        }
+        self.enter(&running.files, number, file.clone()).await?;
         Ok(Uploaded {
             file,
+            number,
             transfers: running.transfers,
         })
     }
@@ -308,10 +326,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         match self.holder(owner, &running.head.name).await {
             Ok(Holder::File(..) | Holder::Foreign | Holder::Upload) => UploadError::NameTaken,
             Ok(Holder::Nobody) => UploadError::NameNotFreeYet,
-            Err(SettleError::Bucket(error)) => error.into(),
-            Err(SettleError::Ledger(error)) => error.into(),
-            Err(SettleError::Peer(error)) => error.into(),
-            Err(SettleError::Busy) => UploadError::NameNotFreeYet,
+            Err(error) => error.into(),
         }
     }
 }

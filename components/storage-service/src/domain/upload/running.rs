@@ -202,16 +202,16 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             })),
         };
         running.saved = true;
-        let cell = running.files.intent(running.number);
-        let written = cell.set(&self.store, &intent).await;
+        let files = &running.files;
+        let written = files.set_intent(&self.store, running.number, intent).await;
         if written.is_err() {
             running.doubtful_until_ms = self.clock.now_ms() + CALL_MS;
         }
         written
     }
 
-    /// Waits until nothing that failed to be written to the intent can be written any more: an intent that came back
-    /// after its upload is over would be settled as one that died.
+    /// Waits until nothing that failed to be written to the intent can be written any more: it would take the place of the
+    /// file, or come back after its upload is over.
     pub(super) async fn settle_intent(&self, running: &mut Running<'_>) -> Result<(), UploadError> {
         while !running.is_settled(self.clock.now_ms()) {
             let wait_ms = running.doubtful_until_ms - self.clock.now_ms();

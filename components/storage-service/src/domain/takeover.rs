@@ -1,0 +1,129 @@
+//! Deleting a file whose object is gone already: by another deletion that goes on, by one that died, by an attempt of
+//! the same one whose answer was lost, or by nobody knows whom.
+
+use spinreel_gcs::TokenCache;
+use spinreel_ledger::{LEASE_MS, LedgerError, Patience};
+use spinreel_platform::{Clock, HttpClient, Random, Store};
+
+use super::delete::DeleteError;
+use super::peers::Peers;
+use super::record::{Deletion, UserFiles};
+use super::storage::{SettleError, Storage};
+
+/// How often a deletion looks whether another one is ready, and how long it waits in between, in milliseconds.
+const TRIES: u32 = 40;
+const PAUSE_MS: u64 = 50;
+
+/// Who else is deleting a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rivals {
+    /// Nobody is, or was: no other deletion can have given the quota back.
+    None,
+    /// Others were, and none of them goes on that may have been told that it deleted the object.
+    Over,
+    /// One is.
+    AtWork,
+}
+
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
+    /// Ends a deletion that was told that its object was gone, unless another one does.
+    ///
+    /// # Errors
+    /// [`DeleteError::NotFound`] where another one did; [`DeleteError::Busy`] where another one takes too long.
+    pub(super) async fn take_over(
+        &self,
+        files: &UserFiles,
+        operation: u64,
+        mut deletion: Deletion,
+    ) -> Result<(), DeleteError> {
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                self.clock.sleep_ms(PAUSE_MS).await;
+            }
+            let file = files.file(&self.store, deletion.number).await?;
+            if file.is_none() {
+                if deletion.object_was_gone {
+                    // A look may have removed it before it was written again.
+                    let _ = files.record(operation).delete(&self.store).await;
+                }
+                return Err(DeleteError::NotFound);
+            }
+            if attempt == 1 {
+                // Of several that wait for each other, one may go on.
+                deletion.object_was_gone = true;
+                let until_ms = self.clock.now_ms() + LEASE_MS;
+                self.rewrite(files, operation, deletion.clone(), until_ms)
+                    .await?;
+            }
+            if self
+                .rivals(files, operation, &deletion, Patience::Leases)
+                .await?
+                == Rivals::AtWork
+            {
+                continue;
+            }
+            let lock = files.file_lock(deletion.number);
+            let Some(held) = lock.acquire(&self.store, &self.clock).await? else {
+                continue;
+            };
+            let ending = self.end_alone(files, operation, &deletion, Patience::Leases);
+            return match self.under(held, ending).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(DeleteError::NotFound),
+                Err(SettleError::Busy) => continue,
+                Err(error) => Err(error.into()),
+            };
+        }
+        self.give_up(files, operation, deletion).await;
+        Err(DeleteError::Busy)
+    }
+
+    /// Ends a deletion whose object is gone, under the file's lock; `false` where another one has done it.
+    async fn end_alone(
+        &self,
+        files: &UserFiles,
+        operation: u64,
+        deletion: &Deletion,
+        patience: Patience,
+    ) -> Result<bool, SettleError> {
+        let refund = match self.rivals(files, operation, deletion, patience).await? {
+            Rivals::AtWork => return Err(SettleError::Busy),
+            Rivals::Over => false,
+            Rivals::None => true,
+        };
+        // Read after the intents: as long as the file is there, so are those of all who may have given its quota back.
+        if files.file(&self.store, deletion.number).await?.is_none() {
+            return Ok(false);
+        }
+        self.finish(files, operation, deletion, refund).await?;
+        Ok(true)
+    }
+
+    /// Who else is deleting the file, its object being gone.
+    ///
+    /// Whoever was told that it deleted the object had written its intent before that, so it can be seen now. And it
+    /// stays until the file's record is gone.
+    pub(super) async fn rivals(
+        &self,
+        files: &UserFiles,
+        operation: u64,
+        deletion: &Deletion,
+        patience: Patience,
+    ) -> Result<Rivals, LedgerError> {
+        let now_ms = self.clock.now_ms();
+        let mut rivals = Rivals::None;
+        for (number, until_ms, other) in self.deletions(files).await? {
+            if number == operation || other.number != deletion.number {
+                continue;
+            }
+            rivals = Rivals::Over;
+            let is_abandoned = patience == Patience::Offline || until_ms < now_ms;
+            if !is_abandoned && !other.object_was_gone {
+                return Ok(Rivals::AtWork);
+            }
+        }
+        Ok(rivals)
+    }
+}
