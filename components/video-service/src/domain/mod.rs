@@ -14,6 +14,7 @@ pub mod filter;
 pub mod id;
 mod listed;
 pub mod media_type;
+pub mod pseudonym;
 pub mod purge;
 pub mod record;
 pub mod stored;

@@ -3,7 +3,6 @@
 //! number → intent → quota → bandwidth → bytes to the bucket → catalogue → file → end of the intent. A crash at any
 //! arrow leaves an intent that says how far it came, and [`tidy`](super::tidy) takes it from there.
 
-mod bill;
 mod fail;
 mod running;
 
@@ -11,6 +10,7 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 use futures::future::join;
+use spinreel_api::internal::Reservation;
 use spinreel_gcs::{
     Error as BucketError, NewObject, Object, Part, Progress, ResumableSession, TokenCache, WRITE_ID,
 };
@@ -18,7 +18,6 @@ use spinreel_ledger::{CALL_MS, LedgerError};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
-pub use self::bill::{Share, Transfer};
 use self::fail::Doubt;
 use self::running::Running;
 use super::chunks::{Chunk, Chunks};
@@ -98,8 +97,8 @@ pub enum UploadError {
 pub struct Uploaded {
     /// What it is.
     pub file: FileRecord,
-    /// Under what bandwidth was reserved, in the order of the bytes: the id of the first is the file's.
-    pub transfers: Vec<Transfer>,
+    /// The bandwidth that was reserved, in the order of the bytes that it pays for.
+    pub reservations: Vec<Reservation>,
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
@@ -288,7 +287,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         Ok(Uploaded {
             file,
-            transfers: running.transfers,
+            reservations: running.reservations,
         })
     }
 
