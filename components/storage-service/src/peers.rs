@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Direction, Part, Reserve, Settle, StoredVideo};
+use spinreel_api::internal::{Direction, Reservation, Reserve, Settle, StoredVideo};
 use spinreel_api::usage::Action;
 use spinreel_service::{Context, PeerError};
 
@@ -16,41 +16,38 @@ pub struct HttpPeers<'a>(pub &'a Context);
 impl Peers for HttpPeers<'_> {
     async fn reserve_bandwidth(
         &self,
-        id: &str,
         user_id: &str,
         bytes: u64,
-    ) -> Result<bool, PeerFailure> {
+    ) -> Result<Option<Reservation>, PeerFailure> {
         let reserve = Reserve {
-            id: id.to_owned(),
             user_id: user_id.to_owned(),
             direction: Direction::In,
             bytes,
+            playback: None,
         };
-        let answer = self
-            .0
-            .usage()
-            .about(user_id)
-            .call::<Value>(Method::POST, "/internal/usage/reservations", &reserve)
+        let usage = self.0.usage().about(user_id);
+        let answer = usage
+            .call(Method::POST, "/internal/usage/reservations", &reserve)
             .await;
         match answer {
-            Ok(_) => Ok(true),
-            Err(PeerError::Refused { code, .. }) if code == "bandwidth_exceeded" => Ok(false),
+            Ok(reservation) => Ok(Some(reservation)),
+            Err(PeerError::Refused { code, .. }) if code == "bandwidth_exceeded" => Ok(None),
             Err(error) => Err(failure(&error)),
         }
     }
 
     async fn settle_bandwidth(
         &self,
-        id: &str,
         user_id: &str,
+        reservations: &[Reservation],
+        moved: u64,
         action: Option<Action>,
-        part: Option<Part>,
     ) -> Result<(), PeerFailure> {
         let settle = Settle {
-            id: id.to_owned(),
             user_id: user_id.to_owned(),
+            reservations: reservations.to_vec(),
+            moved,
             action,
-            part,
         };
         self.0
             .usage()

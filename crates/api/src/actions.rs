@@ -109,12 +109,8 @@ actions! {
 
     /// A transfer was refused, since it would exceed the day's bandwidth.
     BandwidthExceeded = "bandwidth.exceeded",
-    /// Bandwidth was given back that was reserved and never settled.
-    UsageExpired = "usage.expired",
-    /// usage-service was not told what a transfer came to; its reservation ends by itself.
+    /// usage-service was not told what a transfer came to; what it reserved stays taken until midnight.
     UsageUnsettled = "usage.unsettled",
-    /// Giving back bandwidth that nobody settled failed.
-    UsageSweepFailed = "usage.sweep_failed",
     /// Sealing an old stretch of a user's actions or alerts failed.
     UsageSealFailed = "usage.seal_failed",
     /// A page of the entries of a deleted account was removed.

@@ -2,7 +2,7 @@
 //!
 //! | call | who asks whom |
 //! | --- | --- |
-//! | `POST /internal/usage/reservations` [`Reserve`] → 201, 403 `bandwidth_exceeded` | storage, video → usage |
+//! | `POST /internal/usage/reservations` [`Reserve`] → 201 [`Reservation`], 403 `bandwidth_exceeded` | storage, video → usage |
 //! | `POST /internal/usage/settlements` [`Settle`] → 204 | storage, video → usage |
 //! | `PUT /internal/usage/alerts/{id}` [`RaiseAlert`](crate::alerts::RaiseAlert) → 201 the first time, 200 when repeated | storage → usage |
 //! | `PUT /internal/videos/{id}` [`StoredVideo`] → 204 | storage → video |
@@ -15,11 +15,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Day;
 use crate::accounts::Role;
-use crate::usage::Action;
+use crate::usage::{Action, ActionKind};
 
 /// Which way bytes go, seen from the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// An upload.
@@ -28,48 +29,58 @@ pub enum Direction {
     Out,
 }
 
-/// Takes a part of a user's bandwidth of the day before a transfer begins.
+/// Takes a part of a user's bandwidth of the day before bytes are moved. Not to be repeated: each call takes it anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserve {
-    /// The transfer's id, made by the caller: a repeated call with the same id reserves nothing more.
-    pub id: String,
     /// Whose bandwidth.
     pub user_id: String,
     /// Which way.
     pub direction: Direction,
     /// How many bytes at most.
     pub bytes: u64,
+    /// Where bytes go out: the playback that they are a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback: Option<Playback>,
 }
 
-/// Ends a transfer: what was not transferred is given back, and the action is written down.
+/// What one viewer takes of one video within an hour of the clock (UTC): one action, however many requests it is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Playback {
+    /// The video.
+    pub video_id: String,
+    /// Who looks, in a word that is the same within a day and tells nobody who it is.
+    pub viewer: String,
+    /// [`ActionKind::Stream`] or [`ActionKind::Download`].
+    pub kind: ActionKind,
+}
+
+/// Bandwidth that was reserved: the answer to [`Reserve`], to be handed back with [`Settle`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// The UTC day that it counts on.
+    pub day: Day,
+    /// Which way.
+    pub direction: Direction,
+    /// How many bytes.
+    pub bytes: u64,
+    /// What usage-service calls the playback that has them too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback: Option<String>,
+}
+
+/// Gives back what was reserved and not moved, and writes an action down. Not to be repeated: each call does it anew, and
+/// one that is lost leaves too much on the counters of its days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settle {
-    /// The transfer's id; a repeated call with the same id does nothing more.
-    pub id: String,
-    /// Whose action.
+    /// Whose bandwidth.
     pub user_id: String,
-    /// What was done, with the bytes truly transferred; `None` where nothing came of it.
+    /// What was reserved, in the order in which the bytes are paid with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reservations: Vec<Reservation>,
+    /// How many bytes were truly moved.
+    pub moved: u64,
+    /// What was done; `None` where nothing came of it, or it is written down already.
     pub action: Option<Action>,
-    /// Where several transfers moved the bytes of the action: what this one has to do with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<Part>,
-}
-
-impl Settle {
-    /// Whether the action is written down with this transfer: of those that share one, with the last.
-    pub fn ends_action(&self) -> bool {
-        self.action.is_some() && self.part.is_none_or(|part| part.last)
-    }
-}
-
-/// What one of several transfers has to do with an action whose bytes they moved. Each counts on the day of its own
-/// reservation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// The bytes that this transfer moved.
-    pub bytes: u64,
-    /// Whether the action is written down, as all others of them are settled.
-    pub last: bool,
 }
 
 /// A file that became a video.

@@ -38,8 +38,6 @@ pub struct Sweep {
     pub cursor: Option<String>,
     /// The caller vouches that no other request is running, so that leases need not be waited for.
     pub offline: bool,
-    /// Users whose operations somebody looked at within half a minute are passed over: for callers that come often.
-    pub in_passing: bool,
 }
 
 /// What a [`Sweep`] did.

@@ -21,13 +21,13 @@ pub enum ActionKind {
 /// `GET /v1/usage/actions`: one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// When it ended.
+    /// When it ended; of a playback, when it began.
     pub at: Timestamp,
     /// What was done.
     pub action: ActionKind,
     /// The video it was done to.
     pub video_id: Option<String>,
-    /// The bytes truly transferred; for a deletion, the bytes set free.
+    /// The bytes truly moved; for a deletion, the bytes set free.
     pub bytes: u64,
 }
 
@@ -36,9 +36,9 @@ pub struct Action {
 pub struct DayUsage {
     /// The UTC day.
     pub date: Day,
-    /// Bytes in.
+    /// Bytes in. Those that are reserved at this moment count, too.
     pub upload_bytes: u64,
-    /// Bytes out.
+    /// Bytes out, counted in the same way.
     pub download_bytes: u64,
     /// Bytes in and out.
     pub total_bytes: u64,
@@ -48,7 +48,7 @@ pub struct DayUsage {
     pub percentage: f64,
     /// Files that came in.
     pub uploads: u64,
-    /// Transfers out.
+    /// Playbacks and downloads: what a viewer takes of a video within an hour is one.
     pub downloads: u64,
     /// Files deleted.
     pub deletions: u64,

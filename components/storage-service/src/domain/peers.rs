@@ -1,7 +1,7 @@
 //! What the storage needs of other services.
 
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Part, StoredVideo};
+use spinreel_api::internal::{Reservation, StoredVideo};
 use spinreel_api::usage::Action;
 use thiserror::Error;
 
@@ -13,21 +13,22 @@ pub struct PeerFailure(pub String);
 /// The other services, as the storage sees them.
 #[expect(async_fn_in_trait, reason = "used by generic code on one thread")]
 pub trait Peers {
-    /// Takes `bytes` of the user's bandwidth of the day for the transfer `id`; `false` where that is too much.
+    /// Takes `bytes` that come in of the user's bandwidth of the day; `None` where that is too much. Each call takes it anew:
+    /// one whose answer is lost may have taken it until midnight.
     async fn reserve_bandwidth(
         &self,
-        id: &str,
         user_id: &str,
         bytes: u64,
-    ) -> Result<bool, PeerFailure>;
+    ) -> Result<Option<Reservation>, PeerFailure>;
 
-    /// Ends the transfer `id`: `action` with the bytes that were truly moved, all of them or `part`, or nothing.
+    /// Gives back what was reserved beyond the bytes that were `moved`, and writes `action` down. To be called once, and not
+    /// again where it failed: what is lost stays taken until midnight.
     async fn settle_bandwidth(
         &self,
-        id: &str,
         user_id: &str,
+        reservations: &[Reservation],
+        moved: u64,
         action: Option<Action>,
-        part: Option<Part>,
     ) -> Result<(), PeerFailure>;
 
     /// Tells the catalogue of a file. Harmless when repeated.
@@ -43,20 +44,21 @@ pub trait Peers {
 impl<T: Peers> Peers for &T {
     async fn reserve_bandwidth(
         &self,
-        id: &str,
         user_id: &str,
         bytes: u64,
-    ) -> Result<bool, PeerFailure> {
-        (**self).reserve_bandwidth(id, user_id, bytes).await
+    ) -> Result<Option<Reservation>, PeerFailure> {
+        (**self).reserve_bandwidth(user_id, bytes).await
     }
     async fn settle_bandwidth(
         &self,
-        id: &str,
         user_id: &str,
+        reservations: &[Reservation],
+        moved: u64,
         action: Option<Action>,
-        part: Option<Part>,
     ) -> Result<(), PeerFailure> {
-        (**self).settle_bandwidth(id, user_id, action, part).await
+        (**self)
+            .settle_bandwidth(user_id, reservations, moved, action)
+            .await
     }
     async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
         (**self).announce(id, video).await

@@ -6,8 +6,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use spinreel_api::Timestamp;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Part, StoredVideo};
+use spinreel_api::internal::{Direction, Reservation, Settle, StoredVideo};
 use spinreel_api::usage::Action;
 use spinreel_gcs::{Client, Credentials, Endpoint, RetryPolicy};
 use spinreel_platform::Clock;
@@ -60,28 +61,42 @@ async fn yield_once() {
 pub(crate) struct NotedPeers {
     pub(crate) announced: RefCell<Vec<StoredVideo>>,
     pub(crate) withdrawn: RefCell<Vec<String>>,
-    pub(crate) settled: RefCell<Vec<(String, Option<Action>)>>,
+    pub(crate) settled: RefCell<Vec<Settle>>,
     pub(crate) alerts: RefCell<Vec<String>>,
     pub(crate) catalogue_is_down: RefCell<bool>,
     pub(crate) usage_answers_are_lost: RefCell<bool>,
 }
 
 impl Peers for NotedPeers {
-    async fn reserve_bandwidth(&self, _: &str, _: &str, _: u64) -> Result<bool, PeerFailure> {
+    async fn reserve_bandwidth(
+        &self,
+        _: &str,
+        bytes: u64,
+    ) -> Result<Option<Reservation>, PeerFailure> {
         if *self.usage_answers_are_lost.borrow() {
             return Err(PeerFailure("lost".to_owned()));
         }
-        Ok(true)
+        Ok(Some(Reservation {
+            day: Timestamp::from_ms(0).day(),
+            direction: Direction::In,
+            bytes,
+            playback: None,
+        }))
     }
 
     async fn settle_bandwidth(
         &self,
-        id: &str,
-        _: &str,
+        user_id: &str,
+        reservations: &[Reservation],
+        moved: u64,
         action: Option<Action>,
-        _: Option<Part>,
     ) -> Result<(), PeerFailure> {
-        self.settled.borrow_mut().push((id.to_owned(), action));
+        self.settled.borrow_mut().push(Settle {
+            user_id: user_id.to_owned(),
+            reservations: reservations.to_vec(),
+            moved,
+            action,
+        });
         Ok(())
     }
 

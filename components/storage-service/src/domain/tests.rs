@@ -53,7 +53,7 @@ fn an_upload_is_listed_counted_announced_and_in_the_bucket() {
         assert_eq!(used(&world).await, 10);
         assert_eq!(world.bucket.names(), ["ada/a.mp4"]);
         assert_eq!(world.peers.announced.borrow()[0].filename, "a.mp4");
-        assert_eq!(uploaded.transfers.len(), 1);
+        assert_eq!(uploaded.reservations.len(), 1);
     });
 }
 
@@ -85,11 +85,8 @@ fn an_upload_of_unknown_length_is_held_to_the_quota_as_it_comes() {
         assert_eq!(uploaded.file.object.size, limit as u64);
         assert_eq!(used(&world).await, limit as i64);
         // The bandwidth, too: each step is paid for by its own reservation.
-        let parts: Vec<u64> = uploaded
-            .shares()
-            .iter()
-            .map(|share| share.part.unwrap().bytes)
-            .collect();
+        let reservations = uploaded.reservations.iter();
+        let parts: Vec<u64> = reservations.map(|reservation| reservation.bytes).collect();
         assert_eq!(parts, [CHUNK, CHUNK, 10]);
     });
 }
@@ -271,16 +268,23 @@ fn a_name_whose_index_is_lost_is_found_by_its_object() {
 }
 
 #[test]
-fn bandwidth_whose_reservation_was_not_answered_is_given_back() {
+fn an_upload_that_fails_gives_back_the_bandwidth_that_it_knows_of_in_one_call() {
     let world = World::with_limit(100);
     block_on(async {
         *world.peers.usage_answers_are_lost.borrow_mut() = true;
         let failed = world.upload("a.mp4", &[1; 60]).await;
         assert!(matches!(failed, Err(UploadError::Peer(_))), "{failed:?}");
         assert_eq!(used(&world).await, 0);
+        assert_eq!(*world.peers.settled.borrow(), []);
+
+        *world.peers.usage_answers_are_lost.borrow_mut() = false;
+        let source = PieceSource::cut_off([vec![1; 30]]);
+        let failed = world.upload_from("a.mp4", 60, source).await;
+        assert!(matches!(failed, Err(UploadError::Source(_))), "{failed:?}");
         let settled = world.peers.settled.borrow();
         assert_eq!(settled.len(), 1);
-        assert!(settled[0].1.is_none());
+        assert_eq!(settled[0].reservations[0].bytes, 60);
+        assert_eq!((settled[0].moved, &settled[0].action), (0, &None));
     });
 }
 

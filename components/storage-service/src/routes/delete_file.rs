@@ -53,16 +53,15 @@ pub async fn delete_file(mut call: Call) -> Outcome {
             video_id: Some(deleted.id.clone()),
             bytes: deleted.size,
         };
-        let id = format!("{}-delete", deleted.id);
         let settled = HttpPeers(&after)
-            .settle_bandwidth(&id, &owner.user_id, Some(action), None)
+            .settle_bandwidth(&owner.user_id, &[], 0, Some(action))
             .await;
         if let Err(error) = settled {
             after.log.internal(
                 Level::Warn,
                 actions::Action::UsageUnsettled,
                 error.to_string(),
-                json!({ "transfer.id": id }),
+                json!({ "video.id": deleted.id }),
             );
         }
         tidy_after(&after, &owner.user_id, deleted.operation).await;

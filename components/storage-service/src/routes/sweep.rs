@@ -17,10 +17,9 @@ pub async fn sweep(mut call: Call) -> Outcome {
         None => None,
         Some(cursor) => Some(cursor.parse().map_err(|_| Problem::invalid_cursor())?),
     };
-    let eagerness = match (request.offline, request.in_passing) {
-        (true, _) => Eagerness::Offline,
-        (false, true) => Eagerness::InPassing,
-        (false, false) => Eagerness::Now,
+    let eagerness = match request.offline {
+        true => Eagerness::Offline,
+        false => Eagerness::Now,
     };
     let swept = storage(&call.context)?
         .sweep(cursor, eagerness)

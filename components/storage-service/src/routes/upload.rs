@@ -15,7 +15,7 @@ use spinreel_service::{Call, Context, Outcome, json};
 use super::{bucket_problem, owner, report_use, storage, tidy_after};
 use crate::domain::file_name;
 use crate::domain::peers::Peers;
-use crate::domain::upload::{NewFile, Share, UploadError, Uploaded};
+use crate::domain::upload::{NewFile, UploadError, Uploaded};
 use crate::multipart::{Form, FormError, boundary};
 use crate::peers::HttpPeers;
 
@@ -101,16 +101,17 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
         video_id: Some(uploaded.file.head.id.clone()),
         bytes: uploaded.file.object.size,
     };
-    for Share { id, part } in uploaded.shares() {
-        let action = Some(action.clone());
-        if let Err(error) = peers.settle_bandwidth(&id, user_id, action, part).await {
-            peers.0.log.internal(
-                Level::Warn,
-                actions::Action::UsageUnsettled,
-                error.to_string(),
-                json!({ "transfer.id": id }),
-            );
-        }
+    let (moved, reservations) = (action.bytes, &uploaded.reservations);
+    let settled = peers
+        .settle_bandwidth(user_id, reservations, moved, Some(action))
+        .await;
+    if let Err(error) = settled {
+        peers.0.log.internal(
+            Level::Warn,
+            actions::Action::UsageUnsettled,
+            error.to_string(),
+            json!({ "video.id": uploaded.file.head.id }),
+        );
     }
 }
 

@@ -1,177 +1,100 @@
 use serde::{Deserialize, Serialize};
-use spinreel_api::Page;
 use spinreel_api::usage::Action;
-use spinreel_http::query::encode_cursor;
-use spinreel_ledger::{SEGMENT, Timed};
+use spinreel_api::{Day, Timestamp};
+use spinreel_ledger::SEGMENT;
 use spinreel_platform::{Clock, Store};
 
-use super::{List, Usage, UsageError};
+use super::days::{DayKeys, OPEN_MS, SEALABLE_MS, is_open};
+use super::history::{History, history};
+use super::tally::Tally;
+use super::{Usage, UsageError};
 
-/// An action as the journal keeps it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Recorded {
-    /// When it was written down: what a caller says in `at` orders nothing.
-    recorded_ms: u64,
-    action: Action,
+/// How long one may stand still between the look at the clock and the writing of a cell, in milliseconds.
+const STANDSTILL_MS: u64 = (SEALABLE_MS - OPEN_MS) / 2;
+
+/// An action as its cell has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Of a playback, with the bytes that its first request asked for.
+    pub(super) action: Action,
+    /// The name of the counter that has the bytes of a playback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) playback: Option<String>,
 }
 
-impl Timed for Recorded {
-    fn at_ms(&self) -> u64 {
-        self.recorded_ms
-    }
+/// What is to be written down.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    /// The day that it counts on, where that is still written to; else the current one.
+    pub(super) day: Day,
+    /// Days whose bytes belong to it as well.
+    pub(super) beside: Vec<Day>,
+    pub(super) entry: Entry,
 }
 
 impl<S: Store, C: Clock> Usage<'_, S, C> {
-    /// A page of a user's actions, newest first; `before` is the position that a cursor carries.
+    /// Writes an action down: two `get`s and two writes. Returns whether old days should be [sealed](Self::seal): with the
+    /// first action of a day, and with every 64th.
     ///
-    /// Costs two `get`s, one for each stretch of 64 that it touches and, where the stretch is not sealed, one for each
-    /// action and two for each place that was left empty. However long the list is.
-    pub async fn actions(
-        &self,
-        user: &str,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Page<Action>, UsageError> {
-        let page = List::Actions
-            .journal(user)
-            .page(self.store, before, limit, |_: &Recorded| true)
-            .await?;
-        Ok(Page {
-            items: page
-                .items
-                .into_iter()
-                .map(|(_, entry)| entry.action)
-                .collect(),
-            next_cursor: page
-                .next
-                .map(|next| encode_cursor(&List::Actions.name(user), next)),
-        })
-    }
-
-    /// Writes an action down; returns whether the journal wants to be [sealed](Self::seal).
-    pub(super) async fn record(&self, user: &str, action: &Action) -> Result<bool, UsageError> {
-        let entry = Recorded {
-            recorded_ms: self.clock.now_ms(),
-            action: action.clone(),
-        };
-        let position = List::Actions
-            .journal(user)
-            .append(self.store, self.clock, &[entry])
-            .await?;
-        Ok(position.is_multiple_of(SEGMENT))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use futures::executor::block_on;
-    use spinreel_api::usage::ActionKind;
-    use spinreel_http::query::Query;
-    use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore};
-
-    use super::*;
-    use crate::domain::testing::{NOON, action, reserve, settle};
-
-    async fn walk(usage: &Usage<'_, MemoryStore, ManualClock>, limit: usize) -> Vec<u64> {
-        let mut seen = Vec::new();
-        let mut before = None;
+    /// The order of writes: the tally, whose sum is the action's position in the day; then the cell, and with it the history
+    /// where the day is not in it yet. A crash in between leaves a position that nothing is at, and an action that is
+    /// counted and not listed. Where the provider does not write together the history is first: a day without a cell does
+    /// no harm. The first action of a day reads the tally of the [doubtful](History::doubtful) day as well.
+    ///
+    /// Of a kind that a day has more than a quarter of a million actions of, no more are written down that day.
+    pub(super) async fn record(&self, user: &str, record: Record) -> Result<bool, UsageError> {
         loop {
-            let page = usage.actions("u", before, limit).await.unwrap();
-            seen.extend(page.items.iter().map(|action| action.bytes));
-            let Some(cursor) = page.next_cursor else {
-                return seen;
+            let began_ms = self.clock.now_ms();
+            let day = match is_open(record.day, began_ms) {
+                true => record.day,
+                false => Timestamp::from_ms(began_ms).day(),
             };
-            let query = Query::parse(&format!("cursor={cursor}"));
-            before = query.cursor(&List::Actions.name("u")).unwrap();
+            let keys = DayKeys::new(user, day);
+            let kind = record.entry.action.action;
+            let tally = Tally::get(self.store, &keys.tally()).await?;
+            if tally.is_some_and(|tally| tally.is_full(kind)) {
+                return Ok(false);
+            }
+            let position = Tally::add(self.store, &keys.tally(), kind).await?.actions();
+            let mut pairs = Vec::new();
+            pairs.extend(self.noted(user, day, &record.beside).await?);
+            // Who stood still must not write to a day that may be sealed by now.
+            if self.clock.now_ms().saturating_sub(began_ms) > STANDSTILL_MS {
+                continue;
+            }
+            pairs.push(keys.cell(position).pair(&record.entry)?);
+            self.store.set_many(&pairs).await?;
+            return Ok(position % SEGMENT == 1);
         }
     }
 
-    #[test]
-    fn actions_are_listed_newest_first_before_and_after_sealing() {
-        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-        let usage = Usage::new(&store, &clock, 1_000_000);
-        block_on(async {
-            let mut full = 0;
-            for bytes in 1..=150 {
-                let download = action(&clock, ActionKind::Download, bytes);
-                let request = settle(&format!("t{bytes}"), Some(download));
-                full += usize::from(usage.settle(&request).await.unwrap());
-            }
-            assert_eq!(full, 2);
-            let all: Vec<u64> = (1..=150).rev().collect();
-            assert_eq!(walk(&usage, 40).await, all);
-            clock.advance_ms(3_600_000);
-            let keys = store.keys().len();
-            usage.seal(List::Actions, "u").await.unwrap();
-            assert!(store.keys().len() < keys - 100);
-            assert_eq!(walk(&usage, 40).await, all);
-        });
+    /// The history with these days, where it has not all of them yet.
+    async fn noted(
+        &self,
+        user: &str,
+        day: Day,
+        beside: &[Day],
+    ) -> Result<Option<(String, Vec<u8>)>, UsageError> {
+        let cell = history(user);
+        let known = cell.get(self.store).await?;
+        let mut noted = known.clone().unwrap_or_else(|| History::beginning(day));
+        if !noted.is_active(day)
+            && let Some(doubtful) = noted.doubtful().filter(|doubtful| *doubtful < day)
+            && self.has_actions(user, doubtful).await?
+        {
+            noted.add(doubtful);
+        }
+        for day in beside.iter().chain([&day]) {
+            noted.add(*day);
+        }
+        match known == Some(noted.clone()) {
+            true => Ok(None),
+            false => Ok(Some(cell.pair(&noted)?)),
+        }
     }
 
-    #[test]
-    fn a_user_sees_nothing_of_another() {
-        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-        let usage = Usage::new(&store, &clock, 1_000);
-        block_on(async {
-            let upload = action(&clock, ActionKind::Upload, 5);
-            usage.settle(&settle("a", Some(upload))).await.unwrap();
-            assert_eq!(usage.actions("u", None, 10).await.unwrap().items.len(), 1);
-            assert!(usage.actions("v", None, 10).await.unwrap().items.is_empty());
-            let cursor = encode_cursor(&List::Actions.name("u"), 2_u64);
-            let query = Query::parse(&format!("cursor={cursor}"));
-            assert!(query.cursor::<u64>(&List::Actions.name("v")).is_err());
-        });
-    }
-
-    #[test]
-    fn actions_cost_the_same_store_calls_at_10_and_at_10_000() {
-        let store = CountingStore::new(MemoryStore::default());
-        let clock = ManualClock::at(NOON);
-        let usage = Usage::new(&store, &clock, i64::MAX);
-        block_on(usage.reserve(&reserve("first", 1))).unwrap();
-        let mut number = 0;
-        let mut cost_at = async |count: u64| {
-            while number < count {
-                number += 1;
-                let one = action(&clock, ActionKind::Download, 1);
-                usage.record("u", &one).await.unwrap();
-            }
-            store.take_calls();
-            let page = usage.actions("u", None, 10).await.unwrap();
-            assert_eq!(page.items.len(), 10);
-            let listed = store.take_calls();
-            let id = format!("t{count}");
-            let download = action(&clock, ActionKind::Download, 1);
-            usage.reserve(&reserve(&id, 1)).await.unwrap();
-            usage.settle(&settle(&id, Some(download))).await.unwrap();
-            (listed.reads(), listed.writes(), store.take_calls())
-        };
-        block_on(async {
-            let at_10 = cost_at(10).await;
-            // The head, the beginning, a segment that is not there, and one for each action.
-            assert_eq!((at_10.0, at_10.1), (13, 0));
-            assert_eq!(cost_at(10_000).await, at_10);
-        });
-    }
-
-    #[test]
-    fn sealed_actions_cost_less() {
-        let store = CountingStore::new(MemoryStore::default());
-        let clock = ManualClock::at(NOON);
-        let usage = Usage::new(&store, &clock, i64::MAX);
-        block_on(async {
-            for bytes in 1..=65 {
-                let one = action(&clock, ActionKind::Download, bytes);
-                usage.record("u", &one).await.unwrap();
-            }
-            clock.advance_ms(3_600_000);
-            usage.seal(List::Actions, "u").await.unwrap();
-            store.take_calls();
-            let page = usage.actions("u", Some(65), 50).await.unwrap();
-            assert_eq!(page.items.len(), 50);
-            // The head, the beginning and the segment.
-            assert_eq!(store.calls().total(), 3);
-        });
+    async fn has_actions(&self, user: &str, day: Day) -> Result<bool, UsageError> {
+        let counter = DayKeys::new(user, day).tally();
+        Ok(Tally::get(self.store, &counter).await?.is_some())
     }
 }

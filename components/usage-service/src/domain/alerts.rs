@@ -2,11 +2,14 @@ use serde::{Deserialize, Serialize};
 use spinreel_api::Page;
 use spinreel_api::alerts::{Alert, RaiseAlert};
 use spinreel_http::query::encode_cursor;
-use spinreel_ledger::{Cell, SEGMENT, Timed, claim};
+use spinreel_ledger::{Cell, Journal, SEGMENT, Timed, claim};
 use spinreel_platform::{Clock, Store};
 
 use super::webhook::{Delivery, due_mark, forget_key, is_late, queue, write_down};
-use super::{List, Usage, UsageError};
+use super::{Usage, UsageError};
+
+/// How many stretches are sealed at most when one is full.
+const SEALS: usize = 2;
 
 /// An alert as the journal keeps it. It counts if its id's [`place`] is where it stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,13 +33,22 @@ impl Timed for Recorded {
 pub struct Raised {
     /// Whether this call is the one to tell of the alert: true for one of all calls with its id.
     pub first: bool,
-    /// Whether the journal of alerts wants to be [sealed](Usage::seal).
+    /// Whether the list of alerts wants to be [sealed](Usage::seal_alerts).
     pub full: bool,
 }
 
 /// Where the entry of an id stands in the user's journal. Ids may have slashes, so they end their keys.
 pub(super) fn place(user: &str, id: &str) -> Cell<u64> {
     Cell::new(format!("usage/{user}/alert/{id}"))
+}
+
+/// The name of a user's list of alerts: in cursors, and what its keys begin with.
+pub fn alerts_list(user: &str) -> String {
+    format!("usage/{user}/alerts")
+}
+
+pub(super) fn alerts_journal(user: &str) -> Journal {
+    Journal::new(alerts_list(user))
 }
 
 /// The right to tell of an alert.
@@ -94,7 +106,7 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
             alert,
             delivery,
         };
-        let journal = List::Alerts.journal(user);
+        let journal = alerts_journal(user);
         Ok(journal.append(self.store, self.clock, &[entry]).await?)
     }
 
@@ -137,16 +149,15 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     /// A page of a user's alerts, newest first; `before` is the position that a cursor carries. Entries that do not
     /// count make the page shorter than `limit`.
     ///
-    /// Costs what a page of [actions](Self::actions) costs, and a `get` more for each entry.
+    /// Costs two `get`s, one for each stretch of 64 that it touches, one for each entry that is not sealed, and one for each
+    /// entry, sealed or not, for its place: of two entries with one id only that tells which of them counts.
     pub async fn alerts(
         &self,
         user: &str,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Page<Alert>, UsageError> {
-        let list = List::Alerts;
-        let page = list
-            .journal(user)
+        let page = alerts_journal(user)
             .page(self.store, before, limit, |_: &Recorded| true)
             .await?;
         let mut items = Vec::with_capacity(page.items.len());
@@ -157,8 +168,21 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         }
         Ok(Page {
             items,
-            next_cursor: page.next.map(|next| encode_cursor(&list.name(user), next)),
+            next_cursor: page
+                .next
+                .map(|next| encode_cursor(&alerts_list(user), next)),
         })
+    }
+
+    /// Seals old stretches of a user's alerts, a bounded number of them.
+    pub async fn seal_alerts(&self, user: &str) -> Result<(), UsageError> {
+        let journal = alerts_journal(user);
+        for _ in 0..SEALS {
+            if !journal.seal::<Recorded>(self.store, self.clock).await? {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -172,6 +196,7 @@ mod tests {
     use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore};
 
     use super::*;
+    use crate::domain::list::actions_list;
     use crate::domain::testing::{NOON, Stepping, alert, interleave};
 
     const FIRST: Raised = Raised {
@@ -195,7 +220,7 @@ mod tests {
                 return seen;
             };
             let query = Query::parse(&format!("cursor={cursor}"));
-            before = query.cursor(&List::Alerts.name("u")).unwrap();
+            before = query.cursor(&alerts_list("u")).unwrap();
         }
     }
 
@@ -250,10 +275,10 @@ mod tests {
                 let page = usage.alerts(user, None, 10).await.unwrap();
                 assert_eq!(page.items.len(), 1);
             }
-            let cursor = encode_cursor(&List::Alerts.name("u"), 2_u64);
+            let cursor = encode_cursor(&alerts_list("u"), 2_u64);
             let query = Query::parse(&format!("cursor={cursor}"));
-            assert!(query.cursor::<u64>(&List::Alerts.name("v")).is_err());
-            assert!(query.cursor::<u64>(&List::Actions.name("u")).is_err());
+            assert!(query.cursor::<u64>(&alerts_list("v")).is_err());
+            assert!(query.cursor::<u64>(&actions_list("u")).is_err());
         });
     }
 
@@ -272,7 +297,7 @@ mod tests {
             assert_eq!(ids(&usage, 40).await, all);
             clock.advance_ms(3_600_000);
             let keys = store.keys().len();
-            usage.seal(List::Alerts, "u").await.unwrap();
+            usage.seal_alerts("u").await.unwrap();
             assert!(store.keys().len() < keys - 100);
             assert_eq!(ids(&usage, 40).await, all);
             // Sealed or not, a repeated alert is known as one.

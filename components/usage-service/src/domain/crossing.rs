@@ -1,12 +1,26 @@
-use spinreel_api::Timestamp;
 use spinreel_api::alerts::{AlertKind, RaiseAlert};
+use spinreel_api::{Day, Timestamp};
 use spinreel_platform::{Clock, Store};
 
-use super::days::DayCounters;
 use super::{Raised, Usage, UsageError};
 
 /// The share of the day's bandwidth whose crossing is reported, in percent.
 const THRESHOLD_PERCENT: u8 = 80;
+
+/// A day most of whose bandwidth is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nearing {
+    pub(super) day: Day,
+    /// Bytes that were moved, or are reserved.
+    pub(super) used: i64,
+    pub(super) limit: i64,
+}
+
+/// Whether so many bytes of a day are as many as an alert is about.
+pub(super) fn is_near(used: i64, limit: i64) -> bool {
+    let threshold = i128::from(limit) * i128::from(THRESHOLD_PERCENT);
+    used > 0 && i128::from(used) * 100 >= threshold
+}
 
 /// A crossing that nobody was told of before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,32 +34,28 @@ pub struct Crossing {
 }
 
 impl<S: Store, C: Clock> Usage<'_, S, C> {
-    /// Alerts a user who has moved most of what may be moved today; `None` where that is not so, or was told before.
+    /// Alerts a user who has used most of what may be moved on a day; `None` where that was told before.
     ///
-    /// What was truly moved counts, which only grows; what is reserved may be given back. So a day is crossed once, and
-    /// has one alert, also where the limit changes. A transfer that began yesterday counts for a day that is over: of
-    /// that nobody needs to be told. Costs three `get`s, one more beyond the threshold, and what
-    /// [`raise`](Self::raise) costs the first time.
-    pub async fn report_today(&self, user: &str) -> Result<Option<Crossing>, UsageError> {
-        let now = Timestamp::from_ms(self.clock.now_ms());
-        let limit = self.limit(user).await?;
-        let used = DayCounters::new(user, now.day())
-            .transferred(self.store)
-            .await?;
-        let limit_bytes = u64::try_from(limit).unwrap_or(0);
-        let is_over =
-            u128::from(used) * 100 >= u128::from(limit_bytes) * u128::from(THRESHOLD_PERCENT);
-        let id = format!("bandwidth-{}", now.day());
-        if used == 0 || !is_over || self.has_alert(user, &id).await? {
+    /// A reservation notices it in passing, and every further one of that day, so that an alert whose caller died is made up
+    /// for, and one whose limit was lowered meanwhile. What is reserved at that moment counts, and some of it may be given
+    /// back: an alert can come a little early, once a day in any case. Costs a `get`, and what [`raise`](Self::raise) costs
+    /// the first time.
+    pub async fn report(
+        &self,
+        user: &str,
+        nearing: Nearing,
+    ) -> Result<Option<Crossing>, UsageError> {
+        let id = format!("bandwidth-{}", nearing.day);
+        if self.has_alert(user, &id).await? {
             return Ok(None);
         }
         let alert = RaiseAlert {
             user_id: user.to_owned(),
             kind: AlertKind::Bandwidth,
             threshold_percent: THRESHOLD_PERCENT,
-            used_bytes: used,
-            limit_bytes,
-            at: now,
+            used_bytes: u64::try_from(nearing.used).unwrap_or(0),
+            limit_bytes: u64::try_from(nearing.limit).unwrap_or(0),
+            at: Timestamp::from_ms(self.clock.now_ms()),
         };
         let raised = self.raise(&id, &alert).await?;
         Ok(Some(Crossing { id, alert, raised }))
@@ -57,39 +67,37 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use futures::FutureExt;
     use futures::executor::block_on;
-    use spinreel_api::usage::ActionKind;
     use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore};
 
     use super::*;
-    use crate::domain::testing::{NOON, Stepping, action, interleave, reserve, settle};
+    use crate::domain::testing::{NOON, Stepping, granted, incoming, interleave};
 
-    async fn moved<S: Store>(usage: &Usage<'_, S, ManualClock>, id: &str, bytes: u64) {
-        let clock = ManualClock::at(usage.clock.now_ms());
-        let download = action(&clock, ActionKind::Download, bytes);
-        usage.settle(&settle(id, Some(download))).await.unwrap();
+    type Tested<'a> = Usage<'a, MemoryStore, ManualClock>;
+
+    /// Reserves, and reports as whoever reserved is to; how many alerts came of it.
+    async fn take(usage: &Tested<'_>, bytes: u64) -> Option<Crossing> {
+        let nearing = granted(usage, &incoming(bytes)).await.nearing?;
+        usage.report("u", nearing).await.unwrap()
     }
 
     #[test]
-    fn a_day_is_reported_once_when_four_fifths_were_moved() {
+    fn a_day_is_reported_once_when_four_fifths_are_used() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
         let usage = Usage::new(&store, &clock, 1_000);
         block_on(async {
-            moved(&usage, "a", 799).await;
-            assert_eq!(usage.report_today("u").await.unwrap(), None);
-            moved(&usage, "b", 1).await;
-            let crossing = usage.report_today("u").await.unwrap().unwrap();
+            assert_eq!(take(&usage, 799).await, None);
+            let crossing = take(&usage, 1).await.unwrap();
+            assert_eq!(crossing.id, "bandwidth-2023-11-14");
             assert_eq!(
                 (crossing.alert.used_bytes, crossing.alert.limit_bytes),
                 (800, 1_000)
             );
             assert!(crossing.raised.first);
-            moved(&usage, "c", 150).await;
-            assert_eq!(usage.report_today("u").await.unwrap(), None);
+            assert_eq!(take(&usage, 150).await, None);
             // Tomorrow is another day.
             clock.advance_ms(86_400_000);
-            assert_eq!(usage.report_today("u").await.unwrap(), None);
-            moved(&usage, "d", 900).await;
-            assert!(usage.report_today("u").await.unwrap().is_some());
+            assert_eq!(take(&usage, 700).await, None);
+            assert!(take(&usage, 200).await.is_some());
             let alerts = usage.alerts("u", None, 10).await.unwrap().items;
             assert_eq!(alerts.len(), 2);
             assert!(
@@ -101,28 +109,45 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_reserved_alerts_nobody() {
+    fn a_limit_that_was_lowered_is_crossed_by_the_next_transfer() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
         let usage = Usage::new(&store, &clock, 1_000);
         block_on(async {
-            usage.reserve(&reserve("a", 1_000)).await.unwrap();
-            assert_eq!(usage.report_today("u").await.unwrap(), None);
+            assert_eq!(take(&usage, 500).await, None);
+            usage.set_limit("u", Some(600)).await.unwrap();
+            let crossing = take(&usage, 1).await.unwrap();
+            assert_eq!(
+                (crossing.alert.used_bytes, crossing.alert.limit_bytes),
+                (501, 600)
+            );
         });
+    }
+
+    #[test]
+    fn nothing_of_nothing_alerts_nobody() {
+        assert!(!is_near(0, 0) && !is_near(0, 100));
+        assert!(is_near(i64::MAX, i64::MAX) && !is_near(i64::MAX / 2, i64::MAX));
     }
 
     #[test]
     fn of_many_that_notice_it_at_once_one_tells() {
         for seed in 0..200 {
             let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-            block_on(moved(&Usage::new(&store, &clock, 1_000), "a", 900));
             let stepping = Stepping::new(&store);
             let usage = Usage::new(&stepping, &clock, 1_000);
             let calls = (0..4)
-                .map(|_| usage.report_today("u").boxed_local())
+                .map(|_| {
+                    async {
+                        let nearing = granted(&usage, &incoming(210)).await.nearing?;
+                        usage.report("u", nearing).await.unwrap()
+                    }
+                    .boxed_local()
+                })
                 .collect();
             let first = interleave(seed, calls)
                 .into_iter()
-                .filter(|outcome| matches!(outcome, Ok(Some(crossing)) if crossing.raised.first))
+                .flatten()
+                .filter(|crossing| crossing.raised.first)
                 .count();
             assert_eq!(first, 1, "seed {seed}");
             let usage = Usage::new(&store, &clock, 1_000);
@@ -132,16 +157,18 @@ mod tests {
     }
 
     #[test]
-    fn a_look_costs_three_reads_and_no_write() {
+    fn a_transfer_beyond_the_threshold_looks_once_and_others_not_at_all() {
         let store = CountingStore::new(MemoryStore::default());
         let clock = ManualClock::at(NOON);
         let usage = Usage::new(&store, &clock, 1_000);
         block_on(async {
-            moved(&usage, "a", 100).await;
+            assert_eq!(granted(&usage, &incoming(700)).await.nearing, None);
+            let nearing = granted(&usage, &incoming(200)).await.nearing.unwrap();
+            assert!(usage.report("u", nearing).await.unwrap().is_some());
             store.take_calls();
-            usage.report_today("u").await.unwrap();
+            assert_eq!(usage.report("u", nearing).await.unwrap(), None);
             let calls = store.take_calls();
-            assert_eq!((calls.reads(), calls.writes()), (3, 0));
+            assert_eq!((calls.reads(), calls.writes()), (1, 0));
         });
     }
 }

@@ -36,24 +36,24 @@ mod tests {
     use spinreel_platform::memory::{ManualClock, MemoryStore};
 
     use super::*;
-    use crate::domain::Reservation;
-    use crate::domain::testing::{NOON, bytes_of, reserve, settle, upload};
+    use crate::domain::Outcome;
+    use crate::domain::testing::{NOON, bytes_of, incoming, reserved, uploaded};
 
     #[test]
     fn a_limit_of_ones_own_counts_instead_of_everybodys_until_it_is_taken_away() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
         let usage = Usage::new(&store, &clock, 100);
         block_on(async {
-            for (id, limit, bytes, outcome) in [
-                ("a", None, 101, Reservation::Refused),
-                ("b", Some(150), 101, Reservation::Granted),
-                ("c", Some(150), 50, Reservation::Refused),
-                ("d", Some(150), 49, Reservation::Granted),
-                ("e", None, 1, Reservation::Refused),
+            for (limit, bytes, is_granted) in [
+                (None, 101, false),
+                (Some(150), 101, true),
+                (Some(150), 50, false),
+                (Some(150), 49, true),
+                (None, 1, false),
             ] {
                 usage.set_limit("u", limit).await.unwrap();
-                let reserved = usage.reserve(&reserve(id, bytes)).await.unwrap();
-                assert_eq!(reserved, outcome, "{id}");
+                let outcome = usage.reserve(&incoming(bytes)).await.unwrap();
+                assert_eq!(outcome != Outcome::Refused, is_granted, "{limit:?} {bytes}");
             }
             assert!(!store.keys().contains(&"usage/u/limit".to_owned()));
         });
@@ -65,8 +65,7 @@ mod tests {
         let usage = Usage::new(&store, &clock, 100);
         block_on(async {
             usage.set_limit("v", Some(5)).await.unwrap();
-            let reserved = usage.reserve(&reserve("a", 100)).await.unwrap();
-            assert_eq!(reserved, Reservation::Granted);
+            reserved(&usage, &incoming(100)).await;
             assert_eq!(usage.today("v").await.unwrap().limit_bytes, 5);
             assert_eq!(usage.today("u").await.unwrap().limit_bytes, 100);
         });
@@ -77,20 +76,14 @@ mod tests {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
         let usage = Usage::new(&store, &clock, 100);
         block_on(async {
-            usage.reserve(&reserve("a", 90)).await.unwrap();
-            let used = settle("a", Some(upload(&clock, 90)));
-            usage.settle(&used).await.unwrap();
-            usage.reserve(&reserve("b", 10)).await.unwrap();
+            uploaded(&usage, &clock, 90).await;
+            reserved(&usage, &incoming(10)).await;
             usage.set_limit("u", Some(60)).await.unwrap();
-
-            let refused = usage.reserve(&reserve("c", 1)).await.unwrap();
-            assert_eq!(refused, Reservation::Refused);
-            // A transfer that has its bytes keeps them.
-            let repeated = usage.reserve(&reserve("b", 10)).await.unwrap();
-            assert_eq!(repeated, Reservation::Granted);
-            assert_eq!(bytes_of(&store, NOON), 100);
+            let refused = usage.reserve(&incoming(1)).await.unwrap();
+            assert_eq!(refused, Outcome::Refused);
+            assert_eq!(bytes_of(&store, NOON), (100, 0));
             let days = usage.daily("u", 2).await.unwrap();
-            assert_eq!((days[0].limit_bytes, days[0].percentage), (60, 150.0));
+            assert_eq!((days[0].limit_bytes, days[0].percentage), (60, 166.67));
         });
     }
 }

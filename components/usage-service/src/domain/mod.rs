@@ -1,53 +1,86 @@
 //! Bandwidth, actions and alerts, on any store and clock.
 //!
 //! # Layout
-//! - `reserve`: a transfer takes its part of the day's bandwidth before it begins.
-//! - `settle`: it ends; what it did not use is given back, and the action is written down.
-//! - `sweep`: what died is given back by whoever comes later, and what is over is forgotten.
+//! - `reserve`: bytes are taken of the day's bandwidth before they are moved.
+//! - `settle`: what was not moved is given back, and the action is written down.
+//! - `playback`: what a viewer takes of a video within an hour is one action.
 //! - `limits`: what a user may move on a day, where that is not what everybody may.
-//! - `days`, `actions`: what users see of it.
-//! - `alerts`: crossed shares of limits, each told once.
-//! - [`webhook`]: they leave the installation.
-//! - `lists`: the lists that only grow, and their sealing.
+//! - `days`: what users see of their days, and the keys of a day. `tally`: how many actions a day has.
+//! - `actions`: an action is written down. `list`: they are listed.
+//! - `history`: which days there is something of. `seal`: those that are over take few keys. `rollup`: their totals.
+//! - `alerts`: crossed shares of limits, each told once. `crossing`: that of the day's bandwidth.
+//! - [`webhook`]: alerts leave the installation.
 //! - `purge`: everything of a user goes.
-//! - `transfer`: what is written down about a transfer, and under which keys. `validation`: what callers may say.
+//! - `validation`: what callers may say.
 //!
-//! Bytes are counted twice on purpose. `usage/{user}/{day}/bytes` is what the limit is held against: settled bytes
-//! and reservations. The other counters of the day are what users see: settled bytes and numbers of actions.
+//! # Keys
+//! | `usage/{user}/…` | what |
+//! |---|---|
+//! | `{day}/in`, `{day}/out` | counters of bytes: moved, or reserved |
+//! | `{day}/actions` | the tally: a counter of uploads, playbacks and deletions |
+//! | `{day}/action/{position}` | an action, until its day is over |
+//! | `playback/{hour}/{digest}` | a counter of the bytes of a playback, until its day is over |
+//! | `history` | the days that are not sealed, and which rollups there are |
+//! | `{day}/segment/{number}` | 64 actions of a day that is over |
+//! | `rollup/{number}` | the totals of days that are over, of 64 days |
+//! | `sealing/{window}` | the lock of who seals, or purges |
+//! | `limit` | the user's own limit |
+//! | `alerts/…`, `alert/{id}`, `alert-told/{id}` | alerts |
 //!
-//! A transfer belongs to the day of its reservation, wherever midnight falls. Where an action took several transfers, each
-//! pays for its own part: an upload that reserves as it goes would get past the limit of the new day otherwise.
+//! # What it costs
+//! | | `get` | writes |
+//! |---|---|---|
+//! | an upload, reserved and settled | 6 | 3 |
+//! | an upload of `n` chunks of unknown length | 4 `n` + 2 | `n` + 2, and 1 where the last was too much |
+//! | an upload that failed | 4 | 2 |
+//! | a deletion | 2 | 2 |
+//! | a range of a video | 5 | 2 |
+//! | – the first of a playback | 7 | 4 |
+//! | – that is cut off | – | 2 more |
+//! | a transfer that is refused | 3 | 0 |
+//! | today | 4 | 0 |
+//! | `n` days | 8 + 3 for each day that is not sealed | 0 |
+//! | a page of `n` of today's actions | `n` + 2, and 1 more for each playback | 0 |
+//! | once for a day that is over, of `n` actions (at most 512) | `n` + 8, and 1 more for each playback | 3 |
 //!
-//! A crash between any two writes leaves the first one too high or right, never too low; and as it belongs to one
-//! day, nobody is refused because of it for longer than that day.
+//! # What may go wrong
+//! No transfer is written down, so nothing is settled twice and nothing is swept. Bytes are counted before they are moved, and
+//! what was not moved is given back after, once. Whoever dies, or cannot be heard, in between leaves too much on the counter
+//! of a day, never too little, and nobody is refused because of it for longer than that day.
+//!
+//! Bytes belong to the day of their reservation, wherever midnight falls. Where an upload took several reservations, each pays
+//! for its own bytes: one that reserves as it goes would get past the limit of the new day otherwise.
 
 mod actions;
 mod alerts;
 mod crossing;
 mod days;
+mod history;
 mod limits;
-mod lists;
+mod list;
 #[cfg(test)]
 mod midnight_tests;
+mod playback;
 mod purge;
 mod reserve;
+mod rollup;
+mod seal;
 mod settle;
-mod sweep;
+#[cfg(test)]
+mod simulation_tests;
+mod tally;
 #[cfg(test)]
 mod testing;
-mod transfer;
 pub mod validation;
 pub mod webhook;
 
 use spinreel_ledger::LedgerError;
 use thiserror::Error;
 
-pub use alerts::Raised;
-pub use crossing::Crossing;
-pub use lists::List;
-pub use reserve::Reservation;
-pub use sweep::{SWEEP_SIZE, Swept};
-pub use transfer::{EXPIRES_AFTER_MS, REMEMBERED_MS};
+pub use alerts::{Raised, alerts_list};
+pub use crossing::{Crossing, Nearing};
+pub use list::{Place, actions_list};
+pub use reserve::{Granted, Outcome};
 
 /// The bandwidth and the actions of users.
 #[derive(Debug, Clone, Copy)]
@@ -83,12 +116,6 @@ pub enum UsageError {
     /// The state could not be read or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// Another call is reserving for the same transfer, and its outcome is not known yet.
-    #[error("another call is reserving for this transfer")]
-    Busy,
-    /// The transfer was settled, or was taken for dead and given up.
-    #[error("this transfer is over")]
-    Over,
 }
 
 impl From<spinreel_platform::StoreError> for UsageError {

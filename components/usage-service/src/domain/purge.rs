@@ -1,71 +1,94 @@
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use spinreel_api::internal::Purged;
-use spinreel_ledger::{Journal, Truncated};
+use spinreel_ledger::{LedgerError, SEGMENT, while_it_may};
 use spinreel_platform::{Clock, Store};
 
-use super::days::{DayCounters, EARLIER_DAYS, since};
-use super::{List, Usage, UsageError, actions, alerts};
+use super::alerts::{self, alerts_journal};
+use super::days::{DayKeys, day_of, number_of};
+use super::history::{History, history};
+use super::rollup::{Rollup, rollup};
+use super::seal::{SEGMENTS_AT_ONCE, lock};
+use super::tally::Tally;
+use super::{Usage, UsageError, playback};
 
-/// How many stretches of 64 entries go at most in one call, of each list.
+/// How many stretches of 64 alerts go at most in one call.
 const STRETCHES: usize = 4;
-/// How many days lose their counters at most in one call.
-const DAYS: usize = 64;
+/// How many parts of the days go at most in one call: 512 actions of a day, a rollup, or the counters of a hundred days.
+const PARTS: usize = 4;
+/// How many days lose their counters at most at once.
+const COUNTED_DAYS: u64 = 128;
+/// How many days before the first action there may be counters, of what failed or was refused.
+const EARLIER_DAYS: u64 = 64;
+/// The most keys that are deleted at once.
+const KEYS_AT_ONCE: usize = 1_024;
+
+/// What a part of a [`Usage::purge`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cleared {
+    removed: u64,
+    more: bool,
+}
 
 impl<S: Store, C: Clock> Usage<'_, S, C> {
-    /// Removes a part of everything that is known of a user. It is done when nothing is left and no transfer goes on;
-    /// one that nobody settles is taken for dead in its time, and holds it up until then.
+    /// Removes a part of everything that is known of a user; done when nothing is left. Where the user's days are being sealed
+    /// at this moment, or are purged by another call, it removes nothing and is not done.
     ///
-    /// In this order: the transfers, of which those that go on stay; the actions and the alerts; the counters of the
-    /// days, once no transfer is left that would move one of them below nothing; at last the limit. A call that died
-    /// anywhere is made up for by the next one. In all it makes a few hundred calls of the store at most, most of them
-    /// reads of entries that are not sealed.
+    /// In this order: the alerts; the days that are not sealed, the oldest first, each from its first action on; the days that
+    /// are; the counters that may be left of what failed, from 64 days before the first action on; at last the limit. The
+    /// history tells how far it is, and is written after what it tells of is gone: a call that died anywhere is made up for by
+    /// the next one. In all it makes a few thousand calls of the store at most, nearly all of them reads of actions.
     ///
-    /// What stays are numbers: the ends and the beginnings of the lists of transfers, actions and alerts. They are never
-    /// given twice, since a call that is late fills the place that it was given. What a call brings that comes after
-    /// it was done (a settlement that is repeated when its transfer is no longer remembered, an alert between its entry
-    /// and its place) is not known here: whoever removes a user does it last when nobody acts for the user any more,
-    /// and best once again later.
+    /// What stays are numbers: the end and the beginning of the list of alerts, since a call that is late fills the place that
+    /// it was given. What a call brings that is half-way meanwhile, or comes after it was done (a settlement, an alert between
+    /// its entry and its place, an action between its tally and its cell), is not known here, nor is a playback whose first
+    /// request died before its action was written down: the counter of its bytes, under a digest, stays. Whoever removes a
+    /// user does it last when nobody acts for the user any more, and best once again later.
     pub async fn purge(&self, user: &str) -> Result<Purged, UsageError> {
-        let transfers = self.clear_transfers(user).await?;
-        let journal = List::Actions.journal(user);
-        let actions = self
-            .clear(&journal, async |_: &actions::Recorded| Ok(()))
-            .await?;
-        let journal = List::Alerts.journal(user);
-        let alerts = self
-            .clear(&journal, async |entry: &alerts::Recorded| {
-                self.forget_alert(user, entry).await
-            })
-            .await?;
-        let days = match transfers.more {
-            true => Truncated {
-                removed: 0,
-                more: true,
-            },
-            false => self.clear_days(user).await?,
+        let Some(held) = lock(user).acquire(self.store, self.clock).await? else {
+            return Ok(Purged::default());
         };
-        let done = !days.more && !actions.more && !alerts.more;
+        let work = self.purge_held(user);
+        match while_it_may(|| held.is_good(self.clock), work).await {
+            Some(purged) => {
+                held.release(self.store).await?;
+                purged
+            }
+            None => Ok(Purged::default()),
+        }
+    }
+
+    async fn purge_held(&self, user: &str) -> Result<Purged, UsageError> {
+        let alerts = self.clear_alerts(user).await?;
+        let mut days = Cleared {
+            removed: 0,
+            more: true,
+        };
+        for _ in 0..PARTS {
+            let part = self.clear_part(user).await?;
+            days.removed += part.removed;
+            days.more = part.more;
+            if !days.more {
+                break;
+            }
+        }
+        let done = !days.more && !alerts.more;
         if done {
             self.set_limit(user, None).await?;
         }
         Ok(Purged {
-            removed: transfers.forgotten + actions.removed + alerts.removed + days.removed,
+            removed: alerts.removed + days.removed,
             done,
         })
     }
 
-    async fn clear<T: Serialize + DeserializeOwned + Clone>(
-        &self,
-        journal: &Journal,
-        mut before: impl AsyncFnMut(&T) -> Result<(), UsageError>,
-    ) -> Result<Truncated, UsageError> {
-        let mut cleared = Truncated {
+    async fn clear_alerts(&self, user: &str) -> Result<Cleared, UsageError> {
+        let journal = alerts_journal(user);
+        let forget = async |entry: &alerts::Recorded| self.forget_alert(user, entry).await;
+        let mut cleared = Cleared {
             removed: 0,
             more: true,
         };
         for _ in 0..STRETCHES {
-            let truncated = journal.truncate(self.store, &mut before).await?;
+            let truncated = journal.truncate(self.store, forget).await?;
             cleared.removed += truncated.removed;
             cleared.more = truncated.more;
             if !cleared.more {
@@ -75,267 +98,124 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         Ok(cleared)
     }
 
-    /// Removes the counters of the next days, from the first one on. Tomorrow is one of them, as an action may lie a day
-    /// ahead, and the last days are even where nothing was noted: those are not counted as removed, while a call that
-    /// leaves some says that it came further.
-    async fn clear_days(&self, user: &str) -> Result<Truncated, UsageError> {
-        let since = since(user);
-        let noted = since.get(self.store).await?;
-        let end = self.current_day().next().next();
-        let mut day = noted.unwrap_or(end).min(self.current_day());
-        for _ in 0..EARLIER_DAYS {
-            day = day.previous().unwrap_or(day);
+    /// Removes the next part of the days.
+    async fn clear_part(&self, user: &str) -> Result<Cleared, UsageError> {
+        let known = history(user).get(self.store).await?;
+        let mut left = known
+            .clone()
+            .unwrap_or_else(|| History::beginning(self.current_day()));
+        let mut removed = 0;
+        if !left.sealed.is_empty() {
+            let keys = self.left_over(user, &left).await?;
+            self.delete(&keys).await?;
+            left.sealed.clear();
         }
-        let mut keys = Vec::new();
-        for _ in 0..DAYS {
-            if day < end {
-                keys.extend(DayCounters::new(user, day).keys());
-                day = day.next();
+        if known.is_some() && !left.active.is_empty() {
+            removed = self.clear_active(user, &mut left).await?;
+        } else if !left.rollups.is_empty() {
+            let index = left.rollups.remove(0);
+            removed = self.clear_rollup(user, index).await?;
+        } else {
+            let more = self.clear_counters(user, &mut left).await?;
+            if !more {
+                if known.is_some() {
+                    history(user).delete(self.store).await?;
+                }
+                return Ok(Cleared { removed, more });
             }
+            removed = COUNTED_DAYS;
         }
-        self.store.delete_many(&keys).await?;
-        if day < end {
-            since.set(self.store, &day).await?;
-            return Ok(Truncated {
-                removed: DAYS as u64,
-                more: true,
-            });
-        }
-        if noted.is_some() {
-            since.delete(self.store).await?;
-        }
-        Ok(Truncated {
-            removed: 0,
-            more: false,
+        history(user).set(self.store, &left).await?;
+        Ok(Cleared {
+            removed,
+            more: true,
         })
+    }
+
+    /// Removes the next actions of the oldest day that is not sealed, and the day with the last of them.
+    async fn clear_active(&self, user: &str, left: &mut History) -> Result<u64, LedgerError> {
+        let day = left.active[0];
+        let keys = DayKeys::new(user, day);
+        let tally = Tally::get(self.store, &keys.tally()).await?;
+        // Where the tally is gone, an action may have been written down since.
+        let actions = tally.map_or(0, Tally::actions).max(1);
+        let whole = actions.div_ceil(SEGMENT);
+        let from = left.segments(day).min(whole);
+        let to = whole.min(from + SEGMENTS_AT_ONCE);
+        let mut gone = Vec::new();
+        let mut removed = 0;
+        for position in from * SEGMENT + 1..=to * SEGMENT {
+            let cell = keys.cell(position);
+            let Some(entry) = cell.get(self.store).await? else {
+                continue;
+            };
+            // Before the cell, which tells of it.
+            gone.extend(
+                entry
+                    .playback
+                    .map(|name| playback::counter_key(user, &name)),
+            );
+            gone.push(cell.key().to_owned());
+            removed += 1;
+        }
+        self.delete(&gone).await?;
+        if to < whole {
+            left.partly = Some((day, to));
+            return Ok(removed);
+        }
+        let segments = (0..whole).map(|index| keys.segment(index).key().to_owned());
+        self.delete(&segments.collect::<Vec<_>>()).await?;
+        let mut last = keys.counters().to_vec();
+        let index = Rollup::index(day);
+        if !left.rollups.contains(&index) {
+            // Where the provider does not write together, a sealer may have died before the history told of it.
+            last.push(rollup(user, index).key().to_owned());
+        }
+        self.delete(&last).await?;
+        left.active.remove(0);
+        left.partly = None;
+        Ok(removed + 1)
+    }
+
+    /// Removes the days of a rollup, and it.
+    async fn clear_rollup(&self, user: &str, index: u64) -> Result<u64, LedgerError> {
+        let cell = rollup(user, index);
+        let stored: Option<Rollup> = cell.get(self.store).await?;
+        let mut gone = Vec::new();
+        let mut removed = 0;
+        for totals in stored.unwrap_or_default().days {
+            let keys = DayKeys::new(user, totals.date);
+            let segments = 0..totals.actions().div_ceil(SEGMENT);
+            gone.extend(segments.map(|index| keys.segment(index).key().to_owned()));
+            removed += totals.actions() + 1;
+        }
+        self.delete(&gone).await?;
+        cell.delete(self.store).await?;
+        Ok(removed)
+    }
+
+    /// Removes counters that are under no day of the history: those of the next days. Tomorrow is one of them, as clocks
+    /// differ. Returns whether there are more; `first` is moved on then.
+    async fn clear_counters(&self, user: &str, left: &mut History) -> Result<bool, LedgerError> {
+        let first = number_of(left.first).saturating_sub(EARLIER_DAYS);
+        let end = number_of(self.current_day()) + 2;
+        let to = end.min(first + COUNTED_DAYS);
+        let keys: Vec<String> = (first..to)
+            .flat_map(|number| DayKeys::new(user, day_of(number)).counters())
+            .collect();
+        self.delete(&keys).await?;
+        left.first = day_of(to + EARLIER_DAYS);
+        Ok(to < end)
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), LedgerError> {
+        for keys in keys.chunks(KEYS_AT_ONCE) {
+            self.store.delete_many(keys).await?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use futures::FutureExt;
-    use futures::executor::block_on;
-    use futures::future::LocalBoxFuture;
-    use proptest::prelude::*;
-    use spinreel_api::usage::ActionKind;
-    use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore};
-
-    use super::*;
-    use crate::domain::testing::{
-        NOON, Stepping, action, alert, interleave, reserve, settle, upload,
-    };
-    use crate::domain::{EXPIRES_AFTER_MS, Reservation};
-
-    const DAY_MS: u64 = 86_400_000;
-
-    /// Purges `u` until it is done; how many things went, in how many calls.
-    async fn purge_all(usage: &Usage<'_, impl Store, ManualClock>) -> (u64, u64) {
-        let (mut removed, mut calls) = (0, 0);
-        loop {
-            let purged = usage.purge("u").await.unwrap();
-            removed += purged.removed;
-            calls += 1;
-            assert!(calls < 1_000, "never done");
-            if purged.done {
-                return (removed, calls);
-            }
-        }
-    }
-
-    /// The keys of `u` that are more than numbers of places.
-    fn left(store: &MemoryStore) -> Vec<String> {
-        let numbers = ["head", "first", "sealed"];
-        let lists = ["transfers", "actions", "alerts"];
-        let keys = store.keys().into_iter().filter(|key| {
-            let rest = key.strip_prefix("usage/u/").unwrap_or(key);
-            !rest
-                .split_once('/')
-                .is_some_and(|(list, name)| lists.contains(&list) && numbers.contains(&name))
-        });
-        keys.collect()
-    }
-
-    async fn use_it(usage: &Usage<'_, impl Store, ManualClock>, clock: &ManualClock, from: u64) {
-        for n in from..from + 5 {
-            let id = format!("t{n}");
-            usage.reserve(&reserve(&id, 10)).await.unwrap();
-            usage
-                .settle(&settle(&id, Some(upload(clock, 7))))
-                .await
-                .unwrap();
-        }
-        let deletion = action(clock, ActionKind::Delete, 7);
-        let id = format!("d{from}");
-        usage.settle(&settle(&id, Some(deletion))).await.unwrap();
-        usage.reserve(&reserve("refused", 5_000)).await.unwrap();
-        usage
-            .raise(&format!("a/{from}"), &alert(810))
-            .await
-            .unwrap();
-    }
-
-    #[test]
-    fn of_a_user_with_a_history_nothing_is_left_but_numbers() {
-        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-        let usage = Usage::new(&store, &clock, 1_000);
-        block_on(async {
-            usage.set_limit("u", Some(2_000)).await.unwrap();
-            for day in 0..200 {
-                use_it(&usage, &clock, day * 10).await;
-                usage.sweep("u").await.unwrap();
-                usage.seal(List::Actions, "u").await.unwrap();
-                clock.advance_ms(DAY_MS);
-            }
-            let (removed, calls) = purge_all(&usage).await;
-            // 1,200 actions and 200 alerts, and what was remembered of the transfers.
-            assert!((1_400..2_700).contains(&removed), "{removed}");
-            assert!((4..100).contains(&calls), "{calls}");
-            assert_eq!(left(&store), Vec::<String>::new());
-            assert!(usage.actions("u", None, 10).await.unwrap().items.is_empty());
-            assert!(usage.alerts("u", None, 10).await.unwrap().items.is_empty());
-            assert_eq!(purge_all(&usage).await, (0, 1));
-        });
-    }
-
-    #[test]
-    fn of_a_user_who_did_nothing_there_is_nothing_to_remove() {
-        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-        let usage = Usage::new(&store, &clock, 1_000);
-        assert_eq!(block_on(purge_all(&usage)), (0, 1));
-        assert!(store.keys().is_empty());
-    }
-
-    #[test]
-    fn nobody_elses_things_go() {
-        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-        let usage = Usage::new(&store, &clock, 1_000);
-        block_on(async {
-            use_it(&usage, &clock, 0).await;
-            let before = store.keys();
-            usage.purge("v").await.unwrap();
-            assert_eq!(store.keys(), before);
-        });
-    }
-
-    #[test]
-    fn what_was_counted_a_day_before_or_ahead_goes_too() {
-        for offset in [-1, 0, 1_i64] {
-            let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-            let usage = Usage::new(&store, &clock, 1_000);
-            block_on(async {
-                let mut stream = action(&clock, ActionKind::Stream, 5);
-                let at_ms = NOON.strict_add_signed(offset * DAY_MS as i64);
-                stream.at = spinreel_api::Timestamp::from_ms(at_ms);
-                usage.settle(&settle("s", Some(stream))).await.unwrap();
-                clock.advance_ms(100 * DAY_MS);
-                // The transfer, its action, and the days of one call: who repeats it sees that it gets on.
-                assert_eq!(purge_all(&usage).await.0, 2 + DAYS as u64);
-                assert_eq!(left(&store), Vec::<String>::new(), "{offset}");
-            });
-        }
-    }
-
-    #[test]
-    fn a_transfer_that_goes_on_is_waited_for_and_a_dead_one_given_up_in_its_time() {
-        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-        let usage = Usage::new(&store, &clock, 1_000);
-        block_on(async {
-            usage.reserve(&reserve("a", 100)).await.unwrap();
-            usage.reserve(&reserve("b", 100)).await.unwrap();
-            for _ in 0..3 {
-                assert!(!usage.purge("u").await.unwrap().done);
-            }
-            usage
-                .settle(&settle("a", Some(upload(&clock, 80))))
-                .await
-                .unwrap();
-            assert!(!usage.purge("u").await.unwrap().done);
-            clock.advance_ms(EXPIRES_AFTER_MS);
-            assert!(usage.purge("u").await.unwrap().done);
-            assert_eq!(left(&store), Vec::<String>::new());
-            let again = usage.reserve(&reserve("a", 1_000)).await.unwrap();
-            assert_eq!(again, Reservation::Granted);
-        });
-    }
-
-    #[test]
-    fn a_purge_that_died_anywhere_is_made_up_for_by_the_next_ones() {
-        for calls in 0.. {
-            let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-            let usage = Usage::new(&store, &clock, 1_000);
-            block_on(usage.set_limit("u", Some(900))).unwrap();
-            block_on(use_it(&usage, &clock, 0));
-            clock.advance_ms(EXPIRES_AFTER_MS);
-            let dying = Stepping::dying_after(&store, calls);
-            let dead = Usage::new(&dying, &clock, 1_000);
-            let died = dead.purge("u").now_or_never().is_none();
-            // The place of the refused transfer is given up in its time.
-            for _ in 0..2 {
-                block_on(usage.purge("u")).unwrap();
-                clock.advance_ms(EXPIRES_AFTER_MS);
-            }
-            block_on(purge_all(&usage));
-            assert_eq!(left(&store), Vec::<String>::new(), "call {calls}");
-            if !died {
-                return;
-            }
-        }
-    }
-
-    #[test]
-    fn a_purge_costs_the_same_however_much_there_is() {
-        let store = CountingStore::new(MemoryStore::default());
-        let clock = ManualClock::at(NOON);
-        let usage = Usage::new(&store, &clock, i64::MAX);
-        block_on(async {
-            for n in 0..2_000 {
-                let id = format!("t{n}");
-                let one = settle(&id, Some(upload(&clock, 1)));
-                usage.settle(&one).await.unwrap();
-            }
-            store.take_calls();
-            assert!(!usage.purge("u").await.unwrap().done);
-            let first = store.take_calls();
-            assert!(first.total() < 400, "{first:?}");
-            usage.purge("u").await.unwrap();
-            assert_eq!(store.take_calls(), first);
-        });
-    }
-
-    proptest! {
-        #[test]
-        fn purges_beside_transfers_leave_nothing_once_they_are_over(
-            reserved in 0..100_u64,
-            used in prop::option::of(0..200_u64),
-            seed in any::<u64>(),
-        ) {
-            let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-            let stepping = Stepping::new(&store);
-            let usage = Usage::new(&stepping, &clock, 1_000);
-            let action = used.map(|used| upload(&clock, used));
-            let whole = async {
-                usage.reserve(&reserve("a", reserved)).await.unwrap();
-                usage.settle(&settle("a", action)).await.unwrap();
-            };
-            let raised = alert(810);
-            let calls: Vec<LocalBoxFuture<'_, ()>> = vec![
-                whole.boxed_local(),
-                usage.raise("x", &raised).map(|done| { done.unwrap(); }).boxed_local(),
-                usage.purge("u").map(|done| { done.unwrap(); }).boxed_local(),
-                usage.purge("u").map(|done| { done.unwrap(); }).boxed_local(),
-            ];
-            interleave(seed, calls);
-            let usage = Usage::new(&store, &clock, 1_000);
-            for _ in 0..3 {
-                block_on(usage.purge("u")).unwrap();
-                clock.advance_ms(EXPIRES_AFTER_MS);
-            }
-            prop_assert!(block_on(usage.purge("u")).unwrap().done);
-            let left = left(&store);
-            // An alert that was caught between its entry and its place.
-            let alerts = ["usage/u/alert-told/x", "usage/u/alert/x"];
-            prop_assert!(left.iter().all(|key| alerts.contains(&key.as_str())), "{:?}", left);
-        }
-    }
-}
+#[path = "purge_tests.rs"]
+mod tests;

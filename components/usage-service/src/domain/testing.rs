@@ -9,34 +9,111 @@ use futures::future::{LocalBoxFuture, poll_fn};
 use futures::task::noop_waker;
 use spinreel_api::Timestamp;
 use spinreel_api::alerts::{AlertKind, RaiseAlert};
-use spinreel_api::internal::{Direction, Reserve, Settle};
+use spinreel_api::internal::{Direction, Playback, Reservation, Reserve, Settle};
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
 use spinreel_platform::{Clock, Random, Store, StoreError};
 
-use super::days::DayCounters;
+use super::days::DayKeys;
+use super::{Granted, Outcome, Usage};
 
 /// 2023-11-14T12:00:00Z.
 pub(super) const NOON: u64 = 1_699_963_200_000;
 
-/// A reservation of the user `u`.
-pub(super) fn reserve(id: &str, bytes: u64) -> Reserve {
+/// A request of the user `u` to reserve bytes that come in.
+pub(super) fn incoming(bytes: u64) -> Reserve {
     Reserve {
-        id: id.to_owned(),
         user_id: "u".to_owned(),
         direction: Direction::In,
         bytes,
+        playback: None,
     }
 }
 
-/// A settlement of the user `u`.
-pub(super) fn settle(id: &str, action: Option<Action>) -> Settle {
-    Settle {
-        id: id.to_owned(),
-        user_id: "u".to_owned(),
-        action,
-        part: None,
+/// The same, for bytes that go out and are no playback's.
+pub(super) fn outgoing(bytes: u64) -> Reserve {
+    Reserve {
+        direction: Direction::Out,
+        ..incoming(bytes)
     }
+}
+
+/// The same, for a part of a playback of one video by one viewer.
+pub(super) fn playback(bytes: u64) -> Reserve {
+    viewed("viewer", bytes)
+}
+
+/// The same, by this viewer.
+pub(super) fn viewed(viewer: &str, bytes: u64) -> Reserve {
+    Reserve {
+        playback: Some(Playback {
+            video_id: "video".to_owned(),
+            viewer: viewer.to_owned(),
+            kind: ActionKind::Stream,
+        }),
+        ..outgoing(bytes)
+    }
+}
+
+/// What a request takes of a day that has room for it.
+pub(super) async fn granted(
+    usage: &Usage<'_, impl Store, ManualClock>,
+    request: &Reserve,
+) -> Granted {
+    match usage.reserve(request).await.unwrap() {
+        Outcome::Granted(granted) => granted,
+        Outcome::Refused => panic!("{request:?} was refused"),
+    }
+}
+
+/// The same, and what is to be handed back.
+pub(super) async fn reserved(
+    usage: &Usage<'_, impl Store, ManualClock>,
+    request: &Reserve,
+) -> Reservation {
+    granted(usage, request).await.reservation
+}
+
+/// Bytes that were reserved to come in, now.
+pub(super) fn reservation(clock: &ManualClock, bytes: u64) -> Reservation {
+    Reservation {
+        day: Timestamp::from_ms(clock.now_ms()).day(),
+        direction: Direction::In,
+        bytes,
+        playback: None,
+    }
+}
+
+/// A settlement of the user `u`; a deletion moves nothing, any other action its bytes.
+pub(super) fn settle(reservations: Vec<Reservation>, action: Option<Action>) -> Settle {
+    let moves = action
+        .as_ref()
+        .filter(|action| action.action != ActionKind::Delete);
+    Settle {
+        user_id: "u".to_owned(),
+        reservations,
+        moved: moves.map_or(0, |action| action.bytes),
+        action,
+    }
+}
+
+/// A settlement of the user `u` that gives back what was not moved, and no more.
+pub(super) fn give_back(reservation: Reservation, moved: u64) -> Settle {
+    Settle {
+        moved,
+        ..settle(vec![reservation], None)
+    }
+}
+
+/// Uploads so many bytes, with as many reserved.
+pub(super) async fn uploaded(
+    usage: &Usage<'_, impl Store, ManualClock>,
+    clock: &ManualClock,
+    bytes: u64,
+) {
+    let reservation = reserved(usage, &incoming(bytes)).await;
+    let settlement = settle(vec![reservation], Some(upload(clock, bytes)));
+    usage.settle(&settlement).await.unwrap();
 }
 
 /// An action that happens now.
@@ -66,20 +143,22 @@ pub(super) fn alert(used_bytes: u64) -> RaiseAlert {
     }
 }
 
-/// What the limit of `u` is held against, on the day of `at_ms`.
-pub(super) fn bytes_of(store: &MemoryStore, at_ms: u64) -> i64 {
-    let counters = DayCounters::new("u", Timestamp::from_ms(at_ms).day());
-    let read = counters.bytes().get(store).now_or_never();
-    read.unwrap().unwrap()
+/// What the counters of `u` say, in and out, on the day of `at_ms`.
+pub(super) fn bytes_of(store: &MemoryStore, at_ms: u64) -> (i64, i64) {
+    let keys = DayKeys::new("u", Timestamp::from_ms(at_ms).day());
+    let read = |direction| {
+        let read = keys.bytes(direction).get(store).now_or_never();
+        read.unwrap().unwrap()
+    };
+    (read(Direction::In), read(Direction::Out))
 }
 
-/// A store that lets others run before each of its calls, counts the writing ones, and may stop for ever.
+/// A store that lets others run before each of its calls, and may stop for ever.
 #[derive(Debug)]
 pub(super) struct Stepping<'a> {
     store: &'a MemoryStore,
     dies_after: Option<u64>,
     calls: Cell<u64>,
-    writes: Cell<u64>,
 }
 
 impl<'a> Stepping<'a> {
@@ -89,7 +168,6 @@ impl<'a> Stepping<'a> {
             store,
             dies_after: None,
             calls: Cell::new(0),
-            writes: Cell::new(0),
         }
     }
 
@@ -99,11 +177,6 @@ impl<'a> Stepping<'a> {
             dies_after: Some(calls),
             ..Self::new(store)
         }
-    }
-
-    /// How many calls wrote.
-    pub(super) fn writes(&self) -> u64 {
-        self.writes.get()
     }
 
     async fn step(&self) {
@@ -121,11 +194,6 @@ impl<'a> Stepping<'a> {
         })
         .await;
     }
-
-    async fn write(&self) {
-        self.step().await;
-        self.writes.set(self.writes.get() + 1);
-    }
 }
 
 impl Store for Stepping<'_> {
@@ -134,23 +202,23 @@ impl Store for Stepping<'_> {
         self.store.get(key).await
     }
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.write().await;
+        self.step().await;
         self.store.set(key, value).await
     }
     async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-        self.write().await;
+        self.step().await;
         self.store.set_many(pairs).await
     }
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.write().await;
+        self.step().await;
         self.store.delete(key).await
     }
     async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
-        self.write().await;
+        self.step().await;
         self.store.delete_many(keys).await
     }
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        self.write().await;
+        self.step().await;
         self.store.increment(key, delta).await
     }
 }
@@ -211,21 +279,11 @@ impl Store for Clockwork<'_> {
 
 /// Runs the calls to their ends, one step of one of them at a time, in an order that belongs to `seed`.
 pub(super) fn interleave<T>(seed: u64, calls: Vec<LocalBoxFuture<'_, T>>) -> Vec<T> {
-    run(seed, calls, false)
-}
-
-/// The same, with a step of each before the second step of any.
-pub(super) fn interleave_fairly<T>(seed: u64, calls: Vec<LocalBoxFuture<'_, T>>) -> Vec<T> {
-    run(seed, calls, true)
-}
-
-fn run<T>(seed: u64, calls: Vec<LocalBoxFuture<'_, T>>, fair: bool) -> Vec<T> {
     let random = SeededRandom::new(seed.wrapping_mul(2));
     let mut outcomes: Vec<Option<T>> = calls.iter().map(|_| None).collect();
     let mut running: Vec<_> = calls.into_iter().enumerate().collect();
     let waker = noop_waker();
     let mut context = Context::from_waker(&waker);
-    let mut waiting = Vec::new();
     while !running.is_empty() {
         let mut byte = [0];
         random.fill(&mut byte);
@@ -233,11 +291,7 @@ fn run<T>(seed: u64, calls: Vec<LocalBoxFuture<'_, T>>, fair: bool) -> Vec<T> {
         let (index, mut call) = running.swap_remove(chosen);
         match call.as_mut().poll(&mut context) {
             Poll::Ready(outcome) => outcomes[index] = Some(outcome),
-            Poll::Pending if fair => waiting.push((index, call)),
             Poll::Pending => running.push((index, call)),
-        }
-        if running.is_empty() {
-            running.append(&mut waiting);
         }
     }
     outcomes.into_iter().map(Option::unwrap).collect()

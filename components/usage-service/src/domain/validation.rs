@@ -2,13 +2,18 @@
 
 use spinreel_api::Timestamp;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Reserve, SetLimit, Settle};
+use spinreel_api::internal::{Direction, Reserve, SetLimit, Settle};
+use spinreel_api::usage::ActionKind;
 use spinreel_http::query::Query;
 use spinreel_http::{FieldError, Problem};
 
+use super::playback::is_sound;
+
 /// The most bytes that one transfer may have: 1 PiB, so that sums of them are numbers on every store.
 pub const MAX_BYTES: u64 = 1 << 50;
-/// The longest id of a user or a transfer, in bytes; keys are made of both and have 255 at most.
+/// The most reservations that one settlement may hand back.
+const MAX_RESERVATIONS: usize = 4_096;
+/// The longest id of a user, a video or a viewer, in bytes; keys have 255 at most.
 pub const MAX_ID: usize = 80;
 /// The longest id of an alert, in bytes.
 pub const MAX_ALERT_ID: usize = 100;
@@ -34,17 +39,52 @@ pub fn is_id(id: &str) -> bool {
 /// Checks a reservation: 422 naming the members that are wrong.
 pub fn check_reserve(request: &Reserve) -> Result<(), Problem> {
     let mut errors = Vec::new();
-    check_id(&mut errors, "id", &request.id);
     check_id(&mut errors, "user_id", &request.user_id);
     check_bytes(&mut errors, "bytes", request.bytes);
+    if let Some(playback) = &request.playback {
+        if request.direction != Direction::Out {
+            errors.push(FieldError::new("direction", "must be out for a playback"));
+        }
+        if request.bytes == 0 {
+            errors.push(FieldError::new("bytes", "must not be 0 for a playback"));
+        }
+        check_id(&mut errors, "playback.video_id", &playback.video_id);
+        check_id(&mut errors, "playback.viewer", &playback.viewer);
+        if !matches!(playback.kind, ActionKind::Stream | ActionKind::Download) {
+            let detail = "must be stream or download";
+            errors.push(FieldError::new("playback.kind", detail));
+        }
+    }
     refuse(errors)
 }
 
 /// Checks a settlement at `now_ms` (milliseconds since the Unix epoch): 422 naming the members that are wrong.
 pub fn check_settle(request: &Settle, now_ms: u64) -> Result<(), Problem> {
     let mut errors = Vec::new();
-    check_id(&mut errors, "id", &request.id);
     check_id(&mut errors, "user_id", &request.user_id);
+    if request.reservations.len() > MAX_RESERVATIONS {
+        let detail = format!("must be {MAX_RESERVATIONS} at most");
+        errors.push(FieldError::new("reservations", detail));
+    }
+    for (n, reservation) in request.reservations.iter().enumerate() {
+        check_bytes(
+            &mut errors,
+            &format!("reservations.{n}.bytes"),
+            reservation.bytes,
+        );
+        if reservation.day.start().as_ms() > now_ms.saturating_add(MAX_DISTANCE_MS) {
+            let detail = "must not be more than a day ahead";
+            errors.push(FieldError::new(format!("reservations.{n}.day"), detail));
+        }
+        if !is_sound(reservation) {
+            let detail = "must be one that was answered";
+            errors.push(FieldError::new(
+                format!("reservations.{n}.playback"),
+                detail,
+            ));
+        }
+    }
+    check_bytes(&mut errors, "moved", request.moved);
     if let Some(action) = &request.action {
         check_bytes(&mut errors, "action.bytes", action.bytes);
         if action.at.as_ms().abs_diff(now_ms) > MAX_DISTANCE_MS {
@@ -57,11 +97,6 @@ pub fn check_settle(request: &Settle, now_ms: u64) -> Result<(), Problem> {
         if let Some(video_id) = &action.video_id {
             check_id(&mut errors, "action.video_id", video_id);
         }
-    }
-    let whole = request.action.as_ref().map_or(0, |action| action.bytes);
-    if request.part.is_some_and(|part| part.bytes > whole) {
-        let detail = "must not be more than the action's";
-        errors.push(FieldError::new("part.bytes", detail));
     }
     refuse(errors)
 }
@@ -152,12 +187,12 @@ fn refuse(errors: Vec<FieldError>) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use spinreel_api::internal::Part;
-    use spinreel_api::usage::ActionKind;
+    use spinreel_api::internal::Playback;
     use spinreel_platform::memory::ManualClock;
 
     use super::*;
-    use crate::domain::testing::{NOON, action, alert, reserve, settle};
+    use crate::domain::playback::{counter_key, is_name, name_of};
+    use crate::domain::testing::{NOON, action, alert, incoming, playback, reservation, settle};
 
     fn fields(result: Result<(), Problem>) -> Vec<String> {
         let errors = result.unwrap_err().errors;
@@ -175,49 +210,79 @@ mod tests {
     #[test]
     fn the_longest_key_fits_every_store() {
         let longest = "x".repeat(MAX_ID);
-        assert!(format!("usage/{longest}/transfer/{longest}/reserve/3").len() <= 255);
+        let mut playback = playback(1).playback.unwrap();
+        playback.viewer = longest.clone();
+        let name = name_of(&playback, Timestamp::from_ms(u64::MAX));
+        assert!(is_name(&name));
+        assert!(counter_key(&longest, &name).len() <= 255);
         let longest_alert = "x".repeat(MAX_ALERT_ID);
         assert!(format!("usage/{longest}/alert-told/{longest_alert}").len() <= 255);
     }
 
     #[test]
-    fn every_wrong_member_is_named() {
-        let mut request = reserve("a/b", MAX_BYTES + 1);
+    fn every_wrong_member_of_a_reservation_is_named() {
+        let mut request = incoming(MAX_BYTES + 1);
         request.user_id = String::new();
-        assert_eq!(fields(check_reserve(&request)), ["id", "user_id", "bytes"]);
-        assert!(check_reserve(&reserve("a", MAX_BYTES)).is_ok());
+        assert_eq!(fields(check_reserve(&request)), ["user_id", "bytes"]);
+        assert!(check_reserve(&incoming(MAX_BYTES)).is_ok());
 
-        let clock = ManualClock::at(NOON);
-        let mut wrong = action(&clock, ActionKind::Upload, MAX_BYTES + 1);
-        wrong.video_id = Some("../x".to_owned());
-        let request = settle("", Some(wrong));
-        let expected = ["id", "action.bytes", "action.at", "action.video_id"];
-        let late = NOON + MAX_DISTANCE_MS + 1;
-        assert_eq!(fields(check_settle(&request, late)), expected);
-        let good = settle("a", Some(action(&clock, ActionKind::Upload, 5)));
-        assert!(check_settle(&good, NOON + MAX_DISTANCE_MS).is_ok());
+        let mut request = playback(1);
+        assert!(check_reserve(&request).is_ok());
+        request.direction = Direction::In;
+        request.bytes = 0;
+        request.playback = Some(Playback {
+            video_id: "../x".to_owned(),
+            viewer: "a\nb".to_owned(),
+            kind: ActionKind::Delete,
+        });
+        let expected = [
+            "direction",
+            "bytes",
+            "playback.video_id",
+            "playback.viewer",
+            "playback.kind",
+        ];
+        assert_eq!(fields(check_reserve(&request)), expected);
     }
 
     #[test]
-    fn a_part_is_not_more_than_the_whole() {
+    fn every_wrong_member_of_a_settlement_is_named() {
         let clock = ManualClock::at(NOON);
-        let whole = Some(action(&clock, ActionKind::Upload, 5));
-        for (action, bytes, wrong) in [
-            (whole.clone(), 0, &[][..]),
-            (whole.clone(), 5, &[]),
-            (whole, 6, &["part.bytes"]),
-            (None, 1, &["part.bytes"]),
+        let mut wrong = action(&clock, ActionKind::Upload, MAX_BYTES + 1);
+        wrong.video_id = Some("../x".to_owned());
+        let mut request = settle(Vec::new(), Some(wrong));
+        request.user_id = "a/b".to_owned();
+        let expected = [
+            "user_id",
+            "moved",
+            "action.bytes",
+            "action.at",
+            "action.video_id",
+        ];
+        let late = NOON + MAX_DISTANCE_MS + 1;
+        assert_eq!(fields(check_settle(&request, late)), expected);
+
+        let good = reservation(&clock, 5);
+        let upload = action(&clock, ActionKind::Upload, 5);
+        let mut request = settle(vec![good.clone()], Some(upload));
+        assert!(check_settle(&request, NOON + MAX_DISTANCE_MS).is_ok());
+        for (bytes, ahead, playback, field) in [
+            (MAX_BYTES + 1, 0, None, "bytes"),
+            (1, 2, None, "day"),
+            (1, 0, Some("../x"), "playback"),
+            (1, 0, Some("1/a/b"), "playback"),
+            (1, 0, Some("1"), "playback"),
         ] {
-            let request = Settle {
-                part: Some(Part { bytes, last: true }),
-                ..settle("a", action)
-            };
-            let problems = match check_settle(&request, NOON) {
-                Ok(()) => Vec::new(),
-                refused => fields(refused),
-            };
-            assert_eq!(problems, wrong, "{bytes}");
+            let mut wrong = good.clone();
+            wrong.bytes = bytes;
+            wrong.day = Timestamp::from_ms(NOON + ahead * 86_400_000).day();
+            wrong.playback = playback.map(str::to_owned);
+            request.reservations = vec![good.clone(), wrong];
+            let expected = [format!("reservations.1.{field}")];
+            assert_eq!(fields(check_settle(&request, NOON)), expected);
         }
+        request.reservations = vec![good; MAX_RESERVATIONS + 1];
+        assert_eq!(fields(check_settle(&request, NOON)), ["reservations"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use http::StatusCode;
 use spinreel_service::{Call, Outcome, json};
 
 use super::{problem, usage, user_in_path};
-use crate::domain::List;
+use crate::domain::{Place, actions_list};
 
 /// A page of the caller's actions.
 pub(crate) async fn own(call: Call) -> Outcome {
@@ -21,9 +21,9 @@ pub(crate) async fn of_user(call: Call) -> Outcome {
 async fn answer(call: &Call, user: &str) -> Outcome {
     let query = &call.request.query;
     let limit = query.limit()?;
-    let before = query.cursor::<u64>(&List::Actions.name(user))?;
+    let from = query.cursor::<Place>(&actions_list(user))?;
     let page = usage(&call.context)
-        .actions(user, before, limit)
+        .actions(user, from, limit)
         .await
         .map_err(problem)?;
     json(StatusCode::OK, &page)

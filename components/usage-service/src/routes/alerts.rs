@@ -10,16 +10,16 @@ use spinreel_api::logs::Level;
 use spinreel_platform::Clock;
 use spinreel_service::{Call, Context, Outcome, empty};
 
-use super::{problem, seal, seal_later, usage};
-use crate::domain::List;
+use super::{note_unsealed, problem, usage};
 use crate::domain::validation::check_alert;
+use crate::domain::{Nearing, alerts_list};
 
 /// A page of the caller's alerts.
 pub(crate) async fn own(call: Call) -> Outcome {
     let user = call.caller.user()?.user_id.clone();
     let query = &call.request.query;
     let limit = query.limit()?;
-    let before = query.cursor::<u64>(&List::Alerts.name(&user))?;
+    let before = query.cursor::<u64>(&alerts_list(&user))?;
     let page = usage(&call.context)
         .alerts(&user, before, limit)
         .await
@@ -39,7 +39,8 @@ pub(crate) async fn raise(mut call: Call) -> Outcome {
         tell(context, id, &request);
     }
     if raised.full {
-        seal_later(context, List::Alerts, request.user_id);
+        let after = Rc::clone(context);
+        context.after_answer(async move { seal(&after, &request.user_id).await });
     }
     Ok(empty(if raised.first {
         StatusCode::CREATED
@@ -48,18 +49,18 @@ pub(crate) async fn raise(mut call: Call) -> Outcome {
     }))
 }
 
-/// Tells a user who has moved most of what may be moved today, when the answer has been sent.
-pub(super) fn report_later(context: &Rc<Context>, user: String) {
+/// Tells a user who has used most of what may be moved on a day, when the answer has been sent.
+pub(super) fn report_later(context: &Rc<Context>, user: String, nearing: Nearing) {
     let after = Rc::clone(context);
     context.after_answer(async move {
-        match usage(&after).report_today(&user).await {
+        match usage(&after).report(&user, nearing).await {
             Ok(None) => {}
             Ok(Some(crossing)) => {
                 if crossing.raised.first {
                     tell(&after, &crossing.id, &crossing.alert);
                 }
                 if crossing.raised.full {
-                    seal(&after, List::Alerts, &user).await;
+                    seal(&after, &user).await;
                 }
             }
             Err(error) => {
@@ -70,6 +71,10 @@ pub(super) fn report_later(context: &Rc<Context>, user: String) {
             }
         }
     });
+}
+
+async fn seal(context: &Context, user: &str) {
+    note_unsealed(context, usage(context).seal_alerts(user).await);
 }
 
 /// Puts an alert into its user's log.

@@ -21,7 +21,7 @@ use spinreel_ledger::LedgerError;
 use spinreel_service::{Call, Context, WasiClock, WasiStore};
 
 use crate::domain::validation::is_id;
-use crate::domain::{List, Usage, UsageError};
+use crate::domain::{Usage, UsageError};
 
 pub(crate) use webhook::delivering;
 
@@ -47,43 +47,22 @@ fn user_in_path(call: &Call) -> Result<String, Problem> {
 fn problem(error: UsageError) -> Problem {
     match error {
         UsageError::Ledger(LedgerError::Corrupt { .. }) => Problem::internal(error),
-        UsageError::Ledger(LedgerError::Store(_)) | UsageError::Busy => Problem::unavailable(error),
-        UsageError::Over => Problem::conflict("transfer_over", "This transfer is over."),
+        UsageError::Ledger(LedgerError::Store(_)) => Problem::unavailable(error),
     }
 }
 
-/// Settles what died of a user's transfers, when the answer has been sent.
-fn sweep_later(context: &Rc<Context>, user: String) {
+/// Seals old days of a user, when the answer has been sent.
+fn seal_later(context: &Rc<Context>, user: String) {
     let after = Rc::clone(context);
     context.after_answer(async move {
-        match usage(&after).sweep(&user).await {
-            Ok(swept) if swept.given_back > 0 => {
-                let (number, bytes) = (swept.given_back, swept.bytes);
-                after.log.warn(
-                    Action::UsageExpired,
-                    format!("Gave back {bytes} bytes of {number} transfers that nobody settled"),
-                    json!({ "transfer.count": number, "transfer.bytes": bytes }),
-                );
-            }
-            Ok(_) => {}
-            Err(error) => after.log.internal(
-                Level::Error,
-                Action::UsageSweepFailed,
-                error.to_string(),
-                json!({}),
-            ),
-        }
+        let sealed = usage(&after).seal(&user).await;
+        note_unsealed(&after, sealed);
     });
 }
 
-/// Seals old stretches of one of a user's lists, when the answer has been sent.
-fn seal_later(context: &Rc<Context>, list: List, user: String) {
-    let after = Rc::clone(context);
-    context.after_answer(async move { seal(&after, list, &user).await });
-}
-
-async fn seal(context: &Context, list: List, user: &str) {
-    if let Err(error) = usage(context).seal(list, user).await {
+/// Says in the log that sealing failed, where it did.
+fn note_unsealed(context: &Context, sealed: Result<(), UsageError>) {
+    if let Err(error) = sealed {
         context.log.internal(
             Level::Error,
             Action::UsageSealFailed,

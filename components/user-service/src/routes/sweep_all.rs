@@ -60,7 +60,6 @@ pub(crate) async fn sweep_all(mut call: Call) -> Outcome {
     let page = |progress: &Progress| Sweep {
         cursor: progress.cursor(),
         offline: request.offline,
-        in_passing: !request.from_start && !request.offline,
     };
     let (storage, users, usage) = join3(
         sweep_storage(context, &begin.storage, page(&begin.storage)),

@@ -20,6 +20,7 @@ pub mod filter;
 pub mod id;
 mod listed;
 pub mod media_type;
+pub mod pseudonym;
 pub mod purge;
 pub mod record;
 pub mod stored;

@@ -5,19 +5,20 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_api::Timestamp;
 use spinreel_api::actions;
-use spinreel_api::internal::{Direction, Reserve, Settle};
+use spinreel_api::internal::{Direction, Playback, Reservation, Reserve, Settle};
 use spinreel_api::logs::Level;
-use spinreel_api::usage::{Action, ActionKind};
+use spinreel_api::usage::ActionKind;
 use spinreel_http::Problem;
 use spinreel_platform::Clock;
 use spinreel_service::{
-    Body, Call, Context, Outcome, PeerError, Relay, Response, ResponseBody, Transfer, empty,
+    Body, Call, Caller, Context, Outcome, PeerError, Relay, Response, ResponseBody, empty,
 };
 
 use crate::domain::delivery::{
     Plan, content_headers, length, linkable_path, plan, seconds_to_midnight, validator_headers,
 };
 use crate::domain::disposition::attachment;
+use crate::domain::pseudonym::{Person, pseudonym};
 use crate::domain::record::Record;
 use crate::routes::visible_video;
 
@@ -54,13 +55,16 @@ pub(crate) async fn content(call: Call) -> Outcome {
         Body::Empty
     } else {
         let disposition = download.then(|| attachment(&record.stored.filename));
-        let action = if download {
-            ActionKind::Download
-        } else {
-            ActionKind::Stream
+        let playback = Playback {
+            video_id: record.id.clone(),
+            viewer: viewer(&call),
+            kind: match download {
+                true => ActionKind::Download,
+                false => ActionKind::Stream,
+            },
         };
         let path = linkable_path(&record.stored.location, disposition.as_deref());
-        match open(&call.context, &record, &path, plan, action).await? {
+        match open(&call.context, &record, &path, plan, playback).await? {
             Opened::Here { bytes, digest } => {
                 headers.extend(digest.map(|digest| (REPR_DIGEST, digest)));
                 Body::Relay(bytes)
@@ -98,52 +102,49 @@ fn redirect(record: &Record, address: HeaderValue) -> Response {
     response
 }
 
-/// Takes the bandwidth, then opens the bytes; what is not sent is given back. What the bucket sends itself is billed
-/// as asked for: nobody here sees what arrives.
+/// Opens the bytes, so that nothing is counted where they cannot be had, and takes the bandwidth before the first one is
+/// sent. What is not sent is given back. What the bucket sends itself is billed as asked for: nobody here sees what arrives.
 async fn open(
     context: &Rc<Context>,
     record: &Record,
     path: &str,
     plan: Plan,
-    action: ActionKind,
+    playback: Playback,
 ) -> Result<Opened<Relay>, Problem> {
     let bytes = length(plan, record.stored.size);
-    let billing = Billing {
-        transfer_id: context.new_id(),
-        owner: record.stored.owner.clone(),
-        video_id: record.id.clone(),
-        action,
-    };
-    billing.reserve(context, bytes).await?;
-    let context = Rc::clone(context);
-    match fetch(&context, record, path, plan, bytes).await {
-        Ok(Opened::Here { bytes, digest }) => {
+    let opened = fetch(context, record, path, plan, bytes).await?;
+    let owner = record.stored.owner.clone();
+    let reservation = reserve(context, &owner, bytes, playback).await?;
+    Ok(match opened {
+        Opened::Here { bytes, digest } => {
+            let after = Rc::clone(context);
             let bytes = Relay::new(bytes).on_finish(move |transfer| {
-                let later = Rc::clone(&context);
-                context.after_answer(async move { billing.settle(&later, transfer).await });
+                if transfer.bytes < reservation.bytes {
+                    let later = Rc::clone(&after);
+                    after.after_answer(async move {
+                        give_back(&later, owner, reservation, transfer.bytes).await;
+                    });
+                }
                 Box::pin(std::future::ready(()))
             });
-            Ok(Opened::Here { bytes, digest })
+            Opened::Here { bytes, digest }
         }
-        Ok(Opened::Elsewhere(address)) => {
-            let all = Transfer {
-                bytes,
-                complete: true,
-            };
-            let later = Rc::clone(&context);
-            context.after_answer(async move { billing.settle(&later, all).await });
-            Ok(Opened::Elsewhere(address))
+        Opened::Elsewhere(address) => Opened::Elsewhere(address),
+    })
+}
+
+/// Who looks, in a word for usage-service, which knows nobody by it.
+fn viewer(call: &Call) -> String {
+    let context = &call.context;
+    let address = context.client_address();
+    let person = match &call.caller {
+        Caller::User(user) => Person::User(&user.user_id),
+        Caller::Anonymous | Caller::Service(_) => {
+            Person::Address(address.and_then(|address| address.parse().ok()))
         }
-        Err(problem) => {
-            let nothing = Transfer {
-                bytes: 0,
-                complete: false,
-            };
-            let later = Rc::clone(&context);
-            context.after_answer(async move { billing.settle(&later, nothing).await });
-            Err(problem)
-        }
-    }
+    };
+    let today = Timestamp::from_ms(context.clock.now_ms()).day();
+    pseudonym(context.settings.text("service_secret"), person, today)
 }
 
 /// The bytes of `plan` from storage-service: exactly `bytes` of them, or where the bucket has them, or a problem.
@@ -189,65 +190,54 @@ async fn fetch(
     Ok(Opened::Here { bytes, digest })
 }
 
-/// Who pays for a transfer.
-struct Billing {
-    transfer_id: String,
-    owner: String,
-    video_id: String,
-    action: ActionKind,
+/// Takes the bandwidth of the owner's day.
+async fn reserve(
+    context: &Context,
+    owner: &str,
+    bytes: u64,
+    playback: Playback,
+) -> Result<Reservation, Problem> {
+    let reserve = Reserve {
+        user_id: owner.to_owned(),
+        direction: Direction::Out,
+        bytes,
+        playback: Some(playback),
+    };
+    let usage = context.usage().about(owner);
+    let answer = usage
+        .call(Method::POST, "/internal/usage/reservations", &reserve)
+        .await;
+    match answer {
+        Err(PeerError::Refused { code, .. }) if code == "bandwidth_exceeded" => {
+            let now = Timestamp::from_ms(context.clock.now_ms());
+            Err(Problem::too_many(
+                "bandwidth_exceeded",
+                "The bandwidth of this video's owner is used up for today.",
+                seconds_to_midnight(now),
+            ))
+        }
+        answer => Ok(answer?),
+    }
 }
 
-impl Billing {
-    async fn reserve(&self, context: &Context, bytes: u64) -> Result<(), Problem> {
-        let reserve = Reserve {
-            id: self.transfer_id.clone(),
-            user_id: self.owner.clone(),
-            direction: Direction::Out,
-            bytes,
-        };
-        let usage = context.usage().about(&self.owner);
-        match usage
-            .call::<Value>(Method::POST, "/internal/usage/reservations", &reserve)
-            .await
-        {
-            Ok(_) => Ok(()),
-            Err(PeerError::Refused { code, .. }) if code == "bandwidth_exceeded" => {
-                let now = Timestamp::from_ms(context.clock.now_ms());
-                Err(Problem::too_many(
-                    "bandwidth_exceeded",
-                    "The bandwidth of this video's owner is used up for today.",
-                    seconds_to_midnight(now),
-                ))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Tells usage-service what the client received. Where that fails, the reservation ends by itself in time.
-    async fn settle(self, context: &Context, transfer: Transfer) {
-        let action = (transfer.bytes > 0).then(|| Action {
-            at: Timestamp::from_ms(context.clock.now_ms()),
-            action: self.action,
-            video_id: Some(self.video_id.clone()),
-            bytes: transfer.bytes,
-        });
-        let settle = Settle {
-            id: self.transfer_id,
-            user_id: self.owner,
-            action,
-            part: None,
-        };
-        let usage = context.usage().about(&settle.user_id);
-        if let Err(error) = usage
-            .call::<Value>(Method::POST, "/internal/usage/settlements", &settle)
-            .await
-        {
-            context.log.internal(
-                Level::Warn,
-                actions::Action::UsageUnsettled,
-                error.to_string(),
-                json!({ "video.id": self.video_id, "transfer.bytes": transfer.bytes }),
-            );
-        }
+/// Gives back what the client did not receive. Where that fails, it stays taken until midnight.
+async fn give_back(context: &Context, owner: String, reservation: Reservation, moved: u64) {
+    let settle = Settle {
+        user_id: owner,
+        reservations: vec![reservation],
+        moved,
+        action: None,
+    };
+    let usage = context.usage().about(&settle.user_id);
+    if let Err(error) = usage
+        .call::<Value>(Method::POST, "/internal/usage/settlements", &settle)
+        .await
+    {
+        context.log.internal(
+            Level::Warn,
+            actions::Action::UsageUnsettled,
+            error.to_string(),
+            json!({ "transfer.bytes": moved }),
+        );
     }
 }

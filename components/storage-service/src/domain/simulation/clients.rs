@@ -144,11 +144,9 @@ pub(super) async fn upload(world: &World, sending: Sending) {
         world.violated(format!("{id} was stored with {size} bytes: {sending:?}"));
     }
     world.history.borrow_mut().acknowledge(&id, world.step());
-    for transfer in uploaded.transfers {
-        let _ = Handle::new(world)
-            .settle_bandwidth(&transfer.id, &owner.user_id, None, None)
-            .await;
-    }
+    let _ = Handle::new(world)
+        .settle_bandwidth(&owner.user_id, &uploaded.reservations, size, None)
+        .await;
     let _ = storage(world).report_use(&files_of(sending.user)).await;
     after_answer(world, sending.user, number).await;
 }

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use spinreel_api::Timestamp;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Part, StoredVideo};
+use spinreel_api::internal::{Direction, Reservation, StoredVideo};
 use spinreel_api::usage::Action;
 use spinreel_platform::memory::Pieces;
 use spinreel_platform::{Clock, HttpClient, Random, Store, StoreError, TransportError};
@@ -150,23 +151,31 @@ impl Random for Handle<'_> {
 }
 
 impl Peers for Handle<'_> {
-    async fn reserve_bandwidth(&self, id: &str, _: &str, _: u64) -> Result<bool, PeerFailure> {
-        let id = id.to_owned();
-        match self.tell(ServiceCall::Reserve { id }).await? {
-            Answer::Granted(granted) => Ok(granted),
+    async fn reserve_bandwidth(
+        &self,
+        _: &str,
+        bytes: u64,
+    ) -> Result<Option<Reservation>, PeerFailure> {
+        let reservation = Reservation {
+            day: Timestamp::from_ms(self.world.now_ms()).day(),
+            direction: Direction::In,
+            bytes,
+            playback: None,
+        };
+        match self.tell(ServiceCall::Reserve).await? {
+            Answer::Granted(granted) => Ok(granted.then_some(reservation)),
             other => unreachable!("{other:?} grants nothing"),
         }
     }
 
     async fn settle_bandwidth(
         &self,
-        id: &str,
         _: &str,
+        _: &[Reservation],
+        _: u64,
         _: Option<Action>,
-        _: Option<Part>,
     ) -> Result<(), PeerFailure> {
-        let id = id.to_owned();
-        self.tell(ServiceCall::Settle { id }).await.map(drop)
+        self.tell(ServiceCall::Settle).await.map(drop)
     }
 
     async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure> {

@@ -10,8 +10,8 @@ use super::world::World;
 /// A call to another service.
 #[derive(Debug, Clone)]
 pub(super) enum ServiceCall {
-    Reserve { id: String },
-    Settle { id: String },
+    Reserve,
+    Settle,
     Announce { id: String, video: Box<StoredVideo> },
     Withdraw { id: String },
     Alert { id: String },
@@ -26,23 +26,15 @@ pub(super) struct Services {
     pub(super) locations: BTreeMap<String, String>,
     /// The ids of alerts.
     pub(super) alerts: BTreeSet<String>,
-    /// Transfers that took bandwidth and did not give it back.
-    pub(super) transfers: BTreeSet<String>,
 }
 
 impl Services {
     pub(super) fn apply(&mut self, call: &ServiceCall, world: &World) -> Answer {
         match call {
-            ServiceCall::Reserve { id } => {
-                let granted = !world.happens(world.profile.bandwidth_refusals);
-                if granted {
-                    self.transfers.insert(id.clone());
-                }
-                return Answer::Granted(granted);
+            ServiceCall::Reserve => {
+                return Answer::Granted(!world.happens(world.profile.bandwidth_refusals));
             }
-            ServiceCall::Settle { id } => {
-                self.transfers.remove(id);
-            }
+            ServiceCall::Settle => {}
             ServiceCall::Announce { id, video } => {
                 self.locations.insert(id.clone(), video.location.clone());
                 self.catalogue.insert(id.clone(), (**video).clone());

@@ -59,12 +59,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             // An intent that could not be written is as it was, and ends with its lease.
             let _ = self.while_alive(renewed_ms, leaving).await;
         }
-        for transfer in &running.transfers {
-            // One that is not given back now ends by itself.
+        if !running.reservations.is_empty() {
             let user_id = running.files.user_id();
             let settled = self
                 .peers
-                .settle_bandwidth(&transfer.id, user_id, None, None);
+                .settle_bandwidth(user_id, &running.reservations, 0, None);
+            // What is not given back now stays taken until midnight.
             let _ = settled.await;
         }
     }

@@ -4,7 +4,6 @@
 //! arrow leaves an intent that says how far it came, and [`tidy`](super::tidy) takes it from there. Where there is a
 //! file, nothing is left to do.
 
-mod bill;
 mod fail;
 mod running;
 
@@ -12,6 +11,7 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 use futures::future::join;
+use spinreel_api::internal::Reservation;
 use spinreel_gcs::{
     Error as BucketError, NewObject, Object, Part, Progress, ResumableSession, TokenCache, WRITE_ID,
 };
@@ -19,7 +19,6 @@ use spinreel_ledger::{CALL_MS, LedgerError};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
 
-pub use self::bill::{Share, Transfer};
 use self::fail::Doubt;
 use self::running::Running;
 use super::chunks::{Chunk, Chunks};
@@ -113,8 +112,8 @@ pub struct Uploaded {
     pub file: FileRecord,
     /// Its number, for a [look in passing](super::tidy::Eagerness::InPassing).
     pub number: u64,
-    /// Under what bandwidth was reserved, in the order of the bytes: the id of the first is the file's.
-    pub transfers: Vec<Transfer>,
+    /// The bandwidth that was reserved, in the order of the bytes that it pays for.
+    pub reservations: Vec<Reservation>,
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
@@ -306,7 +305,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         Ok(Uploaded {
             file,
             number,
-            transfers: running.transfers,
+            reservations: running.reservations,
         })
     }
 

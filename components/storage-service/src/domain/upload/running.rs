@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::pin::pin;
 
 use futures::future::{Either, select};
+use spinreel_api::internal::Reservation;
 use spinreel_gcs::{ResumableSession, TokenCache};
 use spinreel_ledger::{CALL_MS, LEASE_MS, LedgerError, Reserved, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::UploadError;
-use super::bill::Transfer;
 use crate::domain::peers::Peers;
 use crate::domain::record::{FileHead, Intent, Operation, Upload, UserFiles};
 use crate::domain::storage::{Storage, signed};
@@ -35,8 +35,8 @@ pub(super) struct Running<'l> {
     /// Whether the counter is being moved.
     pub(super) moving: bool,
     pub(super) session: Option<ResumableSession>,
-    /// Under what bandwidth was, or may have been, reserved.
-    pub(super) transfers: Vec<Transfer>,
+    /// The bandwidth that was reserved.
+    pub(super) reservations: Vec<Reservation>,
     /// Until when a request that was not answered may write the object again if it is deleted; 0 where there is none.
     pub(super) object_settled_ms: u64,
     /// The last sign of life.
@@ -62,7 +62,7 @@ impl<'l> Running<'l> {
             reserved: 0,
             moving: false,
             session: None,
-            transfers: Vec::new(),
+            reservations: Vec::new(),
             object_settled_ms: 0,
             renewed_ms,
             doubtful_until_ms: 0,
@@ -126,20 +126,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         // The intent hears of it with the next thing that is written there: until then it says "perhaps", and a crash
         // costs a recount.
         running.reserved = total;
-        let id = match running.transfers.len() {
-            0 => running.head.id.clone(),
-            n => format!("{}-{n}", running.head.id),
-        };
-        // Noted before it is asked for: an answer that is lost may have been a yes, and is given back all the same.
-        running.transfers.push(Transfer {
-            id: id.clone(),
-            bytes: missing,
-        });
         let user_id = running.files.user_id();
-        if !self.peers.reserve_bandwidth(&id, user_id, missing).await? {
-            running.transfers.pop();
-            return Err(UploadError::BandwidthExceeded);
-        }
+        let reservation = self.peers.reserve_bandwidth(user_id, missing).await?;
+        let reservation = reservation.ok_or(UploadError::BandwidthExceeded)?;
+        running.reservations.push(reservation);
         Ok(())
     }
 
