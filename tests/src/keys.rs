@@ -15,16 +15,12 @@ impl App {
     /// The newest key that access tokens are signed with, taken out of the store by force: with the services' secret.
     pub fn signing_key(&self) -> SigningKey {
         let store = Connection::open(self.state_dir().join("users.db")).unwrap();
-        let mut keys = store
-            .prepare("SELECT value FROM spin_key_value WHERE key LIKE 'users/keys/%' AND json_valid(value) AND json_extract(value, '$.sealed') IS NOT NULL")
-            .unwrap();
-        let stored = keys
-            .query_map((), |row| row.get::<_, Vec<u8>>(0))
-            .unwrap()
-            .map(|value| serde_json::from_slice::<Value>(&value.unwrap()).unwrap())
-            .max_by_key(|stored| stored["active_from"].as_str().map(str::to_owned))
-            .expect("a signing key");
-        let sealed = stored["sealed"].as_str().unwrap();
+        let query = "SELECT value FROM spin_key_value WHERE key = 'users/keys'";
+        let keys: Vec<u8> = store
+            .query_row(query, (), |row| row.get(0))
+            .expect("signing keys");
+        let keys: Value = serde_json::from_slice(&keys).unwrap();
+        let sealed = keys[0]["sealed"].as_str().unwrap();
         let opened = Sealer::new(self.secret(), SIGNING_KEYS).open(sealed);
         SigningKey::from_bytes(&opened.expect("a key that the services' secret opens")).unwrap()
     }

@@ -16,10 +16,10 @@ use crate::token::{AccessToken, NoTokenCache, TokenCache};
 /// What became of a deletion. Either way that generation is no longer the live object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {
-    /// This call deleted it.
+    /// This call deleted it. Of all that ever ask for a generation, at most one is told so.
     Yes,
     /// There was no such object, or another generation in its place. Also when an earlier attempt of the same call
-    /// deleted it and its answer was lost: nothing may depend on which of two deletions hears `Yes`.
+    /// deleted it and its answer was lost, or the request arrived twice: then nobody is told `Yes`.
     WasGone,
 }
 

@@ -69,8 +69,7 @@ impl Mark {
 
     /// The mark after a look at `now_ms` that found all operations up to `over` over, `head` being the highest number
     /// that had been given before.
-    #[must_use]
-    pub fn moved(&self, over: u64, head: u64, now_ms: u64) -> Self {
+    fn moved(&self, over: u64, head: u64, now_ms: u64) -> Self {
         let is_aged = self.head_ms + LEASE_MS <= now_ms;
         let mut mark = Self {
             over: self.over.max(over),
@@ -96,6 +95,10 @@ pub struct Look<T> {
     pub records: Vec<(u64, T)>,
     /// The numbers that have none, oldest first.
     pub empty: Vec<u64>,
+    /// The highest number that had been given.
+    head: u64,
+    /// When it began, in milliseconds since the Unix epoch: after the head was read, and before any number was.
+    began_ms: u64,
     /// The first number that this look came to.
     first: u64,
     /// The last number that this look came to.
@@ -105,10 +108,27 @@ pub struct Look<T> {
 }
 
 impl<T> Look<T> {
-    /// Up to where all operations are over, if those are that `is_over` says so of.
-    pub fn over(&self, is_over: impl Fn(u64) -> bool) -> u64 {
-        let passed = (self.first..=self.last).take_while(|number| is_over(*number));
-        passed.last().unwrap_or(self.first - 1)
+    /// Up to where all operations are over, if those are of which `is_over` says so, or that have no record and will get
+    /// none.
+    pub fn over(&self, patience: Patience, is_over: impl Fn(u64) -> bool) -> u64 {
+        let is_aged = |number| {
+            let is_empty = self.empty.binary_search(&number).is_ok();
+            is_empty && self.mark.is_over(number, self.began_ms, patience)
+        };
+        (self.first..=self.last)
+            .take_while(|number| is_over(*number) || is_aged(*number))
+            .last()
+            .unwrap_or(self.first - 1)
+    }
+
+    /// The mark after this look, if all operations up to `over` are over.
+    pub fn moved_mark(&self, over: u64) -> Mark {
+        self.mark.moved(over, self.head, self.began_ms)
+    }
+
+    /// Whether there are so many numbers after `over` that the mark is moved for the time alone.
+    pub fn is_far_from_head(&self, over: u64) -> bool {
+        self.head >= over + LOOK_EVERY
     }
 }
 
@@ -135,9 +155,11 @@ impl Intents {
     pub async fn look<T: Serialize + DeserializeOwned>(
         &self,
         store: &impl Store,
+        clock: &impl Clock,
         head: u64,
         after: u64,
     ) -> Result<Look<T>, LedgerError> {
+        let began_ms = clock.now_ms();
         let mark = self.mark(store).await?;
         let first = mark.over.max(after) + 1;
         let last = head.min(first + LOOK_PAGE - 1);
@@ -145,6 +167,8 @@ impl Intents {
             mark,
             records: Vec::new(),
             empty: Vec::new(),
+            head,
+            began_ms,
             first,
             last,
             more: last < head,
@@ -176,12 +200,8 @@ mod tests {
         patience: Patience,
     ) -> Vec<u64> {
         let intents = Intents::new("i");
-        let look: Look<String> = intents.look(store, head, 0).await.unwrap();
-        let now_ms = clock.now_ms();
-        let over = look.over(|number| {
-            look.empty.contains(&number) && look.mark.is_over(number, now_ms, patience)
-        });
-        let mark = look.mark.moved(over, head, now_ms);
+        let look: Look<String> = intents.look(store, clock, head, 0).await.unwrap();
+        let mark = look.moved_mark(look.over(patience, |_| false));
         intents.mark_cell().set(store, &mark).await.unwrap();
         look.records.into_iter().map(|(number, _)| number).collect()
     }
@@ -243,14 +263,27 @@ mod tests {
     }
 
     #[test]
+    fn a_look_that_takes_long_does_not_pass_what_was_written_meanwhile() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(1_000_000));
+        block_on(async {
+            look(&store, &clock, 1, Patience::Leases).await;
+            let slow: Look<String> = Intents::new("i").look(&store, &clock, 1, 0).await.unwrap();
+            write(&store, 1).await;
+            clock.advance_ms(LEASE_MS);
+            assert_eq!(slow.over(Patience::Leases, |_| false), 0);
+        });
+    }
+
+    #[test]
     fn a_look_in_the_middle_moves_nothing_that_it_did_not_see() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(1_000_000));
         block_on(async {
-            let look: Look<String> = Intents::new("i").look(&store, 9, 5).await.unwrap();
+            let intents = Intents::new("i");
+            let look: Look<String> = intents.look(&store, &clock, 9, 5).await.unwrap();
             assert_eq!(look.empty, [6, 7, 8, 9]);
-            assert_eq!(look.over(|_| false), 5);
+            assert_eq!(look.over(Patience::Leases, |_| false), 5);
             assert!(look.mark.is_old(&clock));
-            let mark = look.mark.moved(0, 9, clock.now_ms());
+            let mark = look.moved_mark(0);
             assert_eq!(mark.over, 0);
             assert!(!mark.is_old(&clock));
         });

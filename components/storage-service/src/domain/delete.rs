@@ -123,8 +123,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let head = files.roster.head(&self.store).await?;
         let (mut found, mut after) = (Vec::new(), 0);
         loop {
-            let look = files.intents.look::<Record>(&self.store, head, after);
-            let look = look.await?;
+            let look = files
+                .intents
+                .look::<Record>(&self.store, &self.clock, head, after)
+                .await?;
             for (number, record) in look.records {
                 if let Record::Intent(Intent {
                     until_ms,

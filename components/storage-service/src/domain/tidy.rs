@@ -103,7 +103,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         let patience = eagerness.patience();
         let head = files.roster.head(&self.store).await?;
-        let look = files.intents.look::<Record>(&self.store, head, 0).await?;
+        let look = files
+            .intents
+            .look::<Record>(&self.store, &self.clock, head, 0)
+            .await?;
         let mut tidied = Tidied {
             more: look.more,
             ..Tidied::default()
@@ -146,7 +149,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 }
             }
         }
-        self.clean(files, &look, head, over, eagerness).await?;
+        self.clean(files, &look, over, eagerness).await?;
         if recount {
             match self.recount(files, patience).await {
                 Ok(Recounted::Done) => tidied.recounted = true,
@@ -211,22 +214,18 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         &self,
         files: &UserFiles,
         look: &Look<Record>,
-        head: u64,
         mut over: Over,
         eagerness: Eagerness,
     ) -> Result<(), LedgerError> {
-        let (now_ms, patience) = (self.clock.now_ms(), eagerness.patience());
-        let is_empty = |number: u64| look.empty.binary_search(&number).is_ok();
-        let passed = look.over(|number| {
+        let passed = look.over(eagerness.patience(), |number| {
             over.numbers.contains(&number)
-                || (is_empty(number) && look.mark.is_over(number, now_ms, patience))
         });
-        let mark = look.mark.moved(passed, head, now_ms);
+        let mark = look.moved_mark(passed);
         // Where nothing came of it, nobody tries again for a while.
         let moves = over.failed
             || match eagerness.can_wait() {
                 true => {
-                    let is_stuck = head >= passed + LOOK_EVERY && look.mark.is_old(&self.clock);
+                    let is_stuck = look.is_far_from_head(passed) && look.mark.is_old(&self.clock);
                     passed >= look.mark.over + LOOK_EVERY || is_stuck
                 }
                 false => mark.is_news(&look.mark),

@@ -3,8 +3,9 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 
+use futures::FutureExt as _;
 use futures::executor::block_on;
-use spinreel_platform::memory::{ManualClock, MemoryStore};
+use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
 
 use super::super::interleaving::{Dice, SteppedStore, interleave};
 use super::testing::id;
@@ -131,6 +132,37 @@ fn a_registration_that_takes_too_long_gives_its_names_back() {
     assert!(matches!(results[0], Some(Err(RegisterError::TooSlow))));
     let again = block_on(register(&store, &clock, new(2, "ada@example.org", "ada")));
     assert!(again.is_ok());
+}
+
+#[test]
+fn a_registration_that_dies_before_any_call_or_between_two_keys_leaves_an_account_or_free_names() {
+    let mut made = Vec::new();
+    for calls in 0.. {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOW_MS));
+        let dying = StoppingStore::dying_before_call(&store, calls);
+        let registering = register(&dying, &clock, new(1, "ada@example.org", "ada"));
+        let is_done = registering.now_or_never().is_some();
+        block_on(async {
+            let account = found(&store, "ada@example.org").await;
+            made.push(account.is_some());
+            for name in [
+                Name::username("ada"),
+                Name::email(&Email::parse("ada@example.org").unwrap()),
+            ] {
+                wait_until_settled(&store, &clock, &name).await;
+            }
+            let again = register(&store, &clock, new(2, "ada@example.org", "ada")).await;
+            assert_eq!(again.is_ok(), account.is_none(), "{calls}");
+            let holder = found(&store, "ada@example.org").await.unwrap();
+            assert_eq!(holder.id == id(1), account.is_some(), "{calls}");
+        });
+        if is_done {
+            break;
+        }
+    }
+    // Without and with its record, which is the fourth key of the one call that writes it.
+    let without = made.iter().filter(|made| !**made).count();
+    assert_eq!(made[without..], [true; 3]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What operations cost, in calls of the store.
+//! What operations cost, in calls of the store: (reads, writes), with everything that is done after the answer. The table
+//! is in the documentation of [`super`].
 #![allow(clippy::unwrap_used)]
 
 use futures::executor::block_on;
@@ -7,254 +8,389 @@ use spinreel_api::internal::Purged;
 use spinreel_identity::Sealer;
 use spinreel_platform::memory::{CountingStore, ManualClock, SeededRandom};
 
-use super::accounts::{self, Account, ChangeError, NewAccount, change, check_free, register};
+use super::accounts::testing::id;
+use super::accounts::{self, Account, NewAccount, RegisterError, check_free, register};
 use super::administration::manage;
+use super::attempts::FREE_OF_ACCOUNT;
 use super::departure::{Departures, Progress};
 use super::keys::{Keys, SEALED_FOR};
-use super::login::{World, login, still_opens};
+use super::login::{LoginError, World as LoginWorld, login, still_opens};
 use super::password_change::change_password;
 use super::peers::{Kept, PeerFailure, Peers};
-use super::rotation;
-use super::sessions::{self, Granted};
+use super::sessions::{self, Granted, MAX_SESSIONS};
 use super::standing::standing;
 use super::validation::Email;
-use super::{directory, passwords, revocations};
+use super::{directory, passwords, revocations, rotation};
 
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const PASSWORD: &str = "correct horse battery";
+const WRONG: &str = "another horse battery";
+const MONTH_S: u64 = 2_592_000;
+/// The time between two refreshes of a client that waits for its access token to expire, in milliseconds.
+const QUARTER_MS: u64 = 900_000;
 
-struct Quiet;
-impl Peers for Quiet {
+/// Services that keep nothing.
+struct Empty;
+
+impl Peers for Empty {
     async fn set_limit(&self, _: Kept, _: &str, _: Option<u64>) -> Result<(), PeerFailure> {
         Ok(())
     }
+
     async fn purge(&self, _: Kept, _: &str) -> Result<Purged, PeerFailure> {
-        Ok(Purged {
-            removed: 0,
-            done: true,
-        })
+        let (removed, done) = (0, true);
+        Ok(Purged { removed, done })
     }
 }
 
-struct W {
+struct World {
     store: CountingStore,
     clock: ManualClock,
     random: SeededRandom,
+    /// A hash of [`PASSWORD`].
+    hash: String,
 }
 
-fn id(n: usize) -> String {
-    format!("0190c0de-0000-7000-8000-{n:012}")
-}
-
-impl W {
-    fn new() -> Self {
-        Self {
+impl World {
+    /// One with so many accounts that have a session each, and a key.
+    fn new(accounts: usize) -> Self {
+        let random = SeededRandom::new(1);
+        let world = Self {
             store: CountingStore::default(),
             clock: ManualClock::at(1_700_000_000_000),
-            random: SeededRandom::new(1),
-        }
-    }
-    async fn register(&self, n: usize) -> Account {
-        let new = NewAccount {
-            id: id(n),
-            email: Email::parse(&format!("user{n}@example.org")).unwrap(),
-            username: format!("user{n}"),
-            role: Role::User,
-            password_hash: passwords::hash(PASSWORD, &self.random).unwrap(),
+            hash: passwords::hash(PASSWORD, &random).unwrap(),
+            random,
         };
-        check_free(&self.store, &self.clock, &new.email, &new.username)
-            .await
-            .unwrap();
-        register(&self.store, &self.clock, new).await.unwrap()
+        for number in 1..=accounts {
+            world.register(number).unwrap();
+            world.begin(number);
+        }
+        block_on(world.keys().current()).unwrap();
+        world.store.take_calls();
+        world
     }
-    async fn sign_in(&self, n: usize, password: &str) -> Option<Granted> {
-        let world = World {
+
+    /// The calls since the last time.
+    fn spent(&self) -> (u64, u64) {
+        let calls = self.store.take_calls();
+        (calls.reads(), calls.writes())
+    }
+
+    fn register(&self, number: usize) -> Result<Account, RegisterError> {
+        let new = NewAccount {
+            id: id(number),
+            email: Email::parse(&format!("user{number}@example.org")).unwrap(),
+            username: format!("user{number}"),
+            role: Role::User,
+            password_hash: self.hash.clone(),
+        };
+        block_on(async {
+            check_free(&self.store, &self.clock, &new.email, &new.username).await?;
+            register(&self.store, &self.clock, new).await
+        })
+    }
+
+    fn begin(&self, number: usize) -> Granted {
+        let id = id(number);
+        let (store, clock) = (&self.store, &self.clock);
+        block_on(sessions::begin(
+            store,
+            clock,
+            &self.random,
+            &id,
+            None,
+            MONTH_S,
+        ))
+        .unwrap()
+    }
+
+    /// As `POST /v1/sessions`.
+    fn sign_in(&self, number: usize, password: &str) -> Result<Granted, LoginError> {
+        let world = LoginWorld {
             store: &self.store,
             clock: &self.clock,
             random: &self.random,
-            secret: "0123456789abcdef0123456789abcdef",
             first_admin: None,
+            secret: SECRET,
             client_address: Some("192.0.2.1"),
             new_id: id(999),
         };
         let credentials = Credentials {
-            email: format!("user{n}@example.org"),
+            email: format!("user{number}@example.org"),
             password: password.to_owned(),
         };
-        let account = login(world, &credentials).await.ok()?;
-        let granted = sessions::begin(
-            &self.store,
-            &self.clock,
-            &self.random,
-            &account.id,
-            None,
-            2_592_000,
-        )
-        .await
-        .unwrap();
-        assert!(still_opens(&self.store, &account, password).await.unwrap());
-        self.keys().current().await.unwrap();
-        Some(granted)
+        let account = block_on(login(world, &credentials))?;
+        let granted = self.begin(number);
+        let opens = block_on(still_opens(&self.store, &account, password));
+        assert_eq!(opens, Ok(true));
+        block_on(self.keys().current()).unwrap();
+        Ok(granted)
     }
+
+    /// As `POST /v1/sessions/refresh`.
+    fn refresh(&self, token: &str) -> Granted {
+        let granted = rotation::refresh(&self.store, &self.clock, token, MONTH_S);
+        let granted = block_on(granted).unwrap();
+        let account = accounts::find(&self.store, granted.id.user_id());
+        assert!(block_on(account).unwrap().is_some());
+        block_on(self.keys().current()).unwrap();
+        granted
+    }
+
     fn keys(&self) -> Keys<'_, CountingStore, ManualClock, SeededRandom> {
         Keys {
             store: &self.store,
             clock: &self.clock,
             random: &self.random,
-            sealer: Sealer::new("0123456789abcdef0123456789abcdef", SEALED_FOR),
+            sealer: Sealer::new(SECRET, SEALED_FOR),
             token_seconds: 900,
         }
     }
-    fn said(&self, what: &str) {
-        let calls = self.store.take_calls();
-        println!("| {what} | {} | {} |", calls.reads(), calls.writes());
+
+    fn manage(&self, wishes: &ChangeUser) -> (u64, u64) {
+        let (admin, user) = (id(1), id(2));
+        let managed = manage(&self.store, &self.clock, &Empty, (&admin, &user), wishes);
+        assert!(block_on(managed).is_ok());
+        self.spent()
+    }
+
+    fn departures(&self) -> Departures<'_, CountingStore, ManualClock, Empty> {
+        Departures {
+            store: &self.store,
+            clock: &self.clock,
+            peers: &Empty,
+            offline: false,
+        }
     }
 }
 
 #[test]
-fn table() {
-    block_on(async {
-        let w = W::new();
-        w.register(1).await;
-        w.register(2).await;
-        w.keys().current().await.unwrap();
-        w.store.take_calls();
-        w.register(3).await;
-        w.said("registration");
-        w.sign_in(1, PASSWORD).await.unwrap();
-        w.said("first sign-in");
-        let mut granted = w.sign_in(1, PASSWORD).await.unwrap();
-        w.said("sign-in");
-        w.sign_in(2, "wrong").await;
-        w.said("first failed sign-in");
-        w.sign_in(2, "wrong").await;
-        w.said("another failed sign-in");
-        w.sign_in(2, PASSWORD).await.unwrap();
-        w.said("sign-in after failures");
-        for _ in 0..3 {
-            w.clock.advance_ms(900_000);
-            granted = rotation::refresh(&w.store, &w.clock, &granted.refresh_token, 2_592_000)
-                .await
-                .unwrap();
-            accounts::find(&w.store, granted.id.user_id())
-                .await
-                .unwrap();
-            w.keys().current().await.unwrap();
-            w.said("refresh");
-        }
-        let sid = granted.id.to_string();
-        standing(&w.store, &w.clock, &id(1), &sid)
-            .await
-            .unwrap()
-            .unwrap();
-        w.said("standing");
-        revocations::after(&w.store, &w.clock, Some(0), 900_000)
-            .await
-            .unwrap();
-        w.keys().public().await.unwrap();
-        w.said("trust");
-        w.keys().public().await.unwrap();
-        w.said("jwks");
-        for n in 0..8 {
-            sessions::list(&w.store, &w.clock, &id(1)).await.unwrap();
-            w.said(&format!("list sessions {}", 2 + n));
-            w.sign_in(1, PASSWORD).await.unwrap();
-            w.store.take_calls();
-        }
-        directory::page(&w.store, &w.clock, None, 50).await.unwrap();
-        w.said("list of 3 users");
-        let other = w.sign_in(1, PASSWORD).await.unwrap();
-        w.store.take_calls();
-        sessions::end(&w.store, &w.clock, &other.id).await.unwrap();
-        w.said("sign-out");
-        let wish = ChangePassword {
-            current_password: PASSWORD.to_owned(),
-            password: "another horse battery".to_owned(),
-        };
-        change_password(
-            &w.store,
-            &w.clock,
-            &w.random,
-            "0123456789abcdef0123456789abcdef",
-            &granted.id,
-            &wish,
-        )
-        .await
-        .unwrap();
-        w.said("password change, 9 other sessions");
-        let wish = ChangePassword {
-            current_password: wish.password,
-            password: "third horse battery".to_owned(),
-        };
-        change_password(
-            &w.store,
-            &w.clock,
-            &w.random,
-            "0123456789abcdef0123456789abcdef",
-            &granted.id,
-            &wish,
-        )
-        .await
-        .unwrap();
-        w.said("password change, no other sessions");
-        sessions::end_all(&w.store, &w.clock, &id(1)).await.unwrap();
-        w.said("sign-out everywhere");
-        let manage_as = async |wishes: ChangeUser| {
-            let (admin, user) = (id(1), id(2));
-            manage(&w.store, &w.clock, &Quiet, (&admin, &user), &wishes)
-                .await
-                .ok()
-                .unwrap();
-        };
-        manage_as(ChangeUser {
-            role: Some(Role::Admin),
-            ..ChangeUser::default()
-        })
-        .await;
-        w.said("another role");
-        manage_as(ChangeUser {
-            storage_limit: Some(Some(1)),
-            ..ChangeUser::default()
-        })
-        .await;
-        w.said("another limit");
-        manage_as(ChangeUser {
-            disabled: Some(true),
-            ..ChangeUser::default()
-        })
-        .await;
-        w.said("disable, 1 session");
-        w.sign_in(3, PASSWORD).await.unwrap();
-        w.store.take_calls();
-        let departures = Departures {
-            store: &w.store,
-            clock: &w.clock,
-            peers: &Quiet,
-            offline: false,
-        };
-        let job = departures.begin(&id(3)).await.unwrap().unwrap();
-        w.said("delete me");
-        assert!(matches!(
-            departures.run(job).await.unwrap(),
-            Progress::Finished { .. }
-        ));
-        w.said("after the answer of delete me");
-        w.keys().rotate(false).await.unwrap();
-        w.said("rotation");
-        w.keys().rotate(true).await.unwrap();
-        w.said("emergency rotation");
-        for n in 0..40 {
-            w.sign_in(1, "third horse battery").await.unwrap();
-            if n >= 20 {
-                w.said("sign-in beyond 32");
-            } else {
-                w.store.take_calls();
+fn a_registration() {
+    let world = World::new(2);
+    world.register(3).unwrap();
+    assert_eq!(world.spent(), (10, 4));
+    world.register(3).err().unwrap();
+    assert_eq!(world.spent(), (4, 0), "taken");
+}
+
+#[test]
+fn sign_ins_good_and_failed() {
+    let world = World::new(2);
+    for _ in 0..3 {
+        world.sign_in(1, PASSWORD).unwrap();
+        assert_eq!(world.spent(), (21, 2), "good");
+    }
+    let fail = || {
+        assert!(world.sign_in(1, WRONG).is_err());
+        world.spent()
+    };
+    assert_eq!(fail(), (19, 3), "the first failure of a window");
+    assert_eq!(fail(), (19, 2), "another failure");
+    world.sign_in(1, PASSWORD).unwrap();
+    assert_eq!(world.spent(), (21, 3), "good, after failures");
+    for _ in 1..FREE_OF_ACCOUNT {
+        assert_eq!(fail(), (19, 2), "another failure");
+    }
+    assert_eq!(fail(), (19, 3), "the last free failure");
+    assert_eq!(fail(), (5, 0), "refused");
+    world.clock.advance_ms(1_000);
+    assert_eq!(fail(), (20, 3), "a failure past the free ones");
+}
+
+#[test]
+fn a_sign_in_of_a_user_who_has_as_many_sessions_as_can_be() {
+    let world = World::new(1);
+    for _ in 0..2 * MAX_SESSIONS {
+        world.begin(1);
+    }
+    world.store.take_calls();
+    let mut costs = Vec::new();
+    for _ in 0..8 {
+        world.sign_in(1, PASSWORD).unwrap();
+        costs.push(world.spent());
+    }
+    costs.sort_unstable();
+    // One ends the oldest, and one in eight removes what is left of eight.
+    assert_eq!(costs[..7], [(22, 3); 7]);
+    assert_eq!(costs[7], (29, 4));
+}
+
+#[test]
+fn a_refresh() {
+    let world = World::new(0);
+    world.register(1).unwrap();
+    let mut granted = world.begin(1);
+    let first = granted.refresh_token.clone();
+    world.store.take_calls();
+    for turn in 1..40 {
+        world.clock.advance_ms(QUARTER_MS);
+        let used = granted.refresh_token;
+        granted = world.refresh(&used);
+        let reads = if turn == 1 { 7 } else { 8 };
+        assert_eq!(world.spent(), (reads, 1), "turn {turn}");
+        world.refresh(&used);
+        assert_eq!(world.spent(), (6, 0), "the answer once more");
+    }
+    let (store, clock) = (&world.store, &world.clock);
+    let reuse = block_on(rotation::refresh(store, clock, &first, MONTH_S));
+    assert!(matches!(reuse, Err(rotation::RefreshError::Reused { .. })));
+    assert_eq!(world.spent(), (4, 2), "a token that was used before");
+}
+
+#[test]
+fn what_is_asked_with_each_request() {
+    let world = World::new(1);
+    let mut granted = world.begin(1);
+    world.store.take_calls();
+    let standing = |granted: &Granted| {
+        let (user_id, sid) = (id(1), granted.id.to_string());
+        let role = block_on(standing(&world.store, &world.clock, &user_id, &sid));
+        assert_eq!(role, Ok(Some(Role::User)));
+        world.spent()
+    };
+    assert_eq!(standing(&granted), (2, 0), "the standing");
+    block_on(world.keys().public()).unwrap();
+    assert_eq!(world.spent(), (1, 0), "the key set");
+    let after = block_on(revocations::after(&world.store, &world.clock, Some(0), 0));
+    block_on(world.keys().public()).unwrap();
+    assert!(after.unwrap().user_ids.is_empty());
+    assert_eq!(
+        world.spent(),
+        (2, 0),
+        "the trust, where nothing was revoked"
+    );
+    for _ in 0..2 {
+        world.clock.advance_ms(MONTH_S * 1_000 - 1);
+        granted = world.refresh(&granted.refresh_token);
+        world.spent();
+    }
+    assert_eq!(standing(&granted), (3, 0), "of a session of two months");
+}
+
+#[test]
+fn lists() {
+    for sessions in [1, 5, MAX_SESSIONS] {
+        let world = World::new(1);
+        for number in 1..sessions {
+            let granted = world.begin(1);
+            if number % 2 == 0 {
+                world.refresh(&granted.refresh_token);
             }
         }
-        let noop = change(&w.store, &w.clock, &id(1), async |_: &mut Account| {
-            Ok::<_, ChangeError>(())
-        })
-        .await;
-        assert!(noop.is_ok());
-        w.said("a change of a record");
-    });
+        world.store.take_calls();
+        let list = block_on(sessions::list(&world.store, &world.clock, &id(1)));
+        assert_eq!(list.unwrap().len() as u64, sessions);
+        assert_eq!(world.spent(), (sessions + 2, 0), "{sessions} sessions");
+    }
+    for (accounts, departed) in [(1, 0), (50, 0), (5, 20)] {
+        let world = World::new(accounts + departed);
+        for number in 1..=departed {
+            let departures = world.departures();
+            let job = block_on(departures.begin(&id(number))).unwrap().unwrap();
+            block_on(departures.run(job)).unwrap();
+        }
+        world.store.take_calls();
+        let page = block_on(directory::page(&world.store, &world.clock, None, 50));
+        assert_eq!(page.unwrap().accounts.len(), accounts);
+        let reads = accounts as u64 + 2;
+        assert_eq!(world.spent(), (reads, 0), "{accounts} accounts");
+    }
+}
+
+#[test]
+fn the_ends_of_sessions() {
+    let world = World::new(1);
+    let (first, _, _) = (world.begin(1), world.begin(1), world.begin(1));
+    world.store.take_calls();
+    for writes in [2, 0] {
+        block_on(sessions::end(&world.store, &world.clock, &first.id)).unwrap();
+        assert_eq!(world.spent(), (1, writes), "one");
+    }
+    for writes in [2, 0] {
+        block_on(sessions::end_all(&world.store, &world.clock, &id(1))).unwrap();
+        assert_eq!(world.spent(), (5, writes), "all");
+    }
+}
+
+#[test]
+fn another_password() {
+    let world = World::new(1);
+    let (own, _) = (world.begin(1), world.begin(1));
+    world.store.take_calls();
+    let change = |current: &str, new: &str| {
+        let wish = ChangePassword {
+            current_password: current.to_owned(),
+            password: new.to_owned(),
+        };
+        let World {
+            store,
+            clock,
+            random,
+            ..
+        } = &world;
+        let changed = change_password(store, clock, random, SECRET, &own.id, &wish);
+        (block_on(changed).is_ok(), world.spent())
+    };
+    assert_eq!(
+        change(PASSWORD, "a new password"),
+        (true, (14, 4)),
+        "with other sessions"
+    );
+    assert_eq!(
+        change("a new password", "a newer password"),
+        (true, (14, 3)),
+        "without"
+    );
+    assert_eq!(
+        change(WRONG, "the newest password"),
+        (false, (5, 2)),
+        "the first failure of a window"
+    );
+}
+
+#[test]
+fn what_admins_change() {
+    let world = World::new(2);
+    let role = ChangeUser {
+        role: Some(Role::Admin),
+        ..ChangeUser::default()
+    };
+    assert_eq!(world.manage(&role), (3, 4), "a role");
+    assert_eq!(world.manage(&role), (3, 2), "the same once more");
+    let limit = ChangeUser {
+        storage_limit: Some(Some(1)),
+        ..ChangeUser::default()
+    };
+    assert_eq!(world.manage(&limit), (3, 3), "a limit");
+    let shut = ChangeUser {
+        disabled: Some(true),
+        ..ChangeUser::default()
+    };
+    assert_eq!(world.manage(&shut), (7, 4), "shut");
+}
+
+#[test]
+fn a_departure() {
+    let world = World::new(2);
+    let departures = world.departures();
+    let job = block_on(departures.begin(&id(2))).unwrap().unwrap();
+    assert_eq!(world.spent(), (8, 5), "before the answer");
+    let progress = block_on(departures.run(job)).unwrap();
+    assert!(matches!(progress, Progress::Finished { .. }));
+    let (_, writes) = world.spent();
+    assert_eq!(writes, 8, "after it");
+}
+
+#[test]
+fn a_rotation_of_the_keys() {
+    let world = World::new(0);
+    for emergency in [false, true] {
+        block_on(world.keys().rotate(emergency)).unwrap();
+        let (_, writes) = world.spent();
+        assert_eq!(writes, 3);
+    }
+    block_on(world.keys().rotate(false)).unwrap();
+    world.spent();
+    block_on(world.keys().rotate(false)).unwrap();
+    assert_eq!(world.spent(), (1, 0), "while a key is waiting");
 }

@@ -2,7 +2,8 @@
 //!
 //! Each account has a number, and under it an entry that says what admins see. It is written together with the
 //! account's record, before it by the registration, so that no account is missing, and after it by every change, under
-//! the account's lock. So a page needs no other records.
+//! the account's lock. So a page needs no other records. (Where a store does not write together, a registration that dies
+//! between the two leaves an entry that no account belongs to: it is listed, and nobody can use or change it.)
 
 use serde::{Deserialize, Serialize};
 use spinreel_api::accounts::ManagedUser;

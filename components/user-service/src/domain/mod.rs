@@ -14,6 +14,33 @@
 //! - [`standing`]: what an access token is good for at this moment.
 //! - [`revocations`]: whose access tokens were revoked lately.
 //! - [`keys`]: the keys that sign access tokens.
+//!
+//! # What costs what
+//! In calls of the store, with everything after the answer: `costs` counts them. Writes are what is dear.
+//!
+//! | | reads | writes |
+//! |---|---|---|
+//! | a registration: two claims of names, a number, the account with all that belongs to it | 10 | 4 |
+//! | a sign-in: a number, the session | 21 | 2 |
+//! | – after failures, which it forgives | 21 | 3 |
+//! | – where it ends the oldest of too many sessions; every eighth of these | 22; 29 | 1 more; 2 more |
+//! | a sign-in that fails: a count for the account, a count for the client | 19 | 2 |
+//! | – the first of a window, or past the free ones | 19, 20 | 3 |
+//! | – refused before its password is looked at | 3 to 5 | |
+//! | a refresh | 8 | 1 |
+//! | – the answer once more; a token that was used before | 6; 4 | 0; 2 |
+//! | the standing of a session, of one that is older than its first refresh token | 2, 3 | |
+//! | the key set | 1 | |
+//! | the trust | 2, and 1 for each new revocation | |
+//! | a list of n sessions, of n accounts | n + 2 | |
+//! | the end of sessions, however many | 1, or all that there are | 2, where one was good |
+//! | another password, without or with other sessions that end | 6, and all sessions | 3, 4 |
+//! | a change by an admin; another role, or an account that is shut | 3, and all sessions where it is shut | 3; 4 |
+//! | a departure, before and after the answer | | 5, 8 |
+//! | a rotation of the keys | 3 to 5 | 3 |
+//!
+//! All sessions are twice those of a list, and a read: they are looked for once more. Those of lists and of the standing
+//! come on top of what the shell reads for every request: the key set and a remembered token.
 
 pub(crate) mod accounts;
 pub(crate) mod administration;

@@ -56,9 +56,7 @@ impl Roster {
             for (index, bits) in by_map(&positions) {
                 match self.strike(store, level, index, &bits).await? {
                     Struck::Full => full.push(index),
-                    Struck::Changed(map) => burial
-                        .pairs
-                        .push((self.map_key(level, index), map.to_bytes())),
+                    Struck::Changed(map) => burial.pairs.push((self.map_key(level, index), map)),
                     Struck::Kept => {}
                 }
             }
@@ -91,7 +89,7 @@ impl Roster {
             return Ok(Struck::Full);
         }
         Ok(match news {
-            true => Struck::Changed(map),
+            true => Struck::Changed(map.to_bytes()),
             false => Struck::Kept,
         })
     }
@@ -120,8 +118,8 @@ impl Roster {
 enum Struck {
     /// It is stored as it should be, or need not be.
     Kept,
-    /// It is to be stored like this.
-    Changed(Map),
+    /// It is to be stored as these bytes.
+    Changed(Vec<u8>),
     /// It has no living bit left.
     Full,
 }
