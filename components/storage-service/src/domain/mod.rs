@@ -18,10 +18,10 @@
 //! file; where it is missing or wrong, the object's metadata says whose it is ([`names`]).
 //!
 //! # Who deletes
-//! Two deletions of one file are decided by the bucket, too: it deletes a generation once, and exactly one of them is told
-//! so. No lock is needed for that one. Who is told that the object was gone waits for it; where there is nobody to wait
-//! for (an answer was lost, an instance died, the object is nobody knows where), it [takes over](takeover) under the
-//! file's lock.
+//! Two deletions of one file are decided by the bucket, too: it deletes a generation once, and tells one of them so, or
+//! none if that answer is lost. The one that is told needs no lock. Who is told that the object was gone waits for it;
+//! where there is nobody to wait for (an answer was lost, an instance died, the object is lost), it
+//! [takes over](takeover) under the file's lock.
 //!
 //! # Users who go
 //! A [`purge`] deletes the files of a user as the user would, and then forgets the user, but for the numbers that must
@@ -42,7 +42,8 @@
 //! | a user's first upload | | 3 more |
 //! | a deletion (number, intent, quota, the file with its name) | 4 | 4 |
 //! | – that another one was faster than | 4 | 2 |
-//! | what is refused because there is, or is not, such a name | 2 | 0 |
+//! | an upload whose name is taken | 2 | 0 |
+//! | a deletion of what is not there | 3 | 0 |
 //! | after each upload and deletion | 1 | 0 |
 //! | – and after one in 8 of them, instead, a look | 2, and 1 for each number since the mark; 3 for each deletion, and 1 for the map | 1, after deletions 2 |
 //! | a status of n files | n + 2 | 0 |
@@ -51,7 +52,8 @@
 //!
 //! One of the reads of an upload, a deletion and a status is that of the user's own [limit].
 //!
-//! All writes are made before the answer but those of a look. A living file has two keys, its record and its name. A
+//! Whoever crosses the alert's threshold, upwards or downwards, makes 1 write more. All writes are made before the answer but
+//! those of a look and of an alert. A living file has two keys, its record and its name. A
 //! deletion leaves one, of which a user has about 8 before they are removed.
 mod alert;
 mod chunks;
