@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::accounts::{Account, ChangeError, change_together};
 use super::peers::{Kept, PeerFailure, Peers};
-use super::{revocations, sessions};
+use super::{endings, revocations};
 
 /// Why an account was not changed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -68,7 +68,7 @@ pub(crate) async fn manage(
         account.disabled = wishes.disabled.unwrap_or(account.disabled);
         let mut together = Vec::new();
         if shuts {
-            together = sessions::end_of_all(store, clock, id).await?;
+            together = endings::end_of_all(store, clock, id).await?;
         }
         if together.is_empty() && account.role != role {
             together.push(revocations::prepare(store, clock, id).await?);
@@ -77,7 +77,7 @@ pub(crate) async fn manage(
     })
     .await?;
     if shuts {
-        sessions::end_all(store, clock, id).await?;
+        endings::end_all(store, clock, id).await?;
     }
     Ok(Managed {
         before: before.unwrap_or_else(|| after.clone()),
@@ -96,6 +96,7 @@ mod tests {
 
     use super::super::accounts::find;
     use super::super::accounts::testing::{id, registered};
+    use super::super::sessions;
     use super::*;
 
     const NOW_MS: u64 = 1_700_000_000_000;

@@ -2,7 +2,7 @@
 //!
 //! Each has failures that are free; after those, every guess has to wait for a pause since the last failure that doubles
 //! with each further one. Failures count whether or not anybody has the address, and are forgotten after one to two
-//! windows of [`WINDOW_MS`]. They keep from guessing only: a session that has begun goes on.
+//! windows of [`WINDOW_MS`](super::failures::WINDOW_MS). They keep from guessing only: a session that has begun goes on.
 //!
 //! # Many guesses at once
 //! A guess costs nothing before its password is hashed. What it found is **told only where it may be**: a wrong one
@@ -32,11 +32,11 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use spinreel_ledger::{Cell, Counter, LedgerError, while_it_may};
+use spinreel_ledger::{Cell, Counter, LedgerError};
 use spinreel_platform::{Clock, Store};
 
+use super::failures::{Last, Look, State, write};
 use super::validation::Email;
 
 /// Failures of an account's address that cost no pause.
@@ -45,10 +45,6 @@ pub(crate) const FREE_OF_ACCOUNT: u64 = 10;
 pub(crate) const FREE_OF_CLIENT: u64 = 100;
 /// The longest pause, in seconds.
 const MAX_PAUSE_S: u64 = 300;
-/// How long failures are counted together, in milliseconds. Those of the window before count, too.
-const WINDOW_MS: u64 = 900_000;
-/// How long after its look a state may be written, in milliseconds.
-const WRITE_WITHIN_MS: u64 = 10_000;
 /// Characters of a digest that name a place: six bits each, so 262,144 places.
 const PLACE_CHARS: usize = 3;
 
@@ -73,58 +69,6 @@ pub(crate) struct Guess {
 pub(crate) struct Pause {
     /// Seconds until the next may be made; at least 1.
     pub(crate) wait_s: u64,
-}
-
-/// Which failures count.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct State {
-    /// When its window began.
-    began_ms: u64,
-    /// The counter's sum at that time.
-    base: u64,
-    /// Failures of the window before.
-    carried: u64,
-}
-
-/// The last failure past the free ones.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Last {
-    /// The counter's sum with it.
-    sum: u64,
-    at_ms: u64,
-}
-
-/// What a look at the store finds.
-#[derive(Debug, Clone, Copy)]
-struct Look {
-    state: Option<State>,
-    sum: u64,
-}
-
-impl Look {
-    /// How many failures count, if the counter had this sum.
-    fn failures(&self, sum: u64, now_ms: u64) -> u64 {
-        let Some(state) = self.state else { return sum };
-        let since = sum.saturating_sub(state.base);
-        match now_ms.saturating_sub(state.began_ms) / WINDOW_MS {
-            0 => state.carried + since,
-            1 => since,
-            _ => 0,
-        }
-    }
-
-    /// A window that begins now, where the one before is over. It changes nothing about what counts.
-    fn next_window(&self, now_ms: u64) -> Option<State> {
-        let age_ms = |state: State| now_ms.saturating_sub(state.began_ms);
-        if self.state.is_some_and(|state| age_ms(state) < WINDOW_MS) {
-            return None;
-        }
-        Some(State {
-            began_ms: now_ms,
-            base: self.sum,
-            carried: self.failures(self.sum, now_ms),
-        })
-    }
 }
 
 impl Attempts {
@@ -318,24 +262,6 @@ impl Guess {
         // Where it comes too late the failures go on to count.
         write(store, clock, now_ms, &forgiven).await?;
         Ok(Ok(()))
-    }
-}
-
-/// Writes states that were made of looks since `began_ms`; `false` where that was too long ago: a window that began long
-/// ago would be over too early.
-async fn write(
-    store: &impl Store,
-    clock: &impl Clock,
-    began_ms: u64,
-    states: &[(String, Vec<u8>)],
-) -> Result<bool, LedgerError> {
-    if states.is_empty() {
-        return Ok(true);
-    }
-    let in_time = || clock.now_ms().saturating_sub(began_ms) <= WRITE_WITHIN_MS;
-    match while_it_may(in_time, store.set_many(states)).await {
-        Some(written) => Ok(written.map(|()| true)?),
-        None => Ok(false),
     }
 }
 

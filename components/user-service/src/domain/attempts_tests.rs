@@ -8,6 +8,7 @@ use futures::executor::block_on;
 use proptest::prelude::*;
 use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, StoppingStore};
 
+use super::super::failures::{WINDOW_MS, WRITE_WITHIN_MS};
 use super::super::interleaving::{Dice, SteppedStore, interleave};
 use super::*;
 

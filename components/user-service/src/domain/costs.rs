@@ -20,7 +20,7 @@ use super::peers::{Kept, PeerFailure, Peers};
 use super::sessions::{self, Granted, MAX_SESSIONS};
 use super::standing::standing;
 use super::validation::Email;
-use super::{directory, passwords, revocations, rotation};
+use super::{directory, endings, passwords, revocations, rotation};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const PASSWORD: &str = "correct horse battery";
@@ -303,11 +303,11 @@ fn the_ends_of_sessions() {
     let (first, _, _) = (world.begin(1), world.begin(1), world.begin(1));
     world.store.take_calls();
     for writes in [2, 0] {
-        block_on(sessions::end(&world.store, &world.clock, &first.id)).unwrap();
+        block_on(endings::end(&world.store, &world.clock, &first.id)).unwrap();
         assert_eq!(world.spent(), (1, writes), "one");
     }
     for writes in [2, 0] {
-        block_on(sessions::end_all(&world.store, &world.clock, &id(1))).unwrap();
+        block_on(endings::end_all(&world.store, &world.clock, &id(1))).unwrap();
         assert_eq!(world.spent(), (5, writes), "all");
     }
 }

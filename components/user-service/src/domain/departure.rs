@@ -26,7 +26,7 @@ use super::accounts::{self, ChangeError, change_together, find};
 use super::names::Name;
 use super::peers::{Kept, PeerFailure, Peers};
 use super::validation::Email;
-use super::{changes, directory, sessions};
+use super::{changes, directory, endings, sessions};
 
 const PREFIX: &str = "users/departures";
 /// How long after its job got its number an account may be marked as leaving, in milliseconds. A good deal less than the
@@ -108,7 +108,7 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
             begun = self.mark(user_id).await?;
         }
         // One may have begun beside it.
-        sessions::end_all(self.store, self.clock, user_id).await?;
+        endings::end_all(self.store, self.clock, user_id).await?;
         Ok(begun)
     }
 
@@ -117,7 +117,7 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
         let number = roster().allocate_timely(self.store, self.clock, 1).await?;
         let numbered_at = self.now();
         let marking = change_together(self.store, self.clock, user_id, async |account| {
-            let ends = sessions::end_of_all(self.store, self.clock, user_id).await?;
+            let ends = endings::end_of_all(self.store, self.clock, user_id).await?;
             if self.age_ms(numbered_at) > MARK_WITHIN_MS {
                 return Err(ChangeError::Busy);
             }
@@ -208,7 +208,7 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
                 return Ok(Progress::Nothing);
             };
             // One may have begun beside the mark.
-            sessions::end_all(self.store, self.clock, &job.user_id).await?;
+            endings::end_all(self.store, self.clock, &job.user_id).await?;
             if !self.purge(&job.user_id, since, held).await? {
                 return Ok(Progress::Pending);
             }

@@ -8,9 +8,9 @@
 //! - [`directory`]: the list of all accounts. [`administration`]: what admins change.
 //! - [`peers`]: the other services.
 //! - [`passwords`], [`common_passwords`]: Argon2id.
-//! - [`attempts`]: how often a password may be guessed.
+//! - [`attempts`], [`failures`]: how often a password may be guessed.
 //! - [`login`]: from an address and a password to an account; the first admin.
-//! - [`sessions`]: what a user is signed in with. [`refresh_token`], [`rotation`]: its tokens, each good for one use.
+//! - [`sessions`], [`endings`]: what a user is signed in with. [`refresh_token`], [`rotation`]: its tokens, each good for one use.
 //! - [`standing`]: what an access token is good for at this moment.
 //! - [`revocations`]: whose access tokens were revoked lately.
 //! - [`keys`]: the keys that sign access tokens.
@@ -49,6 +49,8 @@ pub(crate) mod changes;
 pub(crate) mod common_passwords;
 pub(crate) mod departure;
 pub(crate) mod directory;
+pub(crate) mod endings;
+pub(crate) mod failures;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod names;

@@ -7,8 +7,9 @@ use thiserror::Error;
 
 use super::accounts::{Account, ChangeError, change_together, find};
 use super::attempts::{Attempts, Guess, Pause};
+use super::endings;
 use super::passwords::{self, HashError};
-use super::sessions::{self, SessionId};
+use super::sessions::SessionId;
 use super::validation::{self, Email};
 
 /// Why a password was not changed.
@@ -66,10 +67,10 @@ pub(crate) async fn change_password(
             return Err(PasswordError::Wrong);
         }
         account.password_hash = hash;
-        Ok(sessions::end_of_others(store, clock, session).await?)
+        Ok(endings::end_of_others(store, clock, session).await?)
     })
     .await?;
-    sessions::end_others(store, clock, session).await?;
+    endings::end_others(store, clock, session).await?;
     Ok(account)
 }
 
@@ -110,7 +111,7 @@ mod tests {
     use super::super::accounts::change;
     use super::super::accounts::testing::{id, registered};
     use super::super::interleaving::{Dice, SteppedStore, interleave};
-    use super::super::revocations;
+    use super::super::{revocations, sessions};
     use super::*;
 
     const NOW_MS: u64 = 1_700_000_000_000;

@@ -40,6 +40,7 @@ use spinreel_ledger::{CALL_MS, Cell, LedgerError, while_it_may};
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
+use super::endings;
 use super::refresh_token::{RefreshToken, digest, same};
 use super::sessions::{self, Granted, Session, SessionId, after};
 
@@ -204,7 +205,7 @@ async fn reused(
     clock: &impl Clock,
     id: &SessionId,
 ) -> Result<RefreshError, LedgerError> {
-    sessions::end(store, clock, id).await?;
+    endings::end(store, clock, id).await?;
     Ok(RefreshError::Reused {
         user_id: id.user_id().to_owned(),
     })

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use spinreel_platform::StoreError;
 use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, StoppingStore};
 
+use super::super::endings;
 use super::super::interleaving::{Dice, SteppedStore, interleave};
 use super::super::sessions::testing::{ADA, EVE, MONTH_S, World};
 use super::*;
@@ -216,7 +217,7 @@ fn a_refresh_beside_the_end_of_the_session_does_not_bring_it_back() {
         let mut all = callers(&stepped, &world.clock, &granted.refresh_token, 2);
         let has_ended = RefCell::new(false);
         all.push(Box::pin(async {
-            sessions::end(&stepped, &world.clock, &granted.id).await?;
+            endings::end(&stepped, &world.clock, &granted.id).await?;
             *has_ended.borrow_mut() = true;
             Err(RefreshError::Invalid)
         }));

@@ -11,7 +11,7 @@
 //! both together give the answer again. How a turn ends is the affair of [`rotation`](super::rotation).
 //!
 //! A session is good while its record says that it has begun. The record is written when it begins, and once more when
-//! it ends, in the same call as the [note](super::revocations) of that and after it: so no session has ended that others
+//! it [ends](super::endings), in the same call as the [note](super::revocations) of that and after it: so no session has ended that others
 //! are not told of, and none comes back.
 //!
 //! Sessions are numbered per user, and only the newest [`MAX_SESSIONS`] are good, so that a user's keys are bounded: a
@@ -24,14 +24,14 @@ use spinreel_ledger::{Cell, LedgerError, Slots};
 use spinreel_platform::{Clock, Random, Store};
 
 use super::accounts::is_id;
+use super::endings::{end_of, overtaken_by};
 use super::refresh_token::{RefreshToken, Salt, digest, fresh, same};
-use super::revocations;
 use super::rotation::{LastUse, LastUses, PLACES, Turn, place};
 
 /// How many sessions a user has at most; a further one ends the oldest.
 pub(crate) const MAX_SESSIONS: u64 = 32;
 /// Every so manyth session removes the keys of as many that are over.
-const ROUND: u64 = 8;
+pub(crate) const ROUND: u64 = 8;
 /// The longest `User-Agent` that is kept, in characters.
 const MAX_USER_AGENT: usize = 200;
 
@@ -73,12 +73,12 @@ impl SessionId {
         format!("{}/{}/{part}", prefix(&self.user_id), self.number)
     }
 
-    fn record(&self) -> Cell<Record> {
+    pub(crate) fn record(&self) -> Cell<Record> {
         slots(&self.user_id).cell(self.number)
     }
 
     /// All keys that it may have.
-    fn keys(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = String> {
         let turns = (0..PLACES).map(|turn| place(self, turn).key().to_owned());
         turns.chain([self.record().key().to_owned()])
     }
@@ -92,7 +92,7 @@ impl std::fmt::Display for SessionId {
 
 /// What is stored of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Record {
+pub(crate) enum Record {
     Begun(Session),
     Ended,
 }
@@ -197,96 +197,6 @@ pub(crate) async fn begin(
     })
 }
 
-/// The sessions that are over when this one begins: one, or a round of them.
-fn overtaken_by(id: &SessionId) -> Vec<SessionId> {
-    let newest = id.number.saturating_sub(MAX_SESSIONS);
-    let count = if id.number.is_multiple_of(ROUND) {
-        ROUND
-    } else {
-        1
-    };
-    numbered(&id.user_id, newest.saturating_sub(count - 1), newest)
-}
-
-/// Ends a session; no refresh token of it is good any more. Costs 2 writes where that was not so before.
-pub(crate) async fn end(
-    store: &impl Store,
-    clock: &impl Clock,
-    id: &SessionId,
-) -> Result<(), LedgerError> {
-    let pairs = end_of(store, clock, &id.user_id, std::slice::from_ref(id)).await?;
-    write(store, &pairs).await
-}
-
-/// Ends all sessions of a user that have begun, as [`end`] does one.
-pub(crate) async fn end_all(
-    store: &impl Store,
-    clock: &impl Clock,
-    user_id: &str,
-) -> Result<(), LedgerError> {
-    let pairs = end_of_all(store, clock, user_id).await?;
-    write(store, &pairs).await
-}
-
-/// Ends all sessions of a user that have begun, but one.
-pub(crate) async fn end_others(
-    store: &impl Store,
-    clock: &impl Clock,
-    keep: &SessionId,
-) -> Result<(), LedgerError> {
-    let pairs = end_of_others(store, clock, keep).await?;
-    write(store, &pairs).await
-}
-
-/// What [`end_all`] writes, to be written at once, together with what it belongs to and before that; empty where no
-/// session is good. Costs a write itself where one is.
-pub(crate) async fn end_of_all(
-    store: &impl Store,
-    clock: &impl Clock,
-    user_id: &str,
-) -> Result<Vec<(String, Vec<u8>)>, LedgerError> {
-    let ids = may_be_good(store, user_id).await?;
-    end_of(store, clock, user_id, &ids).await
-}
-
-/// What [`end_others`] writes, as [`end_of_all`].
-pub(crate) async fn end_of_others(
-    store: &impl Store,
-    clock: &impl Clock,
-    keep: &SessionId,
-) -> Result<Vec<(String, Vec<u8>)>, LedgerError> {
-    let mut ids = may_be_good(store, &keep.user_id).await?;
-    ids.retain(|id| id != keep);
-    end_of(store, clock, &keep.user_id, &ids).await
-}
-
-/// What ends those of some sessions that are good: the note first.
-async fn end_of(
-    store: &impl Store,
-    clock: &impl Clock,
-    user_id: &str,
-    ids: &[SessionId],
-) -> Result<Vec<(String, Vec<u8>)>, LedgerError> {
-    let mut ends = Vec::new();
-    for id in ids {
-        if read(store, id).await?.is_some() {
-            ends.push(id.record().pair(&Record::Ended)?);
-        }
-    }
-    if !ends.is_empty() {
-        let note = revocations::prepare(store, clock, user_id).await?;
-        ends.insert(0, note);
-    }
-    Ok(ends)
-}
-
-async fn write(store: &impl Store, pairs: &[(String, Vec<u8>)]) -> Result<(), LedgerError> {
-    if !pairs.is_empty() {
-        store.set_many(pairs).await?;
-    }
-    Ok(())
-}
-
 /// The session that a refresh token belongs to, whether or not its turn is over; `None` where the token is none, or its
 /// session has ended.
 pub(crate) async fn of_token(
@@ -346,15 +256,8 @@ pub(crate) async fn list(
     Ok(sessions)
 }
 
-/// The sessions of a user that can be good, and those that a beginning which died may have left so.
-async fn may_be_good(store: &impl Store, user_id: &str) -> Result<Vec<SessionId>, LedgerError> {
-    let head = slots(user_id).head(store).await?;
-    let oldest = (head + 1).saturating_sub(MAX_SESSIONS + ROUND);
-    Ok(numbered(user_id, oldest, head))
-}
-
 /// Sessions with these numbers, those at the ends included; 0 is none.
-fn numbered(user_id: &str, from: u64, to: u64) -> Vec<SessionId> {
+pub(crate) fn numbered(user_id: &str, from: u64, to: u64) -> Vec<SessionId> {
     (from.max(1)..=to)
         .map(|number| SessionId {
             user_id: user_id.to_owned(),
@@ -404,7 +307,7 @@ pub(crate) fn last_uses(user_id: &str) -> Cell<LastUses> {
     Cell::new(format!("{}/uses", prefix(user_id)))
 }
 
-fn slots(user_id: &str) -> Slots {
+pub(crate) fn slots(user_id: &str) -> Slots {
     Slots::new(prefix(user_id))
 }
 

@@ -3,6 +3,7 @@ use futures::executor::block_on;
 use proptest::prelude::*;
 use spinreel_platform::memory::StoppingStore;
 
+use super::super::endings::{end, end_all, end_others};
 use super::super::interleaving::{Dice, SteppedStore, interleave};
 use super::testing::{ADA, EVE, MONTH_S, World};
 use super::*;

@@ -38,6 +38,7 @@ mod tests {
 
     use super::super::accounts::testing::{id, registered};
     use super::super::accounts::{ChangeError, change};
+    use super::super::endings;
     use super::*;
 
     const NOW_MS: u64 = 1_700_000_000_000;
@@ -69,7 +70,7 @@ mod tests {
             assert_eq!(role(&id(1), &first.to_string()).await, Some(Role::User));
             assert_eq!(role(&id(2), &first.to_string()).await, None);
             assert_eq!(role(&id(1), "no session").await, None);
-            sessions::end(&store, &clock, &first).await.unwrap();
+            endings::end(&store, &clock, &first).await.unwrap();
             assert_eq!(role(&id(1), &first.to_string()).await, None);
             let second = second.to_string();
             alter(|account| account.role = Role::Admin).await;

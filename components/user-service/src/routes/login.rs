@@ -9,7 +9,7 @@ use spinreel_service::{Call, Context, Outcome};
 use super::{first_admin, refresh_seconds, refused_registration, tokens, unavailable, unhashable};
 use crate::domain::attempts::Pause;
 use crate::domain::login::{LoginError, World, login as log_in, still_opens};
-use crate::domain::sessions;
+use crate::domain::{endings, sessions};
 
 /// `POST /v1/sessions`: from an address and a password to tokens.
 pub(crate) async fn login(mut call: Call) -> Outcome {
@@ -44,7 +44,7 @@ pub(crate) async fn login(mut call: Call) -> Outcome {
         .await
         .map_err(unavailable)?
     {
-        sessions::end(&context.store, &context.clock, &granted.id)
+        endings::end(&context.store, &context.clock, &granted.id)
             .await
             .map_err(unavailable)?;
         let user_id = Some(account.id);

@@ -9,8 +9,8 @@ use spinreel_service::{Call, Context, Outcome};
 
 use super::{refresh_seconds, tokens, unavailable};
 use crate::domain::accounts::{self, Account};
+use crate::domain::endings;
 use crate::domain::rotation::{self, RefreshError};
-use crate::domain::sessions;
 
 #[derive(Deserialize)]
 struct Body {
@@ -35,7 +35,7 @@ pub(crate) async fn refresh(mut call: Call) -> Outcome {
         .await
         .map_err(unavailable)?;
     let Some(account) = account.filter(Account::is_open) else {
-        sessions::end(&context.store, &context.clock, &granted.id)
+        endings::end(&context.store, &context.clock, &granted.id)
             .await
             .map_err(unavailable)?;
         return Err(invalid_refresh_token());

@@ -9,6 +9,7 @@ use spinreel_http::query::encode_cursor;
 use spinreel_service::{Call, Outcome, empty, json};
 
 use super::unavailable;
+use crate::domain::endings;
 use crate::domain::sessions::{self, SessionId};
 
 /// The name of the list in its cursors.
@@ -65,7 +66,7 @@ pub(crate) async fn end_current(call: Call) -> Outcome {
     let id = SessionId::parse(&user.session_id)
         .filter(|id| id.user_id() == user.user_id)
         .ok_or_else(|| Problem::unauthenticated(Unauthenticated::InvalidToken))?;
-    sessions::end(&context.store, &context.clock, &id)
+    endings::end(&context.store, &context.clock, &id)
         .await
         .map_err(unavailable)?;
     let fields = json!({ "session.id": id.to_string() });
@@ -81,7 +82,7 @@ pub(crate) async fn end_current(call: Call) -> Outcome {
 pub(crate) async fn end_all(call: Call) -> Outcome {
     let context = &call.context;
     let user = call.caller.user()?;
-    sessions::end_all(&context.store, &context.clock, &user.user_id)
+    endings::end_all(&context.store, &context.clock, &user.user_id)
         .await
         .map_err(unavailable)?;
     let message = format!("{} signed out everywhere", user.username);

@@ -13,6 +13,7 @@ use spinreel_platform::Clock;
 use spinreel_service::{Call, Context, Outcome, empty, json as answer};
 
 use super::{keys, unavailable};
+use crate::domain::endings;
 use crate::domain::sessions::{self, SessionId};
 use crate::domain::standing::standing;
 
@@ -80,7 +81,7 @@ pub(crate) async fn revoke(mut call: Call) -> Outcome {
     };
     if let Some(session) = session {
         context.log.set_user(session.user_id());
-        sessions::end(&context.store, &context.clock, &session)
+        endings::end(&context.store, &context.clock, &session)
             .await
             .map_err(unavailable)?;
         context.audit(
