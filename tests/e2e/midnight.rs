@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
 use spinreel_api::Page;
 use spinreel_api::usage::DayUsage;
 use spinreel_tests::{App, Form, User, eventually};
@@ -35,18 +34,10 @@ fn midnight(app: &App) {
     app.advance_clock(left + Duration::from_millis(10));
 }
 
-/// Waits until so many of the user's transfers hold bandwidth.
-async fn holds(app: &App, user: &User<'_>, transfers: i64) {
+/// Waits until so many bytes are reserved of what comes in.
+async fn holds(user: &User<'_>, bytes: usize) {
     eventually("bandwidth is reserved", || async {
-        let store = Connection::open(app.state_dir().join("usage.db")).unwrap();
-        let held: i64 = store
-            .query_row(
-                "SELECT count(*) FROM spin_key_value WHERE key LIKE ?1 AND CAST(value AS TEXT) LIKE '%\"held\"%'",
-                [format!("usage/{}/transfer/%", user.id)],
-                |row| row.get(0),
-            )
-            .unwrap();
-        (held == transfers).then_some(())
+        (user.today().await.upload_bytes == bytes as u64).then_some(())
     })
     .await;
 }
@@ -98,7 +89,7 @@ async fn an_upload_whose_size_was_known_counts_in_the_evening() {
     let body = form.into_body();
     almost_midnight(&app);
     let mut stream = send(&app, &[&head, &body[..300_000]].concat()).await;
-    holds(&app, &user, 1).await;
+    holds(&user, size).await;
     midnight(&app);
     stream.write_all(&body[300_000..]).await.unwrap();
     let answer = answer(stream).await;
@@ -132,7 +123,7 @@ async fn an_upload_whose_size_nobody_told_counts_on_both_days() {
     almost_midnight(&app);
     let sent = CHUNK + 1_000_000;
     let mut stream = send(&app, &[head, framed(&body[..sent])].concat()).await;
-    holds(&app, &user, 1).await;
+    holds(&user, CHUNK).await;
     midnight(&app);
     let rest = [framed(&body[sent..]), b"0\r\n\r\n".to_vec()].concat();
     stream.write_all(&rest).await.unwrap();
@@ -173,7 +164,7 @@ async fn a_playback_counts_in_the_evening() {
     midnight(&app);
     let rest = answer(stream).await;
     assert!(first.len() + rest.len() > size);
-    let (evening, today) = both_days(&user, "the playback is settled", |evening, _| {
+    let (evening, today) = both_days(&user, "the playback is written down", |evening, _| {
         evening.downloads == 1
     })
     .await;
@@ -182,7 +173,7 @@ async fn a_playback_counts_in_the_evening() {
     assert_eq!((today.downloads, today.total_bytes), (0, 0));
     // The evening was full; the new day is not.
     assert_eq!(user.get(&video.links.content).await.body.len(), size);
-    let (evening_later, today) = both_days(&user, "the next one is settled", |_, today| {
+    let (evening_later, today) = both_days(&user, "the next one is written down", |_, today| {
         today.downloads == 1
     })
     .await;

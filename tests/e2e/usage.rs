@@ -1,10 +1,13 @@
 //! `GET /v1/usage/…`.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use spinreel_api::usage::{Action, ActionKind, DayUsage};
 use spinreel_api::{Page, Timestamp};
-use spinreel_tests::{App, CLIP, Reply};
+use spinreel_tests::{App, CLIP, Reply, User, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_without_transfers_is_all_zero() {
@@ -86,43 +89,122 @@ async fn an_upload_a_playback_a_download_and_a_deletion_are_written_down() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transfer_that_is_reserved_and_settled_again_and_again_counts_once() {
+async fn both_ways_share_a_limit_and_what_was_not_moved_is_free_again() {
     let app = App::builder()
         .variable("bandwidth_limit_bytes", "1000")
         .start()
         .await;
     let user = app.with_user().await;
-    let tell = async |what: &str, id: &str, more: Value| {
-        let mut body = more;
-        body["id"] = id.into();
+    let tell = async |what: &str, mut body: Value| {
         body["user_id"] = user.id.as_str().into();
         let path = format!("/internal/usage/{what}");
         let services = ("video-service", "usage-service");
         let request = app.as_service(services, Method::POST, &path, Some(&user.id));
-        Reply::to(request.json(&body)).await.status
+        Reply::to(request.json(&body)).await
     };
-    let reserve = |bytes: u64| json!({"direction": "out", "bytes": bytes});
+    let reserve = async |direction: &str, bytes: u64, viewer: Option<&str>| {
+        let mut body = json!({"direction": direction, "bytes": bytes});
+        if let Some(viewer) = viewer {
+            body["playback"] = json!({"video_id": "v", "viewer": viewer, "kind": "stream"});
+        }
+        tell("reservations", body).await
+    };
+    let upload: Value = reserve("in", 300, None)
+        .await
+        .expect(StatusCode::CREATED)
+        .json();
+    assert_eq!(
+        (&upload["direction"], &upload["bytes"]),
+        (&json!("in"), &json!(300))
+    );
+    let mut ranges = Vec::new();
+    for (viewer, bytes) in [("a", 200), ("b", 300), ("a", 200)] {
+        let reply = reserve("out", bytes, Some(viewer)).await;
+        ranges.push(reply.expect(StatusCode::CREATED).json::<Value>());
+    }
+    let refused = reserve("out", 1, Some("a")).await;
+    assert_eq!(refused.problem(), (403, "bandwidth_exceeded".to_owned()));
+    assert_eq!(reserve("in", 1, None).await.status, 403);
+    let today = user.today().await;
+    assert_eq!((today.upload_bytes, today.download_bytes), (300, 700));
+    assert_eq!((today.uploads, today.downloads), (0, 2));
+
+    let settle = async |reservation: &Value, moved: u64, action: Value| {
+        let body = json!({"reservations": [reservation], "moved": moved, "action": action});
+        assert_eq!(tell("settlements", body).await.seen(), (204, ""));
+    };
     let now = Timestamp::from_ms(app.now().as_millis() as u64);
-    let stream = json!({"at": now, "action": "stream", "video_id": "v", "bytes": 300});
-    for _ in 0..3 {
-        assert_eq!(tell("reservations", "a", reserve(700)).await, 201);
+    let stored = json!({"at": now, "action": "upload", "video_id": "v", "bytes": 250});
+    settle(&upload, 250, stored).await;
+    settle(&ranges[2], 50, Value::Null).await;
+    let today = user.today().await;
+    assert_eq!((today.upload_bytes, today.download_bytes), (250, 550));
+    assert_eq!((today.uploads, today.downloads), (1, 2));
+    let seen: Vec<(ActionKind, u64)> = user
+        .actions()
+        .await
+        .iter()
+        .map(|action| (action.action, action.bytes))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (ActionKind::Upload, 250),
+            (ActionKind::Stream, 300),
+            (ActionKind::Stream, 250)
+        ]
+    );
+    assert_eq!(reserve("in", 201, None).await.status, 403);
+    assert_eq!(reserve("out", 200, Some("c")).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn past_days_are_shown_as_they_were() {
+    let app = App::start().await;
+    let user = app.with_user().await;
+    let video = user.upload_video("clip.mp4", CLIP).await;
+    user.get(&video.links.content).await.expect(StatusCode::OK);
+    let first = user
+        .settled("both are written down", |today| {
+            (today.uploads, today.downloads) == (1, 1)
+        })
+        .await;
+    // The second day, and the fourth: the first action of it seals what is over.
+    for (days, bytes) in [(1, b"1".as_slice()), (2, b"22"), (1, b"333")] {
+        app.advance_clock(Duration::from_secs(days * 86_400));
+        let user = User::sign_in(&app, &user.email, User::PASSWORD).await;
+        let name = format!("{}.mp4", bytes.len());
+        user.upload(&name, bytes).await.expect(StatusCode::OK);
+        eventually("it is written down", || async {
+            (user.today().await.uploads == 1).then_some(())
+        })
+        .await;
     }
-    assert_eq!(tell("reservations", "b", reserve(301)).await, 403);
-    for _ in 0..3 {
-        let settlement = json!({ "action": stream });
-        assert_eq!(tell("settlements", "a", settlement).await, 204);
-        let today = user.today().await;
-        assert_eq!((today.downloads, today.download_bytes), (1, 300));
-    }
-    assert_eq!(user.actions().await.len(), 1);
-    // What it did not use is there again, once.
-    assert_eq!(tell("reservations", "c", reserve(701)).await, 403);
-    assert_eq!(tell("reservations", "d", reserve(700)).await, 201);
-    // A settlement of nothing after the real one takes nothing back.
-    let nothing = json!({ "action": null });
-    assert_eq!(tell("settlements", "a", nothing).await, 204);
-    assert_eq!(user.today().await.download_bytes, 300);
-    assert_eq!(tell("reservations", "e", reserve(1)).await, 403);
+    let user = User::sign_in(&app, &user.email, User::PASSWORD).await;
+    eventually("the first days are sealed, and look as before", || async {
+        let store = Connection::open(app.state_dir().join("usage.db")).unwrap();
+        let segments: i64 = store
+            .query_row(
+                "SELECT count(*) FROM spin_key_value WHERE key GLOB ?1",
+                [format!("usage/{}/*/segment/*", user.id)],
+                |row| row.get(0),
+            )
+            .unwrap();
+        (segments >= 2).then_some(())
+    })
+    .await;
+    let days: Page<DayUsage> = user.read("/v1/usage/daily?days=5").await;
+    let uploaded: Vec<u64> = days.items.iter().map(|day| day.upload_bytes).collect();
+    assert_eq!(uploaded, [3, 2, 0, 1, CLIP.len() as u64]);
+    assert_eq!(days.items[4], first);
+    let bytes: Vec<u64> = user
+        .actions()
+        .await
+        .iter()
+        .map(|action| action.bytes)
+        .collect();
+    let size = CLIP.len() as u64;
+    assert_eq!(bytes, [3, 2, 1, size, size]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,11 @@
 //! Many clients of one user at once, in orders that seeds decide: some are cut off, some die before any call of the store.
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::LocalBoxFuture;
@@ -81,7 +86,7 @@ impl Client {
     }
 
     /// What the client does; the truth is told before anything that may be the last.
-    async fn live(&self, store: &impl Store, clock: &ManualClock, truth: &std::cell::Cell<Truth>) {
+    async fn live(&self, store: &impl Store, clock: &ManualClock, truth: &Cell<Truth>) {
         let usage = Usage::new(store, clock, LIMIT);
         let note = |change: &dyn Fn(&mut Truth)| {
             let mut now = truth.get();
@@ -113,7 +118,6 @@ impl Client {
             Wants::Upload if self.moves == 100 => {
                 settle(vec![granted.reservation], Some(upload(clock, moved)))
             }
-            // An upload that fails stored nothing: what came in of it is given back.
             Wants::Upload => give_back(granted.reservation, moved),
             _ if moved == self.bytes => return,
             _ => give_back(granted.reservation, moved),
@@ -124,14 +128,9 @@ impl Client {
     }
 }
 
-/// Runs all of them at once; returns what truly happened, all together.
-fn run(
-    clients: &[Client],
-    store: &MemoryStore,
-    clock: &ManualClock,
-    seed: u64,
-) -> (Truth, Vec<Truth>) {
-    let truths: Vec<std::cell::Cell<Truth>> = clients.iter().map(|_| Default::default()).collect();
+/// Runs all of them at once; returns what truly happened.
+fn run(clients: &[Client], store: &MemoryStore, clock: &ManualClock, seed: u64) -> Truth {
+    let truth = Cell::new(Truth::default());
     let stores: Vec<Stepping<'_>> = clients.iter().map(|_| Stepping::new(store)).collect();
     let dying: Vec<StoppingStore<'_, Stepping<'_>>> = clients
         .iter()
@@ -141,33 +140,23 @@ fn run(
         })
         .collect();
     let mut calls: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
-    for ((client, store), truth) in clients.iter().zip(&dying).zip(&truths) {
-        // Whoever is dead is not waited for, and the others go on.
-        let life = client.live(store, clock, truth);
-        let steps = 200;
-        calls.push(until_tired(life, steps).boxed_local());
+    for (client, store) in clients.iter().zip(&dying) {
+        let life = client.live(store, clock, &truth);
+        calls.push(until_tired(life).boxed_local());
     }
     interleave(seed, calls);
-    let truths: Vec<Truth> = truths.iter().map(std::cell::Cell::get).collect();
-    let mut all = Truth::default();
-    for truth in &truths {
-        all.granted += truth.granted;
-        all.moved_in += truth.moved_in;
-        all.moved_out += truth.moved_out;
-        all.answered += truth.answered;
-    }
-    (all, truths)
+    truth.get()
 }
 
-/// Polls so often at most.
-async fn until_tired(life: impl Future<Output = ()>, polls: u32) {
-    let mut life = std::pin::pin!(life);
-    let mut left = polls;
-    std::future::poll_fn(|context| {
+/// Lets a client go on for as many steps as any has, so that nobody waits for a dead one.
+async fn until_tired(life: impl Future<Output = ()>) {
+    let mut life = pin!(life);
+    let mut left = 100;
+    poll_fn(|context| {
         left -= 1;
         match life.as_mut().poll(context) {
-            std::task::Poll::Pending if left > 0 => std::task::Poll::Pending,
-            _ => std::task::Poll::Ready(()),
+            Poll::Pending if left > 0 => Poll::Pending,
+            _ => Poll::Ready(()),
         }
     })
     .await;
@@ -182,7 +171,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
-        let (truth, _) = run(&clients, &store, &clock, seed);
+        let truth = run(&clients, &store, &clock, seed);
         let (went_in, went_out) = bytes_of(&store, NOON);
         prop_assert!(went_in >= truth.moved_in as i64 && went_out >= truth.moved_out as i64);
         let someone_died = clients.iter().any(|client| client.dies_before.is_some());
@@ -223,7 +212,7 @@ proptest! {
             .into_iter()
             .map(|client| Client { moves: 100, ..client })
             .collect();
-        let (truth, _) = run(&greedy, &store, &clock, seed);
+        let truth = run(&greedy, &store, &clock, seed);
         prop_assert!(truth.granted <= LIMIT as u64, "{:?}", truth);
     }
 }
