@@ -1,4 +1,4 @@
-//! What is acknowledged survives a restart.
+//! What is acknowledged survives a restart. On a host that is never better than Spin.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use spinreel_tests::{App, CLIP, User};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_files_tokens_and_numbers_survive_a_restart() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let (email, token, video, today) = {
         let user = app.with_user().await;
         let video = user.upload_video("clip.mp4", CLIP).await;

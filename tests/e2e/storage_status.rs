@@ -1,11 +1,11 @@
-//! `GET /storage-status`, byte for byte.
+//! `GET /storage-status`, byte for byte, on a host that is never better than Spin.
 
 use http::{Method, StatusCode};
 use spinreel_tests::{App, Reply};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_user_has_everything_free() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let user = app.with_user().await;
     let reply = user.get("/storage-status").await;
     let expected =
@@ -17,6 +17,7 @@ async fn a_new_user_has_everything_free() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_are_listed_with_the_users_prefix_and_their_sizes() {
     let app = App::builder()
+        .as_spin()
         .variable("storage_limit_bytes", "3000")
         .start()
         .await;
@@ -35,6 +36,7 @@ async fn files_are_listed_with_the_users_prefix_and_their_sizes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_share_has_at_most_two_decimals() {
     let app = App::builder()
+        .as_spin()
         .variable("storage_limit_bytes", "3000")
         .start()
         .await;
@@ -51,7 +53,7 @@ async fn the_share_has_at_most_two_decimals() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_sees_no_files_of_others() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let (ada, bob) = (app.with_user().await, app.with_user().await);
     ada.upload("a.mp4", &[1; 600]).await.expect(StatusCode::OK);
     let status = bob.status().await;
@@ -60,7 +62,7 @@ async fn a_user_sees_no_files_of_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_token_it_is_unauthorized() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let reply = app.get("/storage-status").await;
     assert_eq!(reply.seen(), (401, r#"{"error":"Unauthorized"}"#));
     assert!(reply.header("www-authenticate").starts_with("Bearer"));
@@ -68,7 +70,7 @@ async fn without_a_token_it_is_unauthorized() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn head_is_answered_without_a_body() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let user = app.with_user().await;
     let reply = Reply::to(user.request(Method::HEAD, "/storage-status")).await;
     assert_eq!(reply.seen(), (200, ""));

@@ -1,4 +1,4 @@
-//! Bodies of any size in little memory.
+//! Bodies of any size in little memory. On a host that is never better than Spin.
 
 use futures::StreamExt;
 use http::{Method, StatusCode};
@@ -22,6 +22,7 @@ async fn checksum(response: reqwest::Response) -> (u32, u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gibibyte_goes_up_and_comes_down_within_16_mebibytes_of_memory() {
     let app = App::builder()
+        .as_spin()
         .variable("storage_limit_bytes", &SIZE.to_string())
         .variable("bandwidth_limit_bytes", &(2 * SIZE).to_string())
         .memory_limit("storage-service", 16 * MIB)

@@ -1,4 +1,5 @@
-//! `POST /upload`: what is no file. Each is refused with the contract's words and leaves nothing behind.
+//! `POST /upload`: what is no file. Each is refused with the contract's words and leaves nothing behind. On a
+//! host that is never better than Spin.
 
 use http::Method;
 use spinreel_tests::{App, Form, Reply, User};
@@ -16,7 +17,7 @@ async fn assert_nothing_stored(app: &App, user: &User<'_>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_form_without_a_file_is_refused() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let user = app.with_user().await;
     let no_name = b"Content-Disposition: form-data; name=\"file\"\r\n";
     for (what, form) in [
@@ -38,7 +39,7 @@ async fn a_form_without_a_file_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_is_no_form_is_refused() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let user = app.with_user().await;
     let body = Form::of_file("clip.mp4", b"bytes").into_body();
     let too_long = format!("multipart/form-data; boundary={}", "x".repeat(71));
@@ -68,7 +69,7 @@ async fn a_body_that_is_no_form_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_file_name_is_refused() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let user = app.with_user().await;
     assert_eq!(user.upload("", b"bytes").await.seen(), NO_SELECTED_FILE);
     assert_nothing_stored(&app, &user).await;
@@ -76,7 +77,7 @@ async fn an_empty_file_name_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_name_that_could_leave_its_place_is_refused() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let user = app.with_user().await;
     let too_long = "x".repeat(300);
     let too_long_in_bytes = "ü".repeat(128);
@@ -103,7 +104,7 @@ async fn a_file_name_that_could_leave_its_place_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_name_with_a_character_that_no_header_may_have_is_refused() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let user = app.with_user().await;
     for name in [
         "bell\u{7}.mp4",
@@ -125,7 +126,7 @@ async fn a_file_name_with_a_character_that_no_header_may_have_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_form_that_ends_early_is_refused() {
-    let app = App::start().await;
+    let app = App::builder().as_spin().start().await;
     let user = app.with_user().await;
     let form = Form::of_file("clip.mp4", &[b'x'; 10_000]);
     let content_type = form.content_type();

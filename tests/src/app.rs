@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::Method;
 use reqwest::{Client, RequestBuilder};
-use spinreel_host::{Host, StartError, WallClock};
+use spinreel_host::{Host, Profile, StartError, WallClock};
 use spinreel_identity::{ServiceCall, ServiceSecret, sign_service};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -58,6 +58,7 @@ pub struct AppBuilder {
     anonymous_bucket: bool,
     strange_credentials: bool,
     clock: WallClock,
+    profile: Profile,
 }
 
 impl AppBuilder {
@@ -72,6 +73,13 @@ impl AppBuilder {
     #[must_use]
     pub fn memory_limit(mut self, component: &str, bytes: usize) -> Self {
         self.memory_limits.insert(component.to_owned(), bytes);
+        self
+    }
+
+    /// Runs it on a host that is never faster or more patient than Spin is.
+    #[must_use]
+    pub fn as_spin(mut self) -> Self {
+        self.profile = Profile::AsSpin;
         self
     }
 
@@ -163,6 +171,7 @@ impl AppBuilder {
         options.variables = self.variables.clone();
         options.memory_limits = self.memory_limits.clone();
         options.clock = self.clock.clone();
+        options.profile = self.profile;
         options.read_environment = false;
         options.log_to_stderr = std::env::var_os("E2E_LOG").is_some();
         options

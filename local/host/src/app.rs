@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::clock::WallClock;
 use crate::component::Component;
 use crate::headers::RouteHeaders;
+use crate::options::Profile;
 use crate::outbound::Client;
 use crate::routes::Router;
 
@@ -28,6 +29,10 @@ pub(crate) struct App {
     pub(crate) info: bytes::Bytes,
     /// What time it is for the components.
     pub(crate) clock: WallClock,
+    /// How fast the host is, and how patient.
+    pub(crate) profile: Profile,
+    /// How long a client may take to send a request's headers; `None`: for ever.
+    pub(crate) header_timeout: Option<Duration>,
     /// What is under way.
     pub(crate) running: Running,
 }

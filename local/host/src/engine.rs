@@ -12,12 +12,12 @@ use wasmtime::{
 use crate::error::StartError;
 use crate::instance::Guest;
 use crate::key_value::HasKeyValue;
-use crate::options::Allocator;
+use crate::options::{Allocator, Profile};
 use crate::variables::ComponentVariables;
 use crate::{bindings, outbound};
 
 /// Instances that may exist at a time, as in Spin.
-const MAX_INSTANCES: u32 = 1_000;
+pub(crate) const MAX_INSTANCES: u32 = 1_000;
 
 /// Core instances, memories and tables that components are made of: a component of `wasm32-wasip2` has one
 /// memory, two tables, and besides its own module two small ones that `wasm-component-ld` adds.
@@ -31,21 +31,33 @@ const MEMORY_KEPT: usize = 4 * 1024 * 1024;
 /// The same for tables, in bytes.
 const TABLE_KEPT: usize = 64 * 1024;
 
+/// The same in Spin.
+const SPIN_MEMORY_KEPT: usize = 2 * 1024 * 1024;
+const SPIN_TABLE_KEPT: usize = 512 * 1024;
+const SPIN_TABLES_PER_INSTANCE: u32 = 2;
+
 /// How long a guest computes before other requests on its thread have a turn. The runtime looks for new input
 /// only every few dozen turns, so a longer slice would make others wait long behind guests that only compute.
 const TIME_SLICE: Duration = Duration::from_millis(2);
 
 /// Makes the engine; compiled components are kept in `cache_dir`.
-pub(crate) fn new_engine(allocator: Allocator, cache_dir: &Path) -> Result<Engine, StartError> {
+pub(crate) fn new_engine(
+    allocator: Allocator,
+    profile: Profile,
+    cache_dir: &Path,
+) -> Result<Engine, StartError> {
     let failed = |error: wasmtime::Error| StartError::Engine(format!("{error:#}"));
     let mut cache = CacheConfig::new();
     cache.with_directory(cache_dir);
     let mut config = Config::new();
     config.cache(Some(Cache::new(cache).map_err(failed)?));
     config.epoch_interruption(true);
-    config.allocation_strategy(match allocator {
-        Allocator::Pooling => InstanceAllocationStrategy::Pooling(pool()),
-        Allocator::OnDemand => InstanceAllocationStrategy::OnDemand,
+    config.allocation_strategy(match (allocator, profile) {
+        (Allocator::Pooling, Profile::Ordinary) => InstanceAllocationStrategy::Pooling(pool()),
+        (Allocator::Pooling, Profile::AsSpin) => {
+            InstanceAllocationStrategy::Pooling(pool_as_spin())
+        }
+        (Allocator::OnDemand, _) => InstanceAllocationStrategy::OnDemand,
     });
     Engine::new(&config).map_err(failed)
 }
@@ -60,6 +72,22 @@ fn pool() -> PoolingAllocationConfig {
         .linear_memory_keep_resident(MEMORY_KEPT)
         .table_keep_resident(TABLE_KEPT)
         .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// The pool of Spin 4.1 (`crates/core`), as far as it differs from wasmtime's defaults and components of this host can
+/// notice. It keeps memory resident but does not scan for touched pages: up to [`SPIN_MEMORY_KEPT`] of every used slot are
+/// written over, touched or not.
+fn pool_as_spin() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(MAX_INSTANCES)
+        .total_core_instances(MAX_INSTANCES * CORE_INSTANCES_PER_INSTANCE)
+        .total_memories(MAX_INSTANCES)
+        .total_tables(MAX_INSTANCES * SPIN_TABLES_PER_INSTANCE)
+        .total_stacks(MAX_INSTANCES)
+        .table_elements(100_000)
+        .linear_memory_keep_resident(SPIN_MEMORY_KEPT)
+        .table_keep_resident(SPIN_TABLE_KEPT);
     pool
 }
 

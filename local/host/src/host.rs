@@ -23,7 +23,7 @@ use crate::instance::Guest;
 use crate::key_value::{Database, Store};
 use crate::logs::LogFile;
 use crate::manifest::{ComponentManifest, Manifest};
-use crate::options::Options;
+use crate::options::{Options, Profile};
 use crate::outbound::Client;
 use crate::routes::Router;
 use crate::runtime_config::RuntimeConfig;
@@ -79,7 +79,7 @@ impl Host {
             error,
         })?;
         let compiled = compile_all(&options, &state, &served).await?;
-        let mut stores = Stores::default();
+        let mut stores = Stores::new(options.profile);
         let logs = state.folder("logs")?;
 
         let mut components = HashMap::new();
@@ -109,6 +109,8 @@ impl Host {
             client,
             info: info(&manifest),
             clock: options.clock.clone(),
+            profile: options.profile,
+            header_timeout: server::header_timeout(options.profile),
             running: Running::new(),
         });
         let (stores, databases) = stores.into_parts();
@@ -274,13 +276,13 @@ async fn compile_all(
     let cache = cache
         .canonicalize()
         .map_err(|error| StartError::file(&cache, error))?;
-    let allocator = options.allocator;
+    let (allocator, profile) = (options.allocator, options.profile);
     let sources: Vec<(String, PathBuf)> = served
         .iter()
         .map(|(id, component)| ((*id).to_owned(), component.source.clone()))
         .collect();
     let work = move || -> Result<(Engine, Vec<_>), StartError> {
-        let engine = engine::new_engine(allocator, &cache)?;
+        let engine = engine::new_engine(allocator, profile, &cache)?;
         let linker = engine::new_linker(&engine)
             .map_err(|error| StartError::Engine(format!("{error:#}")))?;
         let compiled = sources
@@ -292,7 +294,9 @@ async fn compile_all(
     let (engine, compiled) = tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| StartError::Engine(error.to_string()))??;
-    engine::start_clock(&engine);
+    if profile == Profile::Ordinary {
+        engine::start_clock(&engine);
+    }
     Ok(compiled)
 }
 
@@ -333,3 +337,6 @@ fn info(manifest: &Manifest) -> Bytes {
     let info = serde_json::json!({ "name": manifest.name, "version": manifest.version });
     Bytes::from(info.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -22,6 +23,7 @@ use crate::app::{App, Entry};
 use crate::component::Component;
 use crate::key_value::KeyValueView;
 use crate::logs::InstanceLog;
+use crate::options::Profile;
 use crate::outbound::Outgoing;
 use crate::variables::ComponentVariables;
 
@@ -166,8 +168,13 @@ where
         Guest::new(app.clone(), component.clone()),
     );
     store.limiter(|guest| &mut guest.memory);
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
+    match app.profile {
+        Profile::Ordinary => {
+            store.set_epoch_deadline(1);
+            store.epoch_deadline_async_yield_and_update(1);
+        }
+        Profile::AsSpin => store.set_epoch_deadline(u64::MAX / 2),
+    }
     let (sender, mut answered) = oneshot::channel();
     let mut http = store.data_mut().http();
     let request = http
@@ -181,7 +188,10 @@ where
     let work = handle(component.clone(), store, request, outparam, trapped.clone());
     let mut guest = RunningGuest {
         entry: Some(app.running.enter_guest()),
-        work: Some(Box::pin(work)),
+        work: Some(match app.profile {
+            Profile::Ordinary => Box::pin(work),
+            Profile::AsSpin => Box::pin(GuestTask(tokio::spawn(work))),
+        }),
     };
     let mut dropped = false;
     let response = poll_fn(|context| {
@@ -260,6 +270,24 @@ impl Drop for RunningGuest {
                 }
             });
         }
+    }
+}
+
+/// A guest that runs in a task of its own from the start, as on Spin. Dropping this ends it.
+struct GuestTask(JoinHandle<Result<(), InvokeError>>);
+
+impl Future for GuestTask {
+    type Output = Result<(), InvokeError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let ended = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(ended.unwrap_or_else(|error| Err(InvokeError::Trap(error.into()))))
+    }
+}
+
+impl Drop for GuestTask {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -56,5 +56,5 @@ mod variables;
 pub use clock::WallClock;
 pub use error::StartError;
 pub use host::{Host, RouteInfo};
-pub use options::{Allocator, Options};
+pub use options::{Allocator, Options, Profile};
 pub use store_calls::{StoreCalls, StoreOperation};

@@ -27,6 +27,8 @@ pub struct Options {
     pub read_environment: bool,
     /// Where the memory of instances comes from.
     pub allocator: Allocator,
+    /// How fast the host is, and how patient.
+    pub profile: Profile,
     /// Bytes of linear memory that an instance of a component may have; growth past it fails in the guest.
     /// Components that are not named here have 4 GiB.
     pub memory_limits: BTreeMap<String, usize>,
@@ -49,11 +51,40 @@ impl Options {
             variables: BTreeMap::new(),
             read_environment: true,
             allocator: Allocator::default(),
+            profile: Profile::default(),
             memory_limits: BTreeMap::new(),
             log_to_stderr: false,
             clock: WallClock::default(),
         }
     }
+}
+
+/// How fast the host is, and how patient.
+///
+/// What an application may do is the same in both. What it takes is not: this host is faster than Spin, and an application
+/// that is right here may be too slow there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// As fast as the machine allows.
+    #[default]
+    Ordinary,
+    /// Never better than Spin 4.1 where that was looked up in its source or measured.
+    ///
+    /// - **Stores**: a database has one connection, used by one operation at a time, a read or a write, which blocks its
+    ///   thread. A rollback journal (SQLite's default) is synced by every write, and no two writes share a sync: 0.8 ms each
+    ///   on Spin, so at least that here. The other profile reads beside the writer and shares syncs.
+    /// - **Instances**: 1,000 at a time for all components together; the next request, or chained call, is a 500 at once. So
+    ///   it is in the other profile, but there instances do not pile up behind the store.
+    /// - **Making an instance**: up to 2 MiB of a used memory and half a MiB of its tables are written over before the next
+    ///   instance has them; the other profile asks the kernel which pages were touched, and writes only those. Each guest
+    ///   runs in a task of its own, and another task waits for its end when it has answered.
+    /// - **Guests that compute** are never interrupted for others: the epoch that ends their turn is 2⁶³ ticks away.
+    /// - **Connections**: small packets wait for the acknowledgement of those before them (Nagle's algorithm). No timer runs:
+    ///   a client may stand still at any point, within the headers too, and keeps its connection and its instance.
+    /// - **Calls of another component** have no time limit, whatever the caller asks for. (As in the other profile.)
+    ///
+    /// It needs a runtime with several threads; in another one the stores block everything.
+    AsSpin,
 }
 
 /// How the memory of an instance is allocated.

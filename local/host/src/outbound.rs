@@ -101,7 +101,7 @@ impl WasiHttpHooks for Outgoing {
 }
 
 /// Checks a request against the component's allowed hosts and sends it where it goes.
-async fn route(
+pub(crate) async fn route(
     app: &Arc<App>,
     component: &Component,
     mut request: Request<WasiBody>,

@@ -20,6 +20,7 @@ use crate::app::{App, Entry};
 use crate::chain::DOMAIN_SUFFIX;
 use crate::headers;
 use crate::instance::{GuestBody, invoke};
+use crate::options::Profile;
 use crate::routes::RESERVED_PREFIX;
 
 /// The most bytes of a request's line and headers.
@@ -30,6 +31,11 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The pause after a connection could not be accepted, for example because no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The limit of a profile. Spin's server has no timer, and so no limit.
+pub(crate) fn header_timeout(profile: Profile) -> Option<Duration> {
+    (profile == Profile::Ordinary).then_some(HEADER_TIMEOUT)
+}
 
 /// Accepts connections until the host closes.
 pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) {
@@ -42,8 +48,10 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) {
         };
         match accepted {
             Ok((stream, client)) => {
-                // Without it small answers may wait for the client's acknowledgement; a failure costs only that.
-                let _ = stream.set_nodelay(true);
+                if app.profile == Profile::Ordinary {
+                    // Without it small answers may wait for the client's acknowledgement; a failure costs only that.
+                    let _ = stream.set_nodelay(true);
+                }
                 let client = headers::client_address(client);
                 let entry = app.running.enter();
                 tokio::spawn(serve_connection(app.clone(), entry, stream, client));
@@ -61,11 +69,13 @@ async fn serve_connection(app: Arc<App>, entry: Entry, stream: TcpStream, client
         let (app, client) = (&app, &client);
         async move { Ok::<_, std::convert::Infallible>(respond(app, client, request).await) }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_header_size(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
+    let mut builder = http1::Builder::new();
+    builder.max_header_size(MAX_HEADERS);
+    if app.header_timeout.is_some() {
+        builder.timer(TokioTimer::new());
+    }
+    builder.header_read_timeout(app.header_timeout);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let outcome = tokio::select! {
         outcome = &mut connection => outcome,

@@ -6,17 +6,27 @@ use std::sync::Arc;
 
 use crate::error::StartError;
 use crate::key_value::{Database, Granted, Store};
+use crate::options::Profile;
 use crate::runtime_config::{RuntimeConfig, StorePlace};
 use crate::state::StateDir;
 
 /// The databases by place, and the stores by label: components that use the same label share the store.
-#[derive(Default)]
 pub(crate) struct Stores {
+    profile: Profile,
     databases: BTreeMap<String, Arc<Database>>,
     stores: BTreeMap<String, Store>,
 }
 
 impl Stores {
+    /// None yet; those to come work as the profile says.
+    pub(crate) fn new(profile: Profile) -> Stores {
+        Stores {
+            profile,
+            databases: BTreeMap::new(),
+            stores: BTreeMap::new(),
+        }
+    }
+
     /// The stores of these labels, which the runtime configuration was checked to have. Opens those that no
     /// component has used before.
     pub(crate) fn grant(
@@ -53,9 +63,10 @@ impl Stores {
         let database = match self.databases.get(&key) {
             Some(database) => database.clone(),
             None => {
-                let opened = match &path {
-                    Some(path) => Database::open(path),
-                    None => Database::in_memory(),
+                let opened = match (&path, self.profile) {
+                    (Some(path), Profile::Ordinary) => Database::open(path),
+                    (Some(path), Profile::AsSpin) => Database::open_as_spin(path),
+                    (None, _) => Database::in_memory(),
                 };
                 let database = Arc::new(opened.map_err(|error| StartError::Store {
                     path: path.unwrap_or_else(|| PathBuf::from(&key)),

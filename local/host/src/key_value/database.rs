@@ -1,5 +1,5 @@
 //! One SQLite database. Reads happen at once on the caller's thread, since they take microseconds; changes go
-//! to the writer.
+//! to the writer. A database that is opened as Spin opens it has neither: see [`SingleConnection`].
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::single::SingleConnection;
 use super::writer::{Outcome, Write, Writer, apply};
 use super::{MAX_RESULT_BYTES, Pairs, StoreError};
 
@@ -17,7 +18,7 @@ const MAX_IDLE_READERS: usize = 16;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The table has Spin's name and columns, so that Spin can open the file.
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
+pub(super) const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
     store TEXT NOT NULL,
     key TEXT NOT NULL,
     value BLOB NOT NULL,
@@ -35,6 +36,8 @@ enum Kind {
     },
     /// A database in memory belongs to its one connection.
     Memory(Mutex<Connection>),
+    /// A file as Spin has it.
+    Single(SingleConnection),
 }
 
 impl Database {
@@ -53,6 +56,11 @@ impl Database {
             readers: Mutex::new(Vec::new()),
             writer: Writer::start(connection),
         }))
+    }
+
+    /// Opens a database file, or makes it, as Spin does: slower, and for one operation at a time.
+    pub(crate) fn open_as_spin(path: &Path) -> Result<Database, StoreError> {
+        SingleConnection::open(path).map(|connection| Database(Kind::Single(connection)))
     }
 
     /// A database that is gone when it is dropped.
@@ -128,18 +136,28 @@ impl Database {
                 transaction.commit()?;
                 Ok(outcome)
             }
+            Kind::Single(connection) => connection.write(&label, &write),
         }
     }
 
     /// Commits what is under way and closes the file; later operations fail. Blocks the thread.
     pub(crate) fn close(&self) {
-        if let Kind::File {
-            readers, writer, ..
-        } = &self.0
-        {
-            lock(readers).clear();
-            writer.close();
+        match &self.0 {
+            Kind::File {
+                readers, writer, ..
+            } => {
+                lock(readers).clear();
+                writer.close();
+            }
+            Kind::Memory(_) => {}
+            Kind::Single(connection) => connection.close(),
         }
+    }
+
+    /// Whether an operation has the one connection of a database that was opened as on Spin.
+    #[cfg(test)]
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(&self.0, Kind::Single(connection) if connection.is_busy())
     }
 
     fn read<T>(
@@ -148,6 +166,7 @@ impl Database {
     ) -> Result<T, StoreError> {
         match &self.0 {
             Kind::Memory(connection) => read(&lock(connection)),
+            Kind::Single(connection) => connection.read(read),
             Kind::File { path, readers, .. } => {
                 let idle = lock(readers).pop();
                 let connection = match idle {
@@ -183,7 +202,7 @@ impl ResultSize {
     }
 }
 
-fn connect(path: &str) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &str) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)

@@ -2,6 +2,7 @@
 //!
 //! - `database`: one database, file or memory; reads
 //! - `writer`: what changes a database, and the thread that commits many changes at once
+//! - `single`: a database as Spin has it, without that thread: one connection, one operation at a time
 //! - `wasi`: `wasi:keyvalue@0.2.0-draft2` for guests
 //! - `fermyon`: `fermyon:spin/key-value@2.0.0` for guests
 //!
@@ -10,6 +11,7 @@
 
 mod database;
 mod fermyon;
+mod single;
 mod wasi;
 mod writer;
 

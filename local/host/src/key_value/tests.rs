@@ -3,6 +3,7 @@
 
 mod calls;
 mod commits;
+mod single;
 
 use std::path::Path;
 
@@ -62,20 +63,27 @@ fn file_database(folder: &Path) -> Arc<Database> {
     Arc::new(Database::open(&folder.join("kv.db")).unwrap())
 }
 
-/// Runs a test on both kinds of database.
-async fn on_both<F: AsyncFn(Arc<Database>)>(test: F) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = file_database(folder.path());
-    test(file.clone()).await;
-    tokio::task::spawn_blocking(move || file.close())
-        .await
-        .unwrap();
+/// The same as on Spin.
+fn single_database(folder: &Path) -> Arc<Database> {
+    Arc::new(Database::open_as_spin(&folder.join("kv.db")).unwrap())
+}
+
+/// Runs a test on every kind of database.
+async fn on_every_kind<F: AsyncFn(Arc<Database>)>(test: F) {
+    for open in [file_database, single_database] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = open(folder.path());
+        test(file.clone()).await;
+        tokio::task::spawn_blocking(move || file.close())
+            .await
+            .unwrap();
+    }
     test(Arc::new(Database::in_memory().unwrap())).await;
 }
 
 #[tokio::test]
 async fn values_are_set_read_found_and_deleted() {
-    on_both(async |database| {
+    on_every_kind(async |database| {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
@@ -189,7 +197,7 @@ async fn both_interfaces_see_the_same_values() {
 
 #[tokio::test]
 async fn increment_counts_from_zero_in_little_endian() {
-    on_both(async |database| {
+    on_every_kind(async |database| {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
@@ -224,7 +232,7 @@ async fn increment_counts_from_zero_in_little_endian() {
 
 #[tokio::test]
 async fn incrementing_what_is_no_number_is_an_error_and_the_store_lives_on() {
-    on_both(async |database| {
+    on_every_kind(async |database| {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
@@ -265,7 +273,7 @@ async fn incrementing_what_is_no_number_is_an_error_and_the_store_lives_on() {
 
 #[tokio::test]
 async fn swap_compares_what_current_saw() {
-    on_both(async |database| {
+    on_every_kind(async |database| {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
@@ -305,7 +313,7 @@ async fn swap_compares_what_current_saw() {
 
 #[tokio::test]
 async fn two_swaps_of_an_absent_key_both_win_as_in_spin() {
-    on_both(async |database| {
+    on_every_kind(async |database| {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
@@ -338,7 +346,7 @@ async fn two_swaps_of_an_absent_key_both_win_as_in_spin() {
 
 #[tokio::test]
 async fn list_keys_gives_all_keys_and_refuses_a_cursor() {
-    on_both(async |database| {
+    on_every_kind(async |database| {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
@@ -354,7 +362,7 @@ async fn list_keys_gives_all_keys_and_refuses_a_cursor() {
 
 #[tokio::test]
 async fn batches_set_read_and_delete_many_keys() {
-    on_both(async |database| {
+    on_every_kind(async |database| {
         let mut instance = Instance::new(&database);
         let bucket = instance.bucket().await;
         let mut view = instance.view();
