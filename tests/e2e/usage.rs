@@ -169,42 +169,42 @@ async fn past_days_are_shown_as_they_were() {
             (today.uploads, today.downloads) == (1, 1)
         })
         .await;
-    // The second day, and the fourth: the first action of it seals what is over.
-    for (days, bytes) in [(1, b"1".as_slice()), (2, b"22"), (1, b"333")] {
+    // The bucket's clock stays where it is: nothing that needs it happens later. The first action of a later day seals what
+    // is over.
+    let mut later = user;
+    for (days, bytes) in [(1, 1_u64), (2, 22), (1, 333)] {
         app.advance_clock(Duration::from_secs(days * 86_400));
-        let user = User::sign_in(&app, &user.email, User::PASSWORD).await;
-        let name = format!("{}.mp4", bytes.len());
-        user.upload(&name, bytes).await.expect(StatusCode::OK);
-        eventually("it is written down", || async {
-            (user.today().await.uploads == 1).then_some(())
-        })
-        .await;
+        later = User::sign_in(&app, &later.email, User::PASSWORD).await;
+        let now = Timestamp::from_ms(app.now().as_millis() as u64);
+        let deletion = json!({"at": now, "action": "delete", "video_id": null, "bytes": bytes});
+        let body = json!({"user_id": later.id, "moved": 0, "action": deletion});
+        let services = ("storage-service", "usage-service");
+        let path = "/internal/usage/settlements";
+        let request = app.as_service(services, Method::POST, path, Some(&later.id));
+        let reply = Reply::to(request.json(&body)).await;
+        assert_eq!(reply.seen(), (204, ""));
     }
-    let user = User::sign_in(&app, &user.email, User::PASSWORD).await;
-    eventually("the first days are sealed, and look as before", || async {
+    eventually("the first days are sealed", || async {
         let store = Connection::open(app.state_dir().join("usage.db")).unwrap();
         let segments: i64 = store
             .query_row(
                 "SELECT count(*) FROM spin_key_value WHERE key GLOB ?1",
-                [format!("usage/{}/*/segment/*", user.id)],
+                [format!("usage/{}/*/segment/*", later.id)],
                 |row| row.get(0),
             )
             .unwrap();
         (segments >= 2).then_some(())
     })
     .await;
-    let days: Page<DayUsage> = user.read("/v1/usage/daily?days=5").await;
-    let uploaded: Vec<u64> = days.items.iter().map(|day| day.upload_bytes).collect();
-    assert_eq!(uploaded, [3, 2, 0, 1, CLIP.len() as u64]);
+    let days: Page<DayUsage> = later.read("/v1/usage/daily?days=5").await;
+    let deletions: Vec<u64> = days.items.iter().map(|day| day.deletions).collect();
+    assert_eq!(deletions, [1, 1, 0, 1, 0]);
     assert_eq!(days.items[4], first);
-    let bytes: Vec<u64> = user
-        .actions()
-        .await
-        .iter()
-        .map(|action| action.bytes)
-        .collect();
+    let actions = later.actions().await;
+    let bytes: Vec<u64> = actions.iter().map(|action| action.bytes).collect();
     let size = CLIP.len() as u64;
-    assert_eq!(bytes, [3, 2, 1, size, size]);
+    assert_eq!(bytes, [333, 22, 1, size, size]);
+    assert_eq!(actions[3].action, ActionKind::Stream);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
