@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, request};
 use serde_json::{Value, json};
 use spinreel_bucket::Bucket;
-use spinreel_host::{Host, Options, StoreCalls};
+use spinreel_host::{Host, Options, Profile, StoreCalls};
 use spinreel_tests::service_token;
 use uuid::Uuid;
 
@@ -50,6 +50,16 @@ impl Application {
 
     /// As above, with more variables.
     pub(crate) async fn start_with(folder: &Path, more: &[(&str, String)]) -> Result<Self> {
+        Self::start_from(&repository("spin.toml"), Profile::Ordinary, folder, more).await
+    }
+
+    /// As above, from this manifest, on a host of this profile.
+    pub(crate) async fn start_from(
+        manifest: &Path,
+        profile: Profile,
+        folder: &Path,
+        more: &[(&str, String)],
+    ) -> Result<Self> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let objects = spinreel_bucket::Options::new(folder.join("bucket"), any_port, [BUCKET]);
         let bucket = Bucket::start(objects).await?;
@@ -65,7 +75,8 @@ impl Application {
             // Longer than any run.
             ("access_token_seconds", "86400"),
         ];
-        let mut options = Options::new(repository("spin.toml"), folder.join("state"));
+        let mut options = Options::new(manifest, folder.join("state"));
+        options.profile = profile;
         options.cache_dir = Some(repository("target/bench-cache"));
         options.read_environment = false;
         options.variables = variables
@@ -90,34 +101,12 @@ impl Application {
 
     /// Somebody new, signed in.
     pub(crate) async fn sign_up(&self, username: &str) -> Result<User> {
-        let account = json!({
-            "username": username,
-            "email": format!("{username}@example.com"),
-            "password": PASSWORD,
-        });
-        let sign_up = json_request(&format!("{}/v1/users", self.origin()), &account)?;
-        self.client.ask(sign_up).await?;
-        self.sign_in(username).await
+        User::sign_up(&self.client, &self.origin(), username).await
     }
 
     /// The first admin, signed in.
     pub(crate) async fn admin(&self) -> Result<User> {
-        self.sign_in(ADMIN).await
-    }
-
-    async fn sign_in(&self, username: &str) -> Result<User> {
-        let origin = self.origin();
-        let email = format!("{username}@example.com");
-        let credentials = json!({ "email": email, "password": PASSWORD });
-        let sign_in = json_request(&format!("{origin}/v1/sessions"), &credentials)?;
-        let tokens: Value = serde_json::from_slice(&self.client.ask(sign_in).await?)?;
-        let token = tokens["access_token"]
-            .as_str()
-            .context("there is no token")?;
-        Ok(User {
-            origin,
-            authorization: format!("Bearer {token}"),
-        })
+        User::sign_in(&self.client, &self.origin(), ADMIN).await
     }
 
     /// Hands log lines of storage-service in, as JSON.
@@ -136,7 +125,8 @@ impl Application {
             .body(json_body(lines))?)
     }
 
-    fn origin(&self) -> String {
+    /// Where it answers.
+    pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.host.address())
     }
 
@@ -172,6 +162,32 @@ pub(crate) struct User {
 }
 
 impl User {
+    /// Somebody new, signed in to the application at this origin.
+    pub(crate) async fn sign_up(client: &Client, origin: &str, username: &str) -> Result<Self> {
+        let account = json!({
+            "username": username,
+            "email": format!("{username}@example.com"),
+            "password": PASSWORD,
+        });
+        let sign_up = json_request(&format!("{origin}/v1/users"), &account)?;
+        client.ask(sign_up).await?;
+        Self::sign_in(client, origin, username).await
+    }
+
+    async fn sign_in(client: &Client, origin: &str, username: &str) -> Result<Self> {
+        let email = format!("{username}@example.com");
+        let credentials = json!({ "email": email, "password": PASSWORD });
+        let sign_in = json_request(&format!("{origin}/v1/sessions"), &credentials)?;
+        let tokens: Value = serde_json::from_slice(&client.ask(sign_in).await?)?;
+        let token = tokens["access_token"]
+            .as_str()
+            .context("there is no token")?;
+        Ok(Self {
+            origin: origin.to_owned(),
+            authorization: format!("Bearer {token}"),
+        })
+    }
+
     /// Where a path is.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::application::Application;
 use crate::content::Content;
 use crate::hello_server::{Allocator, BODY, HelloServer};
+use crate::profile::Profile;
 use crate::report::{Report, Table, range, thousands};
 use crate::wrk::{CONNECTIONS, Load, ROUND, ROUNDS, Summary, THREADS, Wrk};
 use crate::{client, step};
@@ -36,7 +37,7 @@ pub(crate) async fn run() -> Result<Report> {
     // Declared first, so that it is removed last.
     let folder = tempfile::tempdir()?;
     let wrk = Wrk::new(folder.path()).await?;
-    let hello = HelloServer::start(Allocator::Pooling, folder.path()).await?;
+    let hello = HelloServer::start(Allocator::Pooling, Profile::Ordinary, folder.path()).await?;
     let application = Application::start(folder.path()).await?;
     let user = application.sign_up(USERNAME).await?;
     let upload = user.upload("film.mp4", &Content::new(FILE))?;
@@ -60,7 +61,7 @@ pub(crate) async fn run() -> Result<Report> {
 
     let load = |path: &str, authorization: &str, status| Load {
         url: user.url(path),
-        authorization: Some(authorization.to_owned()),
+        headers: vec![format!("Authorization: {authorization}")],
         status: Some(status),
     };
     // Statuses are compared for all of them, so that the load generator has as much to do for each.

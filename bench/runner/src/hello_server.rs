@@ -2,22 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::ValueEnum;
 use spinreel_host::{Host, Options};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::AsyncReadExt as _;
 
+use crate::process::Process;
+use crate::profile::Profile;
 use crate::repository;
 
 /// What the component answers.
 pub(crate) const BODY: &str = include_str!("../../hello/body.txt");
-
-/// How long compiling the component and starting may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where instances get their memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -34,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     allocator: Allocator,
     #[arg(long)]
-    listen: SocketAddr,
+    profile: Profile,
     /// A folder for the host's state; it is made.
     #[arg(long)]
     state: PathBuf,
@@ -44,12 +40,12 @@ pub(crate) struct Arguments {
 /// on standard output is the address.
 pub(crate) async fn serve(arguments: Arguments) -> Result<()> {
     let mut options = Options::new(repository("bench/hello/spin.toml"), arguments.state);
-    options.listen = arguments.listen;
     options.read_environment = false;
     options.allocator = match arguments.allocator {
         Allocator::Pooling => spinreel_host::Allocator::Pooling,
         Allocator::OnDemand => spinreel_host::Allocator::OnDemand,
     };
+    options.profile = arguments.profile.into();
     let host = Host::start(options).await?;
     println!("{}", host.address());
     let mut ignored = [0; 64];
@@ -60,40 +56,41 @@ pub(crate) async fn serve(arguments: Arguments) -> Result<()> {
 
 /// A running second process. Dropping it ends the process.
 pub(crate) struct HelloServer {
-    // Its standard input is open as long as this is here.
-    _process: Child,
+    _process: Process,
     url: String,
 }
 
 impl HelloServer {
     /// Starts a server on a free port; its state goes to a new folder in `folder`.
-    pub(crate) async fn start(allocator: Allocator, folder: &Path) -> Result<Self> {
+    pub(crate) async fn start(
+        allocator: Allocator,
+        profile: Profile,
+        folder: &Path,
+    ) -> Result<Self> {
         let component = repository("target/wasm32-wasip2/release/bench_hello.wasm");
         ensure!(
             component.is_file(),
             "{} is missing: `cargo xtask bench` builds it",
             component.display()
         );
-        let name = allocator
+        let allocator = allocator
             .to_possible_value()
             .context("every allocator has a name")?;
-        let this = std::env::current_exe().context("this program's own file is not known")?;
-        let mut process = Command::new(this)
-            .args(["serve-hello", "--allocator", name.get_name()])
-            .args(["--listen", "127.0.0.1:0", "--state"])
-            .arg(folder.join(name.get_name()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("the embedded host could not be started")?;
-        let output = process.stdout.take().context("its output was piped")?;
-        let mut line = String::new();
-        tokio::time::timeout(PATIENCE, BufReader::new(output).read_line(&mut line))
-            .await
-            .map_err(|_| anyhow!("the embedded host did not start within {PATIENCE:?}"))??;
-        let address: SocketAddr = line
-            .trim()
+        let (allocator, profile) = (allocator.get_name(), profile.name());
+        let state = folder.join(format!("hello-{allocator}-{profile}"));
+        let state = state.to_str().context("the folder's name is not UTF-8")?;
+        let mut process = Process::start([
+            "serve-hello",
+            "--allocator",
+            allocator,
+            "--profile",
+            profile,
+            "--state",
+            state,
+        ])?;
+        let address: SocketAddr = process
+            .line()
+            .await?
             .parse()
             .map_err(|_| anyhow!("the embedded host did not start; its message is above"))?;
         Ok(Self {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::hello_server::{Allocator, BODY, HelloServer};
 use crate::nginx::Nginx;
+use crate::profile::Profile;
 use crate::report::{Report, Table, range, thousands};
 use crate::wrk::{CONNECTIONS, Load, ROUND, ROUNDS, Summary, THREADS, Wrk};
 use crate::{client, step};
@@ -30,8 +31,9 @@ pub(crate) async fn run() -> Result<Report> {
     // Declared first, so that it is removed last.
     let folder = tempfile::tempdir()?;
     let wrk = Wrk::new(folder.path()).await?;
-    let pooling = HelloServer::start(Allocator::Pooling, folder.path()).await?;
-    let on_demand = HelloServer::start(Allocator::OnDemand, folder.path()).await?;
+    let pooling = HelloServer::start(Allocator::Pooling, Profile::Ordinary, folder.path()).await?;
+    let on_demand =
+        HelloServer::start(Allocator::OnDemand, Profile::Ordinary, folder.path()).await?;
     let nginx = Nginx::answering(BODY, folder.path()).await?;
     let nginx_url = nginx.urls().first().context("nginx has one server")?;
     let urls = [pooling.url(), on_demand.url(), nginx_url];

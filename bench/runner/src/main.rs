@@ -2,10 +2,11 @@
 //! The benchmarks: `cargo xtask bench [NAME …] [--json]`.
 //!
 //! # Layout
-//! - one module a benchmark: `host`, `auth`, `storage`, `logs`
+//! - one module a benchmark: `host`, `auth`, `storage`, `logs`, `spin_like`
 //! - what they use: `wrk` (load), `client` (single requests), `hello_server` and `nginx` (what is measured, each in
-//!   processes of its own), `application` (all components, with the embedded host and bucket, in this process),
-//!   `content` (the bytes of files), `tools` (programs of the system), `machine`
+//!   processes of its own), `process` (those that are this program), `application` (all components, with the embedded host
+//!   and bucket, in this process), `profile` (of hosts), `content` (the bytes of files), `tools` (programs of the system),
+//!   `machine`
 //! - `report`: the table and the JSON; `statistics`: many measurements of one thing
 
 mod application;
@@ -17,7 +18,10 @@ mod host;
 mod logs;
 mod machine;
 mod nginx;
+mod process;
+mod profile;
 mod report;
+mod spin_like;
 mod statistics;
 mod storage;
 mod tools;
@@ -44,6 +48,8 @@ struct Cli {
     /// Print JSON to standard output; the tables go to standard error then.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    spin_like: spin_like::Settings,
     #[command(subcommand)]
     server: Option<Server>,
 }
@@ -54,6 +60,9 @@ enum Server {
     /// Serves the hello component until standard input ends.
     #[command(hide = true)]
     ServeHello(hello_server::Arguments),
+    /// Serves the application until standard input ends.
+    #[command(hide = true)]
+    ServeApplication(spin_like::Arguments),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,15 +75,18 @@ enum Benchmark {
     Storage,
     /// Small requests while the log is healthy, gone, broken or slow.
     Logs,
+    /// Small requests on a host that is never better than Spin, beside a component that does nothing there.
+    SpinLike,
 }
 
 impl Benchmark {
-    async fn run(self) -> Result<Report> {
+    async fn run(self, cli: &Cli) -> Result<Report> {
         match self {
             Self::Host => host::run().await,
             Self::Auth => auth::run().await,
             Self::Storage => storage::run().await,
             Self::Logs => logs::run().await,
+            Self::SpinLike => spin_like::run(&cli.spin_like).await,
         }
     }
 }
@@ -97,8 +109,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<()> {
-    if let Some(Server::ServeHello(arguments)) = cli.server {
-        return hello_server::serve(arguments).await;
+    match cli.server {
+        Some(Server::ServeHello(arguments)) => return hello_server::serve(arguments).await,
+        Some(Server::ServeApplication(arguments)) => return spin_like::serve(arguments).await,
+        None => {}
     }
     // What was started ends when the future is dropped, so a signal must not end the process at once.
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -117,7 +131,7 @@ async fn measure(cli: &Cli) -> Result<()> {
     let machine = Machine::look().await?;
     let mut reports = Vec::with_capacity(names.len());
     for name in names {
-        let report = name.run().await?;
+        let report = name.run(cli).await?;
         let text = report.to_text(&machine);
         if cli.json {
             write!(std::io::stderr(), "\n{text}")?;

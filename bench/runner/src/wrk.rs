@@ -18,6 +18,9 @@ pub(crate) const CONNECTIONS: u32 = 16;
 /// Threads of the load generator.
 pub(crate) const THREADS: u32 = 2;
 
+/// How long a connection may say nothing.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long each load is sent before the first round, so that memory is mapped and caches are warm.
 const WARM_UP: Duration = Duration::from_secs(3);
 
@@ -38,8 +41,8 @@ pub(crate) struct Wrk {
 pub(crate) struct Load {
     /// What is asked for.
     pub(crate) url: String,
-    /// The `Authorization` header.
-    pub(crate) authorization: Option<String>,
+    /// Headers, each as `Name: value`.
+    pub(crate) headers: Vec<String>,
     /// The one right status. `None`: any below 400, which costs wrk less to see.
     pub(crate) status: Option<u16>,
 }
@@ -49,7 +52,7 @@ impl Load {
     pub(crate) fn of(url: &str) -> Self {
         Self {
             url: url.to_owned(),
-            authorization: None,
+            headers: Vec::new(),
             status: None,
         }
     }
@@ -59,17 +62,17 @@ impl Load {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub(crate) struct Round {
     /// Requests that were answered.
-    requests: u64,
+    pub(crate) requests: u64,
     /// How long the run took.
-    microseconds: u64,
-    /// Connections that could not be made, or were lost, or said nothing for two seconds.
-    connection_errors: u64,
+    pub(crate) microseconds: u64,
+    /// Connections that could not be made, or were lost, or said nothing for too long.
+    pub(crate) connection_errors: u64,
     /// Answers with a wrong status.
-    status_errors: u64,
+    pub(crate) status_errors: u64,
     /// The median time from request to answer, in microseconds.
-    latency_p50: u64,
+    pub(crate) latency_p50: u64,
     /// The time that 99 of 100 answers took at most, in microseconds.
-    latency_p99: u64,
+    pub(crate) latency_p99: u64,
 }
 
 impl Wrk {
@@ -110,11 +113,24 @@ impl Wrk {
 
     /// Sends `load` for this many whole seconds. A request that failed is an error.
     pub(crate) async fn run(&self, load: &Load, duration: Duration) -> Result<Round> {
+        let round = self.count(load, duration, PATIENCE).await?;
+        round
+            .check()
+            .with_context(|| format!("measuring {}", load.url))?;
+        Ok(round)
+    }
+
+    /// Sends `load` for this many whole seconds, and counts requests that failed. A connection that says nothing for the
+    /// seconds of `patience` is one of them.
+    pub(crate) async fn count(
+        &self,
+        load: &Load,
+        duration: Duration,
+        patience: Duration,
+    ) -> Result<Round> {
         let mut command = Command::new(&self.program);
-        if let Some(authorization) = &load.authorization {
-            command
-                .arg("-H")
-                .arg(format!("Authorization: {authorization}"));
+        for header in &load.headers {
+            command.arg("-H").arg(header);
         }
         if let Some(status) = load.status {
             command.env("EXPECTED_STATUS", status.to_string());
@@ -123,6 +139,7 @@ impl Wrk {
             .arg(format!("-c{CONNECTIONS}"))
             .arg(format!("-t{THREADS}"))
             .arg(format!("-d{}s", duration.as_secs()))
+            .arg(format!("--timeout={}s", patience.as_secs()))
             .arg("-s")
             .arg(&self.script)
             .arg(&load.url)
@@ -144,17 +161,21 @@ impl Wrk {
 impl Round {
     fn parse(output: &str) -> Result<Self> {
         let line = output.lines().next_back().unwrap_or_default();
-        let round: Self = serde_json::from_str(line)
-            .with_context(|| format!("wrk's output ends in an unexpected line: {line}"))?;
-        ensure!(round.requests > 0, "nothing was answered");
+        serde_json::from_str(line)
+            .with_context(|| format!("wrk's output ends in an unexpected line: {line}"))
+    }
+
+    /// An error unless all requests were answered as they should be.
+    fn check(&self) -> Result<()> {
+        ensure!(self.requests > 0, "nothing was answered");
         ensure!(
-            round.connection_errors == 0 && round.status_errors == 0,
+            self.connection_errors == 0 && self.status_errors == 0,
             "of {} requests, {} were answered with a wrong status and {} connections failed",
-            round.requests,
-            round.status_errors,
-            round.connection_errors
+            self.requests,
+            self.status_errors,
+            self.connection_errors
         );
-        Ok(round)
+        Ok(())
     }
 
     /// Answers in a second.
@@ -223,8 +244,10 @@ mod tests {
 
     #[test]
     fn failed_requests_are_not_a_measurement() {
-        assert!(Round::parse(&output(1, 0)).is_err());
-        assert!(Round::parse(&output(0, 1)).is_err());
+        let checked = |output: String| Round::parse(&output).unwrap().check();
+        assert!(checked(output(0, 0)).is_ok());
+        assert!(checked(output(1, 0)).is_err());
+        assert!(checked(output(0, 1)).is_err());
         assert!(Round::parse("unable to connect to 127.0.0.1:1\n").is_err());
         assert!(Round::parse("").is_err());
     }

@@ -77,7 +77,8 @@ pub enum Profile {
     ///   it is in the other profile, but there instances do not pile up behind the store.
     /// - **Making an instance**: up to 2 MiB of a used memory and half a MiB of its tables are written over before the next
     ///   instance has them; the other profile asks the kernel which pages were touched, and writes only those. Each guest
-    ///   runs in a task of its own, and another task waits for its end when it has answered.
+    ///   runs in a task of its own, and another task waits for its end when it has answered. What else Spin does for each
+    ///   instance is 0.14 ms of a processor here.
     /// - **Guests that compute** are never interrupted for others: the epoch that ends their turn is 2⁶³ ticks away.
     /// - **Connections**: small packets wait for the acknowledgement of those before them (Nagle's algorithm). No timer runs:
     ///   a client may stand still at any point, within the headers too, and keeps its connection and its instance.
