@@ -47,7 +47,7 @@ use super::sessions::{self, Granted, Session, SessionId, after};
 /// How long after its use a token gives the one that replaced it once more, in milliseconds.
 pub(crate) const GRACE_MS: u64 = 10_000;
 /// Places for the turns of a session.
-pub(crate) const PLACES: u64 = 16;
+pub(crate) const PLACES: u64 = 64;
 /// How long after its look an exchange may make its write, in milliseconds.
 const WRITE_WITHIN_MS: u64 = 10_000;
 /// How old the record of a turn is at least that is written over, in milliseconds.
