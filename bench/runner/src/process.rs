@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A second process that answers lines with lines. Dropping it ends the process, whose standard input ends with it.
 pub(crate) struct Process {
-    _child: Child,
+    child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
@@ -38,7 +38,7 @@ impl Process {
         Ok(Self {
             input: child.stdin.take().context("its input was piped")?,
             output: BufReader::new(child.stdout.take().context("its output was piped")?),
-            _child: child,
+            child,
         })
     }
 
@@ -48,16 +48,19 @@ impl Process {
         tokio::time::timeout(PATIENCE, self.output.read_line(&mut line))
             .await
             .map_err(|_| anyhow!("a server said nothing for {PATIENCE:?}"))??;
-        ensure!(
-            !line.is_empty(),
-            "a server ended early; its message is above"
-        );
+        if line.is_empty() {
+            bail!(
+                "a server ended early: {}; its message is above",
+                self.child.wait().await?
+            );
+        }
         Ok(line.trim_end().to_owned())
     }
 
     /// Sends it a line and gives what it answers.
     pub(crate) async fn ask(&mut self, line: &str) -> Result<String> {
-        self.input.write_all(format!("{line}\n").as_bytes()).await?;
+        // Where this fails the server has ended, and its output tells how.
+        let _ = self.input.write_all(format!("{line}\n").as_bytes()).await;
         self.line().await
     }
 }

@@ -138,9 +138,9 @@ pub(crate) enum InvokeError {
 
 /// The work that Spin 4.1 does for an instance and this host does not: it collects what each of two dozen factors gives the
 /// component, opens two log files, writes the headers anew, keeps spans for telemetry, and runs guests by the machinery for
-/// concurrent calls. Not looked up but measured as a whole: the hello component of `bench/hello` was answered 8,434 times a
-/// second on two processors by Spin, which is 237 µs of both for each; this host, with all else that the profile does,
-/// needed about 100 µs.
+/// concurrent calls. Not looked up but measured as a whole: Spin answered the hello component of `bench/hello` 8,434 times a
+/// second on two processors, which is 237 µs of both for each (its process computes for 160 of them, and waits); this host,
+/// with all else that the profile does, needed about 100 µs.
 const SPIN_INSTANCE_WORK: Duration = Duration::from_micros(140);
 
 /// Keeps the processor busy for so long.
