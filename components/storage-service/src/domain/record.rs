@@ -196,11 +196,6 @@ impl Intent {
         Self::rest(rest, now_ms)
     }
 
-    /// Whether whoever was at it said that others may take it over.
-    pub(super) fn was_given_up(&self) -> bool {
-        self.until_ms == 0
-    }
-
     /// Whether others may take it over.
     pub(super) fn is_abandoned(&self, now_ms: u64, patience: Patience) -> bool {
         patience == Patience::Offline || self.until_ms < now_ms

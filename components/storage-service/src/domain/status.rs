@@ -38,10 +38,6 @@ impl Left {
     /// Takes in a number that stands for no file.
     fn note(&mut self, number: u64, record: Option<Record>, now_ms: u64) {
         match record {
-            // Given up a moment ago, and not dead: whoever was told so may be about to try again.
-            Some(Record::Intent(intent)) if intent.was_given_up() => {
-                self.deletions += u64::from(matches!(intent.operation, Operation::Deletion(_)));
-            }
             Some(Record::Intent(intent)) => match &intent.operation {
                 // Whether it was abandoned can be seen when the walk comes to its file, whose number is lower.
                 Operation::Deletion(deletion) if deletion.rest == Rest::default() => {
