@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
 use super::record::{
-    Deletion, FileRecord, Intent, Notice, Operation, Owner, Record, Rest, UserFiles,
+    Deletion, FileRecord, Intent, Notice, Operation, Owner, Record, Rest, Stage, UserFiles,
 };
 use super::storage::{SettleError, Storage};
 
@@ -158,7 +158,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             number,
             file,
             rest: Rest::default(),
-            object_was_gone: false,
+            stage: Stage::Asked,
         };
         let began_ms = self.clock.now_ms();
         let is_alive = || self.clock.now_ms().saturating_sub(began_ms) <= ALIVE_MS;
@@ -220,8 +220,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 rest,
                 ..deletion.clone()
             };
-            self.rewrite(files, operation, deletion, self.clock.now_ms() + LEASE_MS)
-                .await?;
+            self.rewrite(files, operation, deletion).await?;
         }
         let mut keys = self.name_of(files, deletion).await?;
         // The last one: where only a part is done, the intent is not over, and whoever finishes it deletes the rest.
@@ -243,11 +242,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             .collect())
     }
 
-    /// Lets others take over before the lease ends.
+    /// Lets other deletions of the file go on before the lease ends.
     pub(super) async fn give_up(&self, files: &UserFiles, operation: u64, deletion: Deletion) {
         let number = deletion.number;
+        let deletion = Deletion {
+            stage: Stage::GaveUp,
+            ..deletion
+        };
         // One that cannot be written is as it was.
-        let _ = self.rewrite(files, operation, deletion, 0).await;
+        let _ = self.rewrite(files, operation, deletion).await;
         if let Ok(None) = files.file(&self.store, number).await {
             // A look may have removed it before it was written again.
             let _ = files.record(operation).delete(&self.store).await;
@@ -260,13 +263,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         files: &UserFiles,
         operation: u64,
         deletion: Deletion,
-        until_ms: u64,
     ) -> Result<(), LedgerError> {
-        let operation_of = Operation::Deletion(Box::new(deletion));
-        let intent = Intent {
-            until_ms,
-            operation: operation_of,
-        };
+        let how_far = Operation::Deletion(Box::new(deletion));
+        let intent = Intent::new(how_far, self.clock.now_ms());
         files.set_intent(&self.store, operation, intent).await
     }
 }

@@ -171,6 +171,36 @@ fn a_file_whose_object_is_lost_can_be_deleted_and_its_quota_comes_back_at_once()
 }
 
 #[test]
+fn a_deletion_that_the_bucket_failed_is_left_to_its_client_for_a_while_and_then_made() {
+    for effect in [false, true] {
+        for again in [true, false] {
+            block_on(async {
+                let world = two_files().await;
+                let kind = if effect {
+                    &world.bucket.lost_answers
+                } else {
+                    &world.bucket.failures
+                };
+                kind.set(1);
+                let failed = world.storage().delete(&owner(), "a.mp4").await;
+                assert!(matches!(failed, Err(DeleteError::Bucket(_))), "{failed:?}");
+                // Whoever looks meanwhile leaves it alone.
+                world.clock.advance_ms(LEASE_MS / 2);
+                let tidied = world.storage().tidy(&files(), Eagerness::Now).await;
+                assert_eq!(tidied.unwrap().settled, 0);
+                assert_eq!((used(&world).await, listed(&world).await.len()), (90, 2));
+                if again {
+                    world.storage().delete(&owner(), "a.mp4").await.unwrap();
+                    assert_eq!((used(&world).await, listed(&world).await.len()), (40, 1));
+                }
+                check(&world, 0).await;
+                assert_eq!(world.bucket.names().len(), 2);
+            });
+        }
+    }
+}
+
+#[test]
 fn an_intent_that_a_deletion_left_is_removed_with_others_and_its_numbers_struck() {
     let world = World::with_limit(1_000);
     block_on(async {

@@ -138,8 +138,21 @@ pub struct Deletion {
     pub file: FileRecord,
     /// What it leaves undone.
     pub rest: Rest,
-    /// The bucket said that the object was gone: another deletion may have been told that it did it.
-    pub object_was_gone: bool,
+    /// What it may do yet.
+    pub stage: Stage,
+}
+
+/// What a deletion whose file is there may do yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It may be told that it deleted the object, and end without a lock.
+    Asked,
+    /// It was told that the object was gone, and may take over under the file's lock.
+    Waiting,
+    /// It failed, has not given the quota back, and does nothing any more. For the time of its lease it is left to its
+    /// client, who may try again.
+    GaveUp,
 }
 
 /// What an operation that is over left undone.

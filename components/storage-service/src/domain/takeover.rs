@@ -2,12 +2,12 @@
 //! the same one whose answer was lost, or by nobody knows whom.
 
 use spinreel_gcs::TokenCache;
-use spinreel_ledger::{LEASE_MS, LedgerError, Patience};
+use spinreel_ledger::{LedgerError, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::delete::DeleteError;
 use super::peers::Peers;
-use super::record::{Deletion, UserFiles};
+use super::record::{Deletion, Stage, UserFiles};
 use super::storage::{SettleError, Storage};
 
 /// How often a deletion looks whether another one is ready, and how long it waits in between, in milliseconds.
@@ -44,7 +44,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
             let file = files.file(&self.store, deletion.number).await?;
             if file.is_none() {
-                if deletion.object_was_gone {
+                if deletion.stage == Stage::Waiting {
                     // A look may have removed it before it was written again.
                     let _ = files.record(operation).delete(&self.store).await;
                 }
@@ -52,10 +52,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
             if attempt == 1 {
                 // Of several that wait for each other, one may go on.
-                deletion.object_was_gone = true;
-                let until_ms = self.clock.now_ms() + LEASE_MS;
-                self.rewrite(files, operation, deletion.clone(), until_ms)
-                    .await?;
+                deletion.stage = Stage::Waiting;
+                self.rewrite(files, operation, deletion.clone()).await?;
             }
             if self
                 .rivals(files, operation, &deletion, Patience::Leases)
@@ -118,10 +116,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             if number == operation || other.number != deletion.number {
                 continue;
             }
-            rivals = Rivals::Over;
             let is_abandoned = patience == Patience::Offline || until_ms < now_ms;
-            if !is_abandoned && !other.object_was_gone {
-                return Ok(Rivals::AtWork);
+            match other.stage {
+                Stage::GaveUp => {}
+                Stage::Asked if !is_abandoned => return Ok(Rivals::AtWork),
+                Stage::Asked | Stage::Waiting => rivals = Rivals::Over,
             }
         }
         Ok(rivals)

@@ -31,6 +31,8 @@ pub(crate) struct MemoryBucket {
     numbers: Cell<i64>,
     /// How many of the next requests answer 503 and do nothing.
     pub(crate) failures: Cell<u32>,
+    /// How many of the next requests answer 503 and have their effect.
+    pub(crate) lost_answers: Cell<u32>,
 }
 
 impl MemoryBucket {
@@ -164,6 +166,10 @@ impl HttpClient for MemoryBucket {
         }
         let answer = self.answer(&request);
         super::yield_once().await;
+        if self.lost_answers.get() > 0 {
+            self.lost_answers.set(self.lost_answers.get() - 1);
+            return Ok(status(StatusCode::SERVICE_UNAVAILABLE));
+        }
         Ok(answer)
     }
 }
