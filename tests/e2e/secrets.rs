@@ -140,10 +140,10 @@ async fn no_password_token_or_key_is_written_down() {
     let weak = json!({"email": "x@example.com", "password": "weak-word", "username": "x"});
     assert_eq!(app.post("/v1/users", &weak).await.status, 422);
     secrets.push(text("a refused password", "weak-word"));
+    // An upload that crosses a limit; one attempt to say so fails.
+    receiver.next([Answer::Status(500)]);
     let video = user.upload_video("clip.mp4", CLIP).await;
     user.get(&video.links.content).await.expect(StatusCode::OK);
-    // Which crosses a limit; one attempt to say so fails.
-    receiver.next([Answer::Status(500)]);
     eventually("the alert is sent twice", || async {
         user.today().await;
         (receiver.received().len() == 2).then_some(())
