@@ -122,6 +122,14 @@ async fn reads(measured: &mut Measured<'_>, user: &User<'_>, admin: &User<'_>) {
             .row(request, async |_| expect(ok, user.get(path)).await)
             .await;
     }
+    for (request, path) in [
+        ("`GET /v1/users/{id}`", format!("/v1/users/{}", user.id)),
+        ("`GET /v1/logs/export`, own", "/v1/logs/export".to_owned()),
+    ] {
+        measured
+            .row(request, async |_| expect(ok, user.get(&path)).await)
+            .await;
+    }
     let video = format!("/v1/videos/{}", user.videos().await[0].id);
     measured
         .row("`GET /v1/videos/{id}`", async |_| {
@@ -131,6 +139,7 @@ async fn reads(measured: &mut Measured<'_>, user: &User<'_>, admin: &User<'_>) {
     for (request, path) in [
         ("`GET /v1/users`, 2 users (admin)", "/v1/users"),
         ("`GET /v1/logs?limit=10` (admin)", "/v1/logs?limit=10"),
+        ("`GET /v1/metrics` (admin)", "/v1/metrics"),
     ] {
         measured
             .row(request, async |_| expect(ok, admin.get(path)).await)
@@ -267,6 +276,63 @@ async fn changes(measured: &mut Measured<'_>, user: &User<'_>) {
         .await;
 }
 
+/// What admins and account owners do now and then, and what services and timers ask for.
+async fn administration(measured: &mut Measured<'_>, user: &User<'_>, admin: &User<'_>) {
+    let app = measured.app;
+    let ok = StatusCode::OK;
+    let path = format!("/v1/users/{}", user.id);
+    for (request, key) in [
+        ("`PATCH /v1/users/{id}`, a role (admin)", "role"),
+        ("`PATCH /v1/users/{id}`, a limit (admin)", "storage_limit"),
+    ] {
+        measured
+            .row(request, async |run| {
+                let change = match (key, run % 2) {
+                    ("role", 0) => json!({ "role": "admin" }),
+                    ("role", _) => json!({ "role": "user" }),
+                    _ => json!({ "storage_limit": 50_000_000 + run }),
+                };
+                let request = admin.request(Method::PATCH, &path).json(&change);
+                expect(ok, Reply::to(request)).await;
+            })
+            .await;
+    }
+    measured
+        .row("`POST /internal/sweep`, nothing due (admin)", async |_| {
+            expect(
+                ok,
+                Reply::to(admin.request(Method::POST, "/internal/sweep")),
+            )
+            .await;
+        })
+        .await;
+    measured
+        .row("`POST /v1/logs`, a line (service)", async |_| {
+            let services = ("usage-service", "logging-service");
+            let request = app.as_service(services, Method::POST, "/v1/logs", None);
+            let line = json!([{
+                "at": spinreel_api::Timestamp::from_ms(app.now().as_millis() as u64),
+                "level": "info", "service": "usage-service", "action": "test.line", "message": "m",
+            }]);
+            expect(StatusCode::ACCEPTED, Reply::to(request.json(&line))).await;
+        })
+        .await;
+    let mut leaving = Vec::new();
+    for _ in 0..3 {
+        leaving.push(app.with_user().await);
+    }
+    measured
+        .row("`PATCH /v1/users/me`, a new password", async |run| {
+            let change = json!({
+                "current_password": User::PASSWORD,
+                "password": "another fine long phrase",
+            });
+            let request = leaving[run].request(Method::PATCH, "/v1/users/me");
+            expect(ok, Reply::to(request.json(&change))).await;
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_costs_what_the_document_says() {
     let app = app("0").await;
@@ -292,6 +358,7 @@ async fn every_request_costs_what_the_document_says() {
     reads(&mut measured, &user, &admin).await;
     playback(&mut measured, &user).await;
     changes(&mut measured, &user).await;
+    administration(&mut measured, &user, &admin).await;
 
     let documented = documented();
     let rows = measured.rows.iter();
