@@ -160,3 +160,22 @@ async fn a_bucket_on_a_taken_port_or_in_a_folder_of_another_version_does_not_sta
         "{error}"
     );
 }
+
+/// With one function of WASI preview 1, a component is linked with an adapter: one more module to instantiate for each request.
+#[test]
+fn no_component_needs_preview_1() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap();
+    for name in ["user", "video", "storage", "usage", "logging"] {
+        let file = format!("target/wasm32-wasip2/release/{name}_service.wasm");
+        let component = std::fs::read(root.join(file)).unwrap();
+        let has = |word: &str| {
+            component
+                .windows(word.len())
+                .any(|part| part == word.as_bytes())
+        };
+        assert!(has("wasi:http/types@0.2"), "{name}: not a component");
+        assert!(!has("wasi_snapshot_preview1"), "{name}");
+    }
+}
