@@ -182,7 +182,7 @@ fn a_purge_costs_the_same_however_much_there_is() {
         assert!(first.total() < 2_200, "{first:?}");
         assert!(!usage.purge("u").await.unwrap().done);
         let second = store.take_calls();
-        assert!(first.total().abs_diff(second.total()) <= 1, "{second:?}");
+        assert!(first.total().abs_diff(second.total()) <= 2, "{second:?}");
     });
 }
 
