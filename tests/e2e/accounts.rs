@@ -42,6 +42,34 @@ async fn an_account_is_made_and_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn addresses_and_passwords_are_the_same_however_their_characters_are_written() {
+    let app = App::start().await;
+    for (number, [composed, decomposed]) in [
+        ["josé@example.com", "JOSE\u{301}@example.com"],
+        ["\u{958}लम@example.com", "\u{915}\u{93c}लम@example.com"],
+        ["ที่นี่@example.com", "ที่นี่@EXAMPLE.com"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut new = account(&format!("user-{number}"));
+        new["email"] = json!(decomposed);
+        new["password"] = json!("cafe\u{301} au lait\u{a0}noir");
+        let made = app.post("/v1/users", &new).await;
+        made.expect(StatusCode::CREATED);
+        let user = User::sign_in(&app, composed, "caf\u{e9} au lait noir").await;
+        assert_eq!(user.username, format!("user-{number}"));
+        new["email"] = json!(composed);
+        new["username"] = json!("another");
+        let taken = app.post("/v1/users", &new).await;
+        assert_eq!(taken.problem(), (409, "email_taken".to_owned()));
+    }
+    let mut mark_alone = account("ada");
+    mark_alone["email"] = json!("\u{301}ada@example.com");
+    assert_eq!(app.post("/v1/users", &mark_alone).await.status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_and_a_username_are_given_once() {
     let app = App::start().await;
     app.post("/v1/users", &account("ada"))

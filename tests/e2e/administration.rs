@@ -35,6 +35,26 @@ async fn admins_list_all_accounts_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_admin_who_cannot_be_one_is_named_at_once() {
+    for (variable, value) in [
+        ("admin_email", "root"),
+        ("admin_email", "root@example.com,boss@example.com"),
+        ("admin_password", "short"),
+        ("admin_password", "P@ssw0rd1"),
+        ("admin_password", "a password\nfor the admin"),
+        ("password_hashes_per_second", "0"),
+    ] {
+        let app = App::builder().variable(variable, value).start().await;
+        let health: Value = app.get("/v1/users/health").await.json();
+        assert_eq!(health["wrong_variables"], json!([variable]), "{value}");
+        let health: Value = app.get("/v1/health").await.json();
+        assert_eq!(health["services"]["user-service"], "down", "{value}");
+    }
+    let app = App::builder().variable("admin_email", "").start().await;
+    app.get("/v1/health").await.expect(StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_of_a_users_own_count_in_every_service() {
     let app = App::start().await;
     let (user, other, admin) = (

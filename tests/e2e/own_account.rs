@@ -70,6 +70,29 @@ async fn a_deleted_account_takes_everything_with_it_and_frees_its_names() {
         [format!("{}/clip.mp4", other.username)]
     );
 
+    // Whoever is late with something for the user is refused, or has nothing more to do.
+    let id = Some(user.id.as_str());
+    let late = json!({"user_id": user.id, "direction": "in", "bytes": 1});
+    let services = ("storage-service", "usage-service");
+    let path = "/internal/usage/reservations";
+    let request = app.as_service(services, Method::POST, path, id).json(&late);
+    let reply = Reply::to(request).await;
+    assert_eq!(reply.problem(), (403, "bandwidth_exceeded".to_owned()));
+    let stored: Value = other
+        .read(&format!("/v1/videos/{}", other.videos().await[0].id))
+        .await;
+    let late = json!({
+        "owner": user.id, "filename": "late.mp4", "size": 1, "content_type": "video/mp4",
+        "location": "1", "etag": "\"1\"", "created_at": stored["created_at"],
+    });
+    let path = "/internal/videos/0190c0de-0000-7000-8000-000000000001";
+    let services = ("storage-service", "video-service");
+    let request = app.as_service(services, Method::PUT, path, id).json(&late);
+    assert_eq!(Reply::to(request).await.seen(), (204, ""));
+    let admin = app.with_admin().await;
+    let path = path.replace("/internal", "/v1");
+    assert_eq!(admin.get(&path).await.status, 404);
+
     // The names are free, and who has them now has nothing of what was.
     let account =
         json!({"email": user.email, "password": User::PASSWORD, "username": user.username});

@@ -161,3 +161,18 @@ async fn a_deleted_user_is_out() {
     assert_eq!(Reply::to(request).await.seen(), (204, ""));
     assert_revoked(&user).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_the_clock_was_set_back_tokens_are_good_and_revocations_come_in_time() {
+    let app = App::builder().anonymous_bucket().start().await;
+    app.advance_clock(Duration::from_secs(3_600));
+    let early = app.with_user().await;
+    show_everywhere(&early).await;
+    app.set_clock_back(Duration::from_secs(3_600));
+    // What was signed in an hour is not good yet, and is again for who signs in anew.
+    let user = User::sign_in(&app, &early.email, User::PASSWORD).await;
+    show_everywhere(&user).await;
+    let sign_out = Reply::to(user.request(Method::DELETE, "/v1/sessions/current")).await;
+    assert_eq!(sign_out.status, 204);
+    assert_revoked(&user).await;
+}

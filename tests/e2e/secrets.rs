@@ -137,6 +137,14 @@ async fn no_password_token_or_key_is_written_down() {
     let wrong = json!({"email": user.email, "password": "a wrong guess that is a secret"});
     assert_eq!(app.post("/v1/sessions", &wrong).await.status, 401);
     secrets.push(text("a wrong password", "a wrong guess that is a secret"));
+    let right = json!({"email": user.email, "password": User::PASSWORD});
+    let signed_in = app.post("/v1/sessions", &right).await;
+    let (cookie, _) = signed_in.header("set-cookie").split_once(';').unwrap();
+    let device = cookie.strip_prefix("device=").unwrap();
+    secrets.extend(token_secrets("a known device", device));
+    let guess = app.request(Method::POST, "/v1/sessions").json(&wrong);
+    let reply = Reply::to(guess.header("cookie", cookie)).await;
+    assert_eq!(reply.status, 401);
     let weak = json!({"email": "x@example.com", "password": "weak-word", "username": "x"});
     assert_eq!(app.post("/v1/users", &weak).await.status, 422);
     secrets.push(text("a refused password", "weak-word"));

@@ -113,6 +113,8 @@ impl AppBuilder {
             ("service_secret", new_secret()),
             ("admin_email", ADMIN_EMAIL.to_owned()),
             ("admin_password", ADMIN_PASSWORD.to_owned()),
+            // A test has nothing to do but sign up and in.
+            ("password_hashes_per_second", "1000".to_owned()),
             // Tests read what was logged: all of it, and on a busy machine, too.
             ("log_sample", "1".to_owned()),
             ("log_wait_ms", "30000".to_owned()),
@@ -235,6 +237,11 @@ impl App {
     /// Moves its clock on, while it runs.
     pub fn advance_clock(&self, by: Duration) {
         self.builder.clock.advance(by);
+    }
+
+    /// Sets its clock back, while it runs, to the machine's at most.
+    pub fn set_clock_back(&self, by: Duration) {
+        self.builder.clock.set_back(by);
     }
 
     /// The host that runs it.

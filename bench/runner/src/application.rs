@@ -72,6 +72,7 @@ impl Application {
             ("bandwidth_limit_bytes", LIMIT),
             ("admin_email", &format!("{ADMIN}@example.com")),
             ("admin_password", PASSWORD),
+            ("password_hashes_per_second", "100000"),
             // Longer than any run.
             ("access_token_seconds", "86400"),
         ];

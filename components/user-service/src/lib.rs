@@ -10,6 +10,7 @@ mod domain;
 mod peers;
 mod routes;
 
+use domain::login::FirstAdmin;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// What the shell needs to know of this service.
@@ -20,8 +21,12 @@ pub static SERVICE: Service = Service {
     variables: &[
         Variable::new("access_token_seconds", Kind::Number),
         Variable::new("refresh_token_seconds", Kind::Number),
-        Variable::new("admin_email", Kind::Text),
-        Variable::new("admin_password", Kind::Text),
+        Variable::new("password_hashes_per_second", Kind::Checked(is_positive)),
+        Variable::new("admin_email", Kind::Checked(FirstAdmin::may_have_address)),
+        Variable::new(
+            "admin_password",
+            Kind::Checked(FirstAdmin::may_have_password),
+        ),
         Variable::new("sweep_token", Kind::BearerSecret),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("storage_service_url", Kind::Origin),
@@ -127,5 +132,9 @@ pub static SERVICE: Service = Service {
     },
     logs: LogSink::LoggingService,
 };
+
+fn is_positive(text: &str) -> bool {
+    text.parse::<i64>().is_ok_and(|number| number > 0)
+}
 
 spinreel_service::component!(crate::SERVICE);

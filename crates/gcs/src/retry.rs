@@ -60,7 +60,7 @@ impl<'a, C: Clock, R: Random> Retries<'a, C, R> {
             return Err(error);
         }
         let pause_ms = self.next_pause_ms().max(error.retry_after_ms());
-        let elapsed_ms = self.clock.now_ms().saturating_sub(self.began_ms);
+        let elapsed_ms = self.clock.now_ms().abs_diff(self.began_ms);
         if elapsed_ms.saturating_add(pause_ms) > self.policy.total_ms {
             return Err(error);
         }

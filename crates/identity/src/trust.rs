@@ -1,6 +1,7 @@
 //! What every service must know to check access tokens, and how long it may believe it.
 
 use serde::{Deserialize, Serialize};
+use spinreel_platform::is_fresh;
 
 use crate::{Jwks, Suspects};
 
@@ -75,19 +76,20 @@ impl Trusted {
 
     /// What to do about its age.
     pub fn freshness(&self, now_ms: u64) -> Freshness {
-        let age = now_ms.saturating_sub(self.asked_ms);
-        let paused = now_ms.saturating_sub(self.failed_ms) < PAUSE_MS;
-        match age {
-            _ if age >= FRESH_MS && paused => Freshness::Stale,
-            _ if age >= FRESH_MS => Freshness::Ask,
-            _ if age >= ASK_AHEAD_MS && !paused => Freshness::AskAhead,
-            _ => Freshness::Fresh,
+        let is_younger = |than_ms| is_fresh(self.asked_ms, now_ms, than_ms);
+        match is_fresh(self.failed_ms, now_ms, PAUSE_MS) {
+            true if is_younger(FRESH_MS) => Freshness::Fresh,
+            true => Freshness::Stale,
+            false if is_younger(ASK_AHEAD_MS) => Freshness::Fresh,
+            false if is_younger(FRESH_MS) => Freshness::AskAhead,
+            false => Freshness::Ask,
         }
     }
 
     /// Whether a key that is not among the known ones is a reason to ask again.
     pub fn may_lack_keys(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.asked_ms.max(self.failed_ms)) >= PAUSE_MS
+        let asked_lately = |at_ms| is_fresh(at_ms, now_ms, PAUSE_MS);
+        !asked_lately(self.asked_ms) && !asked_lately(self.failed_ms)
     }
 
     /// Whether tokens of this user may have been revoked; `false` is certain, as of the last answer.
@@ -159,6 +161,24 @@ mod tests {
         trusted.note_failure(NOW_MS + 4_000);
         assert_eq!(trusted.freshness(NOW_MS + 4_999), Freshness::Stale);
         assert_eq!(trusted.freshness(NOW_MS + 5_000), Freshness::Ask);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_asks_at_once_for_revocations_and_for_keys() {
+        for back_ms in [1, 1_000, 4_000, 3_600_000] {
+            let mut trusted = Trusted::default();
+            trusted.absorb(answer(&[], 7), NOW_MS);
+            let now_ms = NOW_MS - back_ms;
+            assert_eq!(trusted.freshness(now_ms), Freshness::Ask, "{back_ms}");
+            assert!(trusted.may_lack_keys(now_ms), "{back_ms}");
+            // Where that was in vain it is not asked for a second, and no longer.
+            trusted.note_failure(now_ms);
+            assert_eq!(trusted.freshness(now_ms + 999), Freshness::Stale);
+            assert!(!trusted.may_lack_keys(now_ms + 999));
+            trusted.note_failure(NOW_MS + 1);
+            assert_eq!(trusted.freshness(now_ms), Freshness::Ask, "{back_ms}");
+            assert!(trusted.may_lack_keys(now_ms), "{back_ms}");
+        }
     }
 
     #[test]

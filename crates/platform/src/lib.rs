@@ -11,15 +11,18 @@
 //! # Layout
 //! - [`Store`]: the key-value store, with the operations that every provider of Spin gets right.
 //! - [`HttpClient`], [`ReadBody`]: requests to other services and to the bucket.
-//! - [`Clock`], [`Random`]: time and unpredictability. [`back_off_ms`]: both, for whoever tries again.
+//! - [`Clock`], [`Random`]: time and unpredictability. [`back_off_ms`]: both, for whoever tries again. [`is_fresh`]: what
+//!   a time may still be believed of.
 //! - [`memory`]: all of them in memory, for tests. [`stepping`]: many callers at once, for tests.
 
+mod age;
 mod back_off;
 mod http_client;
 pub mod memory;
 pub mod stepping;
 mod store;
 
+pub use age::is_fresh;
 pub use back_off::back_off_ms;
 pub use http_client::{HttpClient, ReadBody, Timeouts, TransportError, collect};
 pub use store::{Store, StoreError};

@@ -22,6 +22,16 @@ impl WallClock {
         self.ahead_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 
+    /// Sets the clock back, by whole milliseconds, to the machine's at most.
+    pub fn set_back(&self, by: Duration) {
+        let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let back = |ahead_ms: u64| Some(ahead_ms.saturating_sub(by_ms));
+        // The closure always gives a value.
+        let _ = self
+            .ahead_ms
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
+    }
+
     /// The time since the Unix epoch.
     pub fn now(&self) -> Duration {
         let machine = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -53,5 +63,7 @@ mod tests {
         let passed = clone.now() - before;
         let hour = Duration::from_secs(3_600)..Duration::from_secs(3_660);
         assert!(hour.contains(&passed), "{passed:?}");
+        clock.set_back(Duration::from_secs(7_200));
+        assert!(clone.now() - before < Duration::from_secs(60));
     }
 }

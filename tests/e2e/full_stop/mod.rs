@@ -46,6 +46,7 @@ impl Running {
             ("bandwidth_limit_bytes", AMPLE.to_string()),
             ("admin_email", ADMIN_EMAIL.to_owned()),
             ("admin_password", ADMIN_PASSWORD.to_owned()),
+            ("password_hashes_per_second", "1000".to_owned()),
         ];
         let objects: PathBuf = folder.join("bucket");
         let survivor = match bucket_survives {

@@ -11,7 +11,7 @@
 use futures::future::join;
 use spinreel_gcs::{Deleted as Gone, Error as BucketError, TokenCache};
 use spinreel_ledger::{LEASE_MS, LedgerError, while_it_may};
-use spinreel_platform::{Clock, HttpClient, Random, Store};
+use spinreel_platform::{Clock, HttpClient, Random, Store, is_fresh};
 use thiserror::Error;
 
 use super::names::Holder;
@@ -161,7 +161,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             stage: Stage::Asked,
         };
         let began_ms = self.clock.now_ms();
-        let is_alive = || self.clock.now_ms().saturating_sub(began_ms) <= ALIVE_MS;
+        let is_alive = || is_fresh(began_ms, self.clock.now_ms(), ALIVE_MS + 1);
         let removed = while_it_may(is_alive, self.remove_object(files, deletion)).await;
         removed.unwrap_or(Err(DeleteError::Busy))
     }

@@ -4,7 +4,7 @@ use spinreel_api::Timestamp;
 use spinreel_api::internal::StoredVideo;
 use spinreel_gcs::{Client, Error as BucketError, NoTokenCache, TokenCache};
 use spinreel_ledger::{LEASE_MS, LedgerError};
-use spinreel_platform::{Clock, HttpClient, Random, Store, StoreError};
+use spinreel_platform::{Clock, HttpClient, Random, Store, StoreError, is_fresh};
 use thiserror::Error;
 
 use super::peers::{PeerFailure, Peers};
@@ -83,7 +83,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let began_ms = self.clock.now_ms();
         let number = files.roster.allocate(&self.store, 1).await?;
         let now_ms = self.clock.now_ms();
-        if now_ms.saturating_sub(began_ms) > LEASE_MS / 2 {
+        if !is_fresh(began_ms, now_ms, LEASE_MS / 2 + 1) {
             // By now it may be taken for one that never gets a record.
             return Err(SettleError::Busy);
         }

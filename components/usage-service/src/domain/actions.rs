@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use spinreel_api::usage::Action;
 use spinreel_api::{Day, Timestamp};
 use spinreel_ledger::SEGMENT;
-use spinreel_platform::{Clock, Store};
+use spinreel_platform::{Clock, Store, is_fresh};
 
 use super::days::{DayKeys, OPEN_MS, SEALABLE_MS, is_open};
 use super::history::{History, history};
@@ -59,7 +59,7 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
             let mut pairs = Vec::new();
             pairs.extend(self.noted(user, day, &record.beside).await?);
             // Who stood still must not write to a day that may be sealed by now.
-            if self.clock.now_ms().saturating_sub(began_ms) > STANDSTILL_MS {
+            if !is_fresh(began_ms, self.clock.now_ms(), STANDSTILL_MS + 1) {
                 continue;
             }
             pairs.push(keys.cell(position).pair(&record.entry)?);

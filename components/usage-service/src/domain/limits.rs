@@ -3,6 +3,9 @@ use spinreel_platform::{Clock, Store};
 
 use super::{Usage, UsageError};
 
+/// What stands in place of the limit of a user who is gone, for good: the tombstone. Nothing fits below it.
+const GONE: i64 = -1;
+
 /// The user's own limit, in bytes; no value where the user has what everybody has.
 fn own(user: &str) -> Cell<i64> {
     Cell::new(format!("usage/{user}/limit"))
@@ -12,8 +15,11 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     /// Gives a user a limit of their own for each UTC day, in bytes; `None` takes it away.
     ///
     /// It holds from the next reservation on. What was reserved or used before stays, so a day may have more than a
-    /// limit that was lowered.
+    /// limit that was lowered. A user who is gone gets none any more.
     pub async fn set_limit(&self, user: &str, limit_bytes: Option<u64>) -> Result<(), UsageError> {
+        if self.is_gone(user).await? {
+            return Ok(());
+        }
         let limit = limit_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         match limit {
             Some(limit) => own(user).set(self.store, &limit).await?,
@@ -22,7 +28,21 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
         Ok(())
     }
 
-    /// What a user may move in and out on one UTC day, in bytes: one `get`.
+    /// Notes that a user is gone: from now on nothing is reserved, settled or raised for them. A `get`, and a write the
+    /// first time.
+    pub(super) async fn bury(&self, user: &str) -> Result<(), LedgerError> {
+        match self.is_gone(user).await? {
+            true => Ok(()),
+            false => own(user).set(self.store, &GONE).await,
+        }
+    }
+
+    /// Whether a user is gone: one `get`.
+    pub(super) async fn is_gone(&self, user: &str) -> Result<bool, LedgerError> {
+        Ok(own(user).get(self.store).await? == Some(GONE))
+    }
+
+    /// What a user may move in and out on one UTC day, in bytes, less than nothing where the user is gone: one `get`.
     pub(super) async fn limit(&self, user: &str) -> Result<i64, LedgerError> {
         let own = own(user).get(self.store).await?;
         Ok(own.unwrap_or(self.limit_bytes))
@@ -33,11 +53,15 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use futures::executor::block_on;
+    use spinreel_api::usage::ActionKind;
     use spinreel_platform::memory::{ManualClock, MemoryStore};
 
     use super::*;
     use crate::domain::Outcome;
-    use crate::domain::testing::{NOON, bytes_of, incoming, reserved, uploaded};
+    use crate::domain::testing::{
+        NOON, action, alert, bytes_of, give_back, incoming, playback, reserved, settle, upload,
+        uploaded,
+    };
 
     #[test]
     fn a_limit_of_ones_own_counts_instead_of_everybodys_until_it_is_taken_away() {
@@ -68,6 +92,39 @@ mod tests {
             reserved(&usage, &incoming(100)).await;
             assert_eq!(usage.today("v").await.unwrap().limit_bytes, 5);
             assert_eq!(usage.today("u").await.unwrap().limit_bytes, 100);
+        });
+    }
+
+    #[test]
+    fn nothing_comes_to_a_user_who_is_gone_whoever_is_late() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
+        let usage = Usage::new(&store, &clock, 100);
+        block_on(async {
+            uploaded(&usage, &clock, 1).await;
+            let early = reserved(&usage, &incoming(20)).await;
+            while !usage.purge("u").await.unwrap().done {}
+            let left = store.keys();
+            for limit in [Some(1_000), None] {
+                usage.set_limit("u", limit).await.unwrap();
+            }
+            for bytes in [0, 1] {
+                for request in [incoming(bytes), playback(bytes)] {
+                    let refused = usage.reserve(&request).await.unwrap();
+                    assert_eq!(refused, Outcome::Refused, "{request:?}");
+                }
+            }
+            let deleted = action(&clock, ActionKind::Delete, 1);
+            for settlement in [
+                give_back(early.clone(), 0),
+                settle(vec![early], Some(upload(&clock, 20))),
+                settle(Vec::new(), Some(deleted)),
+            ] {
+                assert!(!usage.settle(&settlement).await.unwrap());
+            }
+            let raised = usage.raise("late", &alert(810)).await.unwrap();
+            assert!(!raised.first);
+            assert_eq!(store.keys(), left);
+            assert_eq!(usage.today("u").await.unwrap().total_bytes, 0);
         });
     }
 

@@ -32,14 +32,14 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     /// Removes a part of everything that is known of a user; done when nothing is left. Where the user's days are being sealed
     /// at this moment, or are purged by another call, it removes nothing and is not done.
     ///
-    /// In this order: the alerts; the days that are not sealed, the oldest first, each from its first action on; the days that
-    /// are; the counters that may be left of what failed, from 64 days before the first action on; at last the limit. The
+    /// In this order: a tombstone, at which whatever comes later is refused or dropped; the alerts; the days that are not sealed, the oldest first, each from its first action on; the days that
+    /// are; the counters that may be left of what failed, from 64 days before the first action on. The
     /// history tells how far it is, and is written after what it tells of is gone: a call that died anywhere is made up for by
     /// the next one. In all it makes a few thousand calls of the store at most, nearly all of them reads of actions.
     ///
-    /// What stays are numbers: the end and the beginning of the list of alerts, since a call that is late fills the place that
-    /// it was given. What a call brings that is half-way meanwhile, or comes after it was done (a settlement, an alert between
-    /// its entry and its place, an action between its tally and its cell), is not known here, nor is a playback whose first
+    /// What stays are the tombstone, in place of the limit, and numbers: the end and the beginning of the list of alerts, since
+    /// a call that is late fills the place that it was given. What a call brings that is half-way meanwhile (an alert between
+    /// its entry and its place, an action between its tally and its cell) is not known here, nor is a playback whose first
     /// request died before its action was written down: the counter of its bytes, under a digest, stays. Whoever removes a
     /// user does it last when nobody acts for the user any more, and best once again later.
     pub async fn purge(&self, user: &str) -> Result<Purged, UsageError> {
@@ -57,6 +57,7 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     }
 
     async fn purge_held(&self, user: &str) -> Result<Purged, UsageError> {
+        self.bury(user).await?;
         let alerts = self.clear_alerts(user).await?;
         let mut days = Cleared {
             removed: 0,
@@ -70,13 +71,9 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
                 break;
             }
         }
-        let done = !days.more && !alerts.more;
-        if done {
-            self.set_limit(user, None).await?;
-        }
         Ok(Purged {
             removed: alerts.removed + days.removed,
-            done,
+            done: !days.more && !alerts.more,
         })
     }
 

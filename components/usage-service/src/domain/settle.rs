@@ -24,10 +24,13 @@ impl<S: Store, C: Clock> Usage<'_, S, C> {
     /// Bytes first, then the action, so that who sees the action sees its bytes. A crash anywhere leaves too much on a
     /// counter, never too little. As each call gives back anew, none may be repeated.
     ///
-    /// Costs a write for each counter that has too much, and what [`record`](Self::record) costs: three writes for an upload
-    /// with what was reserved before, two for a deletion.
+    /// Costs a `get`, a write for each counter that has too much, and what [`record`](Self::record) costs: three writes for an
+    /// upload with what was reserved before, two for a deletion. Of a user who is gone nothing is known any more.
     pub async fn settle(&self, request: &Settle) -> Result<bool, UsageError> {
         let user = &request.user_id;
+        if self.is_gone(user).await? {
+            return Ok(false);
+        }
         for (counter, amount) in self.due(request) {
             counter.add(self.store, amount).await?;
         }

@@ -124,18 +124,18 @@ fn settlements_cost_as_many_calls_as_they_say() {
             (
                 "upload",
                 settle(vec![exact], Some(upload(&clock, 10))),
-                2,
+                3,
                 2,
             ),
             (
                 "estimate",
                 settle(vec![too_much], Some(upload(&clock, 10))),
-                2,
+                3,
                 3,
             ),
-            ("failure", give_back(failed, 0), 0, 1),
-            ("deletion", settle(Vec::new(), Some(deletion)), 2, 2),
-            ("cut off", give_back(range, 5), 0, 2),
+            ("failure", give_back(failed, 0), 1, 1),
+            ("deletion", settle(Vec::new(), Some(deletion)), 3, 2),
+            ("cut off", give_back(range, 5), 1, 2),
         ] {
             store.take_calls();
             usage.settle(&settlement).await.unwrap();

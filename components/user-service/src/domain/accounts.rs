@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use spinreel_api::Timestamp;
 use spinreel_api::accounts::{ManagedUser, PublicUser, Role, User};
 use spinreel_ledger::{Cell, LedgerError};
-use spinreel_platform::{Clock, Store};
+use spinreel_platform::{Clock, Store, is_fresh};
 use thiserror::Error;
 
 use super::directory;
@@ -162,7 +162,7 @@ pub(crate) async fn register(
         }
     };
     let now_ms = clock.now_ms();
-    if now_ms.saturating_sub(began_ms) > WRITE_WITHIN_MS {
+    if !is_fresh(began_ms, now_ms, WRITE_WITHIN_MS + 1) {
         give_back(store, &claims).await;
         bury(store, number).await;
         return Err(RegisterError::TooSlow);

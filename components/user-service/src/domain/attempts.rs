@@ -1,279 +1,129 @@
-//! How often passwords may be guessed: at an account's address, and from a client's address.
+//! How often passwords may be guessed, and accounts be made.
 //!
-//! Each has failures that are free; after those, every guess has to wait for a pause since the last failure that doubles
-//! with each further one. Failures count whether or not anybody has the address, and are forgotten after one to two
-//! windows of [`WINDOW_MS`](super::failures::WINDOW_MS). They keep from guessing only: a session that has begun goes on.
+//! Each count has failures that are free; after those, every guess has to wait for a pause since the last failure that
+//! doubles with each further one. They keep from guessing only: a session that has begun goes on.
 //!
-//! # Many guesses at once
-//! A guess costs nothing before its password is hashed. What it found is **told only where it may be**: a wrong one
-//! counts itself (an increment, whose sum says how many failed before it), a right one reads the counter, and then
+//! # What is counted
+//! A guess of somebody unknown counts three times: at the account from this client, so that a stranger is in nobody's way
+//! but the own; from the client at all accounts; and at the account from all clients, so that many clients together
+//! guess no more. Whoever shows that somebody signed in there before (see [`device`](super::device)) has a count of its
+//! own instead, which others cannot reach. Guesses count whether or not anybody has the address.
 //!
-//! - where fewer than the free ones had failed before, it is told;
-//! - past those, it is told where nothing has failed since the guess began, which it could because the pause was over;
-//! - else it is told to wait, and a right one counts as a failure, too: neither the answer nor the time that it takes
-//!   says which it was.
+//! Registrations count at the client, whatever comes of them: each costs a hash, and tells whether an address is taken.
 //!
-//! So in the order of those increments and reads, what is told is what guesses one after another would have been told:
-//! of the free ones as many, and past them one for each pause. What was hashed beyond that is work, and no knowledge.
-//!
-//! # What is stored
-//! For each address a counter of failures that only grows; a [`State`], which says from which sum on they count, and is
-//! written by the first failure of a window and by a right password that forgives; and past the free ones the time of
-//! the [`Last`] failure. A state that is written late says of more failures that they count, never of fewer: its sum was
-//! read before, and sums grow. A last failure whose sum is not the counter's is one whose time is not known: then the
-//! pause begins when that is noticed. So a guess that dies between the two costs others one pause.
-//!
-//! Addresses share a fixed number of places, so that guessing at random addresses cannot fill the store. Which ones share
-//! one nobody knows who does not have the secret: else somebody could forgive the failures at another's address by own
-//! right passwords.
+//! # Places
+//! Addresses, clients and devices share a fixed number of places, so that guessing at random cannot fill the store.
+//! Nothing is forgiven at a place: others may share it. A right password forgives only where the count is the account's
+//! alone, at guesses at the own password.
 
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac as _};
-use sha2::{Digest as _, Sha256};
-use spinreel_ledger::{Cell, Counter, LedgerError};
-use spinreel_platform::{Clock, Store};
+use spinreel_ledger::{Cell, Counter};
 
-use super::failures::{Last, Look, State, write};
+use super::device::Device;
+use super::failures::{Last, State};
+use super::keyed::mac;
 use super::validation::Email;
 
-/// Failures of an account's address that cost no pause.
-pub(crate) const FREE_OF_ACCOUNT: u64 = 10;
-/// The same of a client's address, which many may share.
+/// Failures that cost no pause: at an account from one client, from a known device, at the own password.
+pub(crate) const FREE: u64 = 10;
+/// Those of a client's address, which many may share; registrations, too.
 pub(crate) const FREE_OF_CLIENT: u64 = 100;
-/// The longest pause, in seconds.
-const MAX_PAUSE_S: u64 = 300;
+/// Those at an account from all unknown clients: the most that NIST SP 800-63B allows one after another. One client alone
+/// does not come so far within two windows.
+pub(crate) const FREE_OF_ACCOUNT: u64 = 100;
 /// Characters of a digest that name a place: six bits each, so 262,144 places.
 const PLACE_CHARS: usize = 3;
 
-/// Where guesses are counted: at one account, or from one client.
+/// What is counted together.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     prefix: String,
-    free: u64,
+    /// Failures that cost no pause.
+    pub(super) free: u64,
     /// Whether a right password forgives the failures before it.
-    forgives: bool,
-}
-
-/// A guess that may be made, at all of these at once.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Guess {
-    begun: Vec<(Attempts, Look)>,
-}
-
-/// A guess that may not be made now, or whose outcome may not be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pause {
-    /// Seconds until the next may be made; at least 1.
-    pub(crate) wait_s: u64,
+    pub(super) forgives: bool,
 }
 
 impl Attempts {
-    /// Guesses at the account with this address.
-    pub(crate) fn at_account(secret: &str, email: &Email) -> Self {
+    /// Guesses at sign-ins of somebody unknown, from this client, at this address; `None` where it is none.
+    pub(crate) fn of_stranger(
+        secret: &str,
+        client: Option<&str>,
+        email: Option<&Email>,
+    ) -> Vec<Self> {
+        let network = network(client);
+        let mut counts = vec![Self::at_place(secret, "client", &network, FREE_OF_CLIENT)];
+        if let Some(email) = email {
+            let pair = format!("{} {network}", email.digest());
+            counts.push(Self::at_place(secret, "pair", &pair, FREE));
+            let account = email.digest();
+            counts.push(Self::at_place(secret, "account", account, FREE_OF_ACCOUNT));
+        }
+        counts
+    }
+
+    /// Guesses at sign-ins from a known device.
+    pub(crate) fn of_device(secret: &str, device: &Device) -> Self {
+        Self::at_place(secret, "device", device.nonce(), FREE)
+    }
+
+    /// Registrations from a client.
+    pub(crate) fn of_registrations(secret: &str, client: Option<&str>) -> Self {
+        Self::at_place(secret, "registration", &network(client), FREE_OF_CLIENT)
+    }
+
+    /// A user's guesses at the own password.
+    pub(crate) fn at_own(user_id: &str) -> Self {
         Self {
-            prefix: place(secret, "account", email.digest()),
-            free: FREE_OF_ACCOUNT,
+            prefix: format!("users/attempts/own/{user_id}"),
+            free: FREE,
             forgives: true,
         }
     }
 
-    /// Guesses that come from a client. Addresses of IPv6 count by their network (/64), which one client has as a whole;
-    /// those who are not known count together. One who guesses at others may have an account, too, so a right password
-    /// forgives nothing here.
-    pub(crate) fn from_client(secret: &str, address: Option<&str>) -> Self {
-        let address = address.unwrap_or("unknown");
-        let network = match address.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
-            Ok(IpAddr::V6(ip)) => format!("{:x}/64", ip.to_bits() >> 64),
-            Ok(IpAddr::V4(ip)) => ip.to_string(),
-            Err(_) => address.to_owned(),
-        };
+    fn at_place(secret: &str, kind: &str, what: &str, free: u64) -> Self {
         Self {
-            prefix: place(secret, "client", &network),
-            free: FREE_OF_CLIENT,
+            prefix: place(secret, kind, what),
+            free,
             forgives: false,
         }
     }
 
-    /// Whether a guess may begin; costs 2 reads, past the free failures 3. Where the time of the last failure is not
-    /// known, that it was noticed is written down.
-    async fn begin(
-        &self,
-        store: &impl Store,
-        clock: &impl Clock,
-    ) -> Result<Result<Look, Pause>, LedgerError> {
-        let look = self.look(store).await?;
-        if look.failures(look.sum, clock.now_ms()) < self.free {
-            return Ok(Ok(look));
-        }
-        let mut last = self.last().get(store).await?;
-        if last.is_none_or(|last| last.sum < look.sum) {
-            let noticed = Last {
-                sum: look.sum,
-                at_ms: clock.now_ms(),
-            };
-            self.last().set(store, &noticed).await?;
-            last = Some(noticed);
-        }
-        let now_ms = clock.now_ms();
-        let pause = last.and_then(|last| self.pause(&look, last, now_ms));
-        Ok(pause.map_or(Ok(look), Err))
+    /// All keys of a count.
+    pub(crate) fn keys(&self) -> [String; 3] {
+        ["state", "last", "failed"].map(|name| format!("{}/{name}", self.prefix))
     }
 
-    /// The counter first: a sum that belongs to a window which begins after this look must not be taken for one from
-    /// before it.
-    async fn look(&self, store: &impl Store) -> Result<Look, LedgerError> {
-        let sum = self.counter().get(store).await?;
-        Ok(Look {
-            state: self.state().get(store).await?,
-            sum: u64::try_from(sum).unwrap_or(0),
-        })
-    }
-
-    /// How long to wait after a last failure; `None` where the wait is over.
-    fn pause(&self, look: &Look, last: Last, now_ms: u64) -> Option<Pause> {
-        let failures = look.failures(last.sum, now_ms);
-        let beyond = u32::try_from(failures.checked_sub(self.free)?).unwrap_or(u32::MAX);
-        let pause_s = 2_u64.saturating_pow(beyond).min(MAX_PAUSE_S);
-        let until_ms = last.at_ms.saturating_add(pause_s * 1_000);
-        let left_ms = until_ms.saturating_sub(now_ms);
-        (left_ms > 0).then(|| Pause {
-            wait_s: left_ms.div_ceil(1_000),
-        })
-    }
-
-    /// Whether what a guess found may be told that began at the first look and comes to its end at `sum` failures.
-    fn may_tell(&self, begun: &Look, now: &Look, sum: u64, now_ms: u64) -> bool {
-        now.failures(sum, now_ms) < self.free || sum == begun.sum
-    }
-
-    fn state(&self) -> Cell<State> {
+    pub(super) fn state(&self) -> Cell<State> {
         Cell::new(format!("{}/state", self.prefix))
     }
 
-    fn last(&self) -> Cell<Last> {
+    pub(super) fn last(&self) -> Cell<Last> {
         Cell::new(format!("{}/last", self.prefix))
     }
 
-    fn counter(&self) -> Counter {
+    pub(super) fn counter(&self) -> Counter {
         Counter::new(format!("{}/failed", self.prefix))
     }
 }
 
-impl Guess {
-    /// Begins a guess, where one may be made at all of these; see [`Attempts::begin`] for the costs of each.
-    pub(crate) async fn begin(
-        store: &impl Store,
-        clock: &impl Clock,
-        attempts: impl IntoIterator<Item = Attempts>,
-    ) -> Result<Result<Self, Pause>, LedgerError> {
-        let mut begun = Vec::new();
-        for attempts in attempts {
-            match attempts.begin(store, clock).await? {
-                Ok(look) => begun.push((attempts, look)),
-                Err(pause) => return Ok(Err(pause)),
-            }
-        }
-        Ok(Ok(Self { begun }))
-    }
-
-    /// It was wrong; a [`Pause`] where that may not be told. Costs a write for each of what it counts at, one more where a
-    /// window begins at any, and one more past the free ones of any.
-    pub(crate) async fn wrong(
-        self,
-        store: &impl Store,
-        clock: &impl Clock,
-    ) -> Result<Result<(), Pause>, LedgerError> {
-        let looks = self.in_windows(store, clock).await?;
-        let (mut lasts, mut told) = (Vec::new(), Ok(()));
-        for ((attempts, begun), look) in self.begun.iter().zip(looks) {
-            let sum = attempts.counter().add(store, 1).await?;
-            let sum = u64::try_from(sum).unwrap_or(0);
-            let now_ms = clock.now_ms();
-            let last = Last { sum, at_ms: now_ms };
-            if look.failures(sum, now_ms) >= attempts.free {
-                lasts.push(attempts.last().pair(&last)?);
-            }
-            if !attempts.may_tell(begun, &look, sum.saturating_sub(1), now_ms) {
-                told = Err(attempts
-                    .pause(&look, last, now_ms)
-                    .unwrap_or(Pause { wait_s: 1 }));
-            }
-        }
-        if !lasts.is_empty() {
-            store.set_many(&lasts).await?;
-        }
-        Ok(told)
-    }
-
-    /// A look at all that the guess counts at, with windows that are not over: the failures that count in a window come
-    /// after it.
-    async fn in_windows(
-        &self,
-        store: &impl Store,
-        clock: &impl Clock,
-    ) -> Result<Vec<Look>, LedgerError> {
-        loop {
-            let began_ms = clock.now_ms();
-            let (mut looks, mut windows) = (Vec::new(), Vec::new());
-            for (attempts, _) in &self.begun {
-                let mut look = attempts.look(store).await?;
-                if let Some(window) = look.next_window(began_ms) {
-                    windows.push(attempts.state().pair(&window)?);
-                    look.state = Some(window);
-                }
-                looks.push(look);
-            }
-            if write(store, clock, began_ms, &windows).await? {
-                return Ok(looks);
-            }
-        }
-    }
-
-    /// It was right, and the failures before it at the account are forgotten, which costs a write where there are any; a
-    /// [`Pause`] where that may not be told.
-    pub(crate) async fn right(
-        self,
-        store: &impl Store,
-        clock: &impl Clock,
-    ) -> Result<Result<(), Pause>, LedgerError> {
-        let mut forgiven = Vec::new();
-        let now_ms = clock.now_ms();
-        for (attempts, begun) in &self.begun {
-            let now = attempts.look(store).await?;
-            if !attempts.may_tell(begun, &now, now.sum, now_ms) {
-                return match self.wrong(store, clock).await? {
-                    // The others have been forgiven in the meantime, but this one came too late for that.
-                    Ok(()) => Ok(Err(Pause { wait_s: 1 })),
-                    Err(pause) => Ok(Err(pause)),
-                };
-            }
-            if attempts.forgives && now.failures(now.sum, now_ms) > 0 {
-                forgiven.push(attempts.state().pair(&State {
-                    began_ms: now_ms,
-                    base: now.sum,
-                    carried: 0,
-                })?);
-            }
-        }
-        // Where it comes too late the failures go on to count.
-        write(store, clock, now_ms, &forgiven).await?;
-        Ok(Ok(()))
+/// What of a client's address is one client: of IPv6 the network (/64), which one has as a whole. Those who are not known
+/// count together.
+fn network(address: Option<&str>) -> String {
+    let address = address.unwrap_or("unknown");
+    match address.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(IpAddr::V6(ip)) => format!("{:x}/64", ip.to_bits() >> 64),
+        Ok(IpAddr::V4(ip)) => ip.to_string(),
+        Err(_) => address.to_owned(),
     }
 }
 
-/// The prefix of the place that an address shares with others.
-fn place(secret: &str, kind: &str, address: &str) -> String {
-    // A key that is shorter than a block is the block that it begins.
-    let key = Sha256::digest(secret);
-    let mut block = [0; 64];
-    block[..key.len()].copy_from_slice(&key);
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(format!("attempts {kind} {address}").as_bytes());
-    let digest = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+/// The prefix of the place that something shares with others. Nobody knows which those are who does not have the secret.
+fn place(secret: &str, kind: &str, what: &str) -> String {
+    let digest = URL_SAFE_NO_PAD.encode(mac(secret, &format!("attempts {kind} {what}")));
     let place: String = digest.chars().take(PLACE_CHARS).collect();
     format!("users/attempts/{kind}/{place}")
 }

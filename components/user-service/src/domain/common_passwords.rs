@@ -57,16 +57,24 @@ const ROWS: &[&str] = &[
 /// that are written as digits, or with a few digits and signs around; or a mere row or repetition.
 pub(crate) fn is_guessable(password: &str, words: &[&str]) -> bool {
     let password = password.to_lowercase();
-    let known: BTreeSet<String> = words
+    let words: Vec<String> = words
         .iter()
         .map(|word| spelled_out(&word.to_lowercase()))
-        .chain(COMMON.iter().map(|common| spelled_out(undressed(common))))
         .filter(|word| word.chars().count() >= MIN_WORD)
         .collect();
     is_common(&password)
         || is_common(&spelled_out(&password))
         || is_monotonous(&password)
-        || cores(&password).any(|core| known.contains(&spelled_out(&core)))
+        || cores(&password).any(|core| {
+            let core = spelled_out(&core);
+            words.contains(&core) || is_word_of_common(&core)
+        })
+}
+
+/// Whether the word in a common password, spelled out, is this.
+fn is_word_of_common(core: &str) -> bool {
+    let is_it = |common: &&str| undressed(common).chars().map(letter).eq(core.chars());
+    core.chars().count() >= MIN_WORD && COMMON.iter().any(is_it)
 }
 
 fn is_common(password: &str) -> bool {
@@ -75,7 +83,12 @@ fn is_common(password: &str) -> bool {
 
 /// With letters for the digits and signs that stand for them.
 fn spelled_out(text: &str) -> String {
-    let letter = |c| match c {
+    text.chars().map(letter).collect()
+}
+
+/// The letter that a digit or sign stands for.
+fn letter(c: char) -> char {
+    match c {
         '0' => 'o',
         '1' | '!' => 'i',
         '3' => 'e',
@@ -83,8 +96,7 @@ fn spelled_out(text: &str) -> String {
         '5' | '$' => 's',
         '7' => 't',
         other => other,
-    };
-    text.chars().map(letter).collect()
+    }
 }
 
 /// A text without the digits and signs around it.

@@ -11,8 +11,11 @@ use spinreel_platform::memory::{CountingStore, ManualClock, SeededRandom};
 use super::accounts::testing::id;
 use super::accounts::{self, Account, NewAccount, RegisterError, check_free, register};
 use super::administration::manage;
-use super::attempts::FREE_OF_ACCOUNT;
+use super::attempts::FREE;
 use super::departure::{Departures, Progress};
+use super::device;
+use super::guesses::count_registration;
+use super::hashing::{self, Who};
 use super::keys::{Keys, SEALED_FOR};
 use super::login::{LoginError, World as LoginWorld, login, still_opens};
 use super::password_change::change_password;
@@ -25,6 +28,9 @@ use super::{directory, endings, passwords, revocations, rotation};
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const PASSWORD: &str = "correct horse battery";
 const WRONG: &str = "another horse battery";
+const CLIENT: &str = "192.0.2.1";
+/// More passwords than are hashed here.
+const MANY: u64 = 1_000;
 const MONTH_S: u64 = 2_592_000;
 /// The time between two refreshes of a client that waits for its access token to expire, in milliseconds.
 const QUARTER_MS: u64 = 900_000;
@@ -84,9 +90,13 @@ impl World {
             role: Role::User,
             password_hash: self.hash.clone(),
         };
+        let (store, clock) = (&self.store, &self.clock);
         block_on(async {
-            check_free(&self.store, &self.clock, &new.email, &new.username).await?;
-            register(&self.store, &self.clock, new).await
+            let counted = count_registration(store, clock, SECRET, Some(CLIENT)).await?;
+            assert_eq!(counted, Ok(()));
+            check_free(store, clock, &new.email, &new.username).await?;
+            assert!(hashing::may_begin(store, clock, Who::Stranger, MANY).await?);
+            register(store, clock, new).await
         })
     }
 
@@ -106,13 +116,24 @@ impl World {
 
     /// As `POST /v1/sessions`.
     fn sign_in(&self, number: usize, password: &str) -> Result<Granted, LoginError> {
+        self.sign_in_with(&[], number, password)
+    }
+
+    fn sign_in_with(
+        &self,
+        shown_devices: &[&str],
+        number: usize,
+        password: &str,
+    ) -> Result<Granted, LoginError> {
         let world = LoginWorld {
             store: &self.store,
             clock: &self.clock,
             random: &self.random,
             first_admin: None,
             secret: SECRET,
-            client_address: Some("192.0.2.1"),
+            client_address: Some(CLIENT),
+            shown_devices,
+            hashes_per_second: MANY,
             new_id: id(999),
         };
         let credentials = Credentials {
@@ -168,9 +189,9 @@ impl World {
 fn a_registration() {
     let world = World::new(2);
     world.register(3).unwrap();
-    assert_eq!(world.spent(), (10, 4));
+    assert_eq!(world.spent(), (16, 6));
     world.register(3).err().unwrap();
-    assert_eq!(world.spent(), (4, 0), "taken");
+    assert_eq!(world.spent(), (8, 1), "taken");
 }
 
 #[test]
@@ -178,23 +199,29 @@ fn sign_ins_good_and_failed() {
     let world = World::new(2);
     for _ in 0..3 {
         world.sign_in(1, PASSWORD).unwrap();
-        assert_eq!(world.spent(), (21, 2), "good");
+        assert_eq!(world.spent(), (27, 3), "good");
     }
     let fail = || {
         assert!(world.sign_in(1, WRONG).is_err());
         world.spent()
     };
-    assert_eq!(fail(), (19, 3), "the first failure of a window");
-    assert_eq!(fail(), (19, 2), "another failure");
-    world.sign_in(1, PASSWORD).unwrap();
-    assert_eq!(world.spent(), (21, 3), "good, after failures");
-    for _ in 1..FREE_OF_ACCOUNT {
-        assert_eq!(fail(), (19, 2), "another failure");
+    for _ in 1..FREE {
+        assert_eq!(fail(), (25, 4), "a failure");
+        world.sign_in(1, PASSWORD).unwrap();
+        assert_eq!(world.spent(), (27, 3), "good, after failures");
     }
-    assert_eq!(fail(), (19, 3), "the last free failure");
+    assert_eq!(fail(), (25, 5), "the last free failure");
     assert_eq!(fail(), (5, 0), "refused");
     world.clock.advance_ms(1_000);
-    assert_eq!(fail(), (20, 3), "a failure past the free ones");
+    assert_eq!(fail(), (27, 6), "the first failure past the free ones");
+    world.clock.advance_ms(2_000);
+    assert_eq!(fail(), (26, 5), "another one");
+    let email = Email::parse("user1@example.org").unwrap();
+    let device = device::new_value(SECRET, &world.clock, &world.random, &email);
+    world.sign_in_with(&[&device], 1, PASSWORD).unwrap();
+    assert_eq!(world.spent(), (19, 3), "good, from a known device");
+    assert!(world.sign_in_with(&[&device], 1, WRONG).is_err());
+    assert_eq!(world.spent(), (17, 2), "a failure from a known device");
 }
 
 #[test]
@@ -211,8 +238,8 @@ fn a_sign_in_of_a_user_who_has_as_many_sessions_as_can_be() {
     }
     costs.sort_unstable();
     // One ends the oldest, and one in eight removes what is left of eight.
-    assert_eq!(costs[..7], [(22, 3); 7]);
-    assert_eq!(costs[7], (29, 4));
+    assert_eq!(costs[..7], [(28, 4); 7]);
+    assert_eq!(costs[7], (35, 5));
 }
 
 #[test]
@@ -328,23 +355,23 @@ fn another_password() {
             random,
             ..
         } = &world;
-        let changed = change_password(store, clock, random, SECRET, &own.id, &wish);
+        let changed = change_password(store, clock, random, MANY, &own.id, &wish);
         (block_on(changed).is_ok(), world.spent())
     };
     assert_eq!(
         change(PASSWORD, "a new password"),
-        (true, (14, 4)),
+        (true, (16, 5)),
         "with other sessions"
     );
     assert_eq!(
         change("a new password", "a newer password"),
-        (true, (14, 3)),
+        (true, (16, 4)),
         "without"
     );
     assert_eq!(
         change(WRONG, "the newest password"),
-        (false, (5, 2)),
-        "the first failure of a window"
+        (false, (7, 2)),
+        "a wrong guess"
     );
 }
 

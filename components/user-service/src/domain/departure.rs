@@ -19,10 +19,11 @@
 use serde::{Deserialize, Serialize};
 use spinreel_api::Timestamp;
 use spinreel_ledger::{Cell, DEAD_AFTER_MS, Found, Held, LedgerError, Lock, Roster};
-use spinreel_platform::{Clock, Store};
+use spinreel_platform::{Clock, Store, is_fresh};
 use thiserror::Error;
 
 use super::accounts::{self, ChangeError, change_together, find};
+use super::attempts::Attempts;
 use super::names::Name;
 use super::peers::{Kept, PeerFailure, Peers};
 use super::validation::Email;
@@ -118,7 +119,7 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
         let numbered_at = self.now();
         let marking = change_together(self.store, self.clock, user_id, async |account| {
             let ends = endings::end_of_all(self.store, self.clock, user_id).await?;
-            if self.age_ms(numbered_at) > MARK_WITHIN_MS {
+            if !is_fresh(numbered_at.as_ms(), self.clock.now_ms(), MARK_WITHIN_MS + 1) {
                 return Err(ChangeError::Busy);
             }
             let job = Job {
@@ -212,7 +213,8 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
             if !self.purge(&job.user_id, since, held).await? {
                 return Ok(Progress::Pending);
             }
-            let keys = sessions::keys_of_all(self.store, &job.user_id).await?;
+            let mut keys = sessions::keys_of_all(self.store, &job.user_id).await?;
+            keys.extend(Attempts::at_own(&job.user_id).keys());
             match accounts::remove(self.store, self.clock, &account, &keys).await {
                 Ok(()) => {}
                 Err(ChangeError::Ledger(error)) => return Err(error.into()),
@@ -275,7 +277,9 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
                 return Ok(true);
             }
             let now_ms = self.clock.now_ms();
-            self.clock.sleep_ms(known_ms.saturating_sub(now_ms)).await;
+            // No longer than it can be, should the clock be set back meanwhile.
+            let left_ms = known_ms.saturating_sub(now_ms);
+            self.clock.sleep_ms(left_ms.min(KNOWN_WITHIN_MS)).await;
         }
     }
 
@@ -288,15 +292,12 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
 
     /// Whether the request that wrote this job cannot mark its account any more.
     fn is_old(&self, job: &Job) -> bool {
-        self.offline || self.age_ms(job.written_at) > DEAD_AFTER_MS
+        let age_ms = self.clock.now_ms().abs_diff(job.written_at.as_ms());
+        self.offline || age_ms > DEAD_AFTER_MS
     }
 
     fn now(&self) -> Timestamp {
         Timestamp::from_ms(self.clock.now_ms())
-    }
-
-    fn age_ms(&self, time: Timestamp) -> u64 {
-        self.clock.now_ms().saturating_sub(time.as_ms())
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) async fn page(
             return Ok(Found::Nothing);
         };
         let created_ms = entry.user.user.created_at.as_ms();
-        if now_ms.saturating_sub(created_ms) > DEAD_AFTER_MS {
+        if now_ms.abs_diff(created_ms) > DEAD_AFTER_MS {
             old.get_or_insert(number);
         }
         Ok(match entry.is_leaving {

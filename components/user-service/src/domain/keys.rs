@@ -1,7 +1,7 @@
 //! The keys that sign access tokens, and their rotation.
 //!
 //! A list in one cell, so that it costs one read, the newest first. Each key says from when on it is active; the newest
-//! active one signs. A new key is published [`PUBLISH_AHEAD_MS`] before it signs, so that who keeps a key set for half of
+//! active one signs (where none is, since the clock was set back, the oldest). A new key is published [`PUBLISH_AHEAD_MS`] before it signs, so that who keeps a key set for half of
 //! that time always has it. An old key stays published until the last token that it signed has expired. In an emergency a
 //! new key signs at once, and the others are gone.
 //!
@@ -90,14 +90,14 @@ impl<S: Store, C: Clock, R: Random> Keys<'_, S, C, R> {
             if attempt > 0 {
                 self.clock.sleep_ms(LOCK_PAUSE_MS).await;
             }
-            if let Some(key) = self.signing(self.read().await?) {
-                return Ok(key);
+            if let Some(key) = self.signing(&self.read().await?) {
+                return Ok(key.clone());
             }
             if let Some(held) = self.lock().acquire(self.store, self.clock).await? {
                 let entries = self.read().await?;
-                if let Some(key) = self.signing(entries) {
+                if let Some(key) = self.signing(&entries) {
                     self.release(held).await;
-                    return Ok(key);
+                    return Ok(key.clone());
                 }
                 let (key, _) = self.make(held, 0, false).await?;
                 return Ok(key);
@@ -153,11 +153,18 @@ impl<S: Store, C: Clock, R: Random> Keys<'_, S, C, R> {
         })
     }
 
-    /// The key that is published and does not sign yet.
+    /// The key that is published and does not sign yet. One that is active only after a longer time than keys wait was
+    /// active before the clock was set back.
     fn waiting(&self, entries: &[Entry]) -> Option<Rotated> {
         let now = self.now();
+        let signing = self.signing(entries)?.id();
+        let waits = |(key, active_from): &(&SigningKey, Timestamp)| {
+            *active_from > now
+                && active_from.as_ms() - now.as_ms() <= PUBLISH_AHEAD_MS
+                && key.id() != signing
+        };
         let mut usable = entries.iter().filter_map(Entry::usable);
-        let (key, active_from) = usable.find(|(_, active_from)| *active_from > now)?;
+        let (key, active_from) = usable.find(waits)?;
         Some(Rotated {
             kid: key.id().to_owned(),
             active_from,
@@ -220,12 +227,12 @@ impl<S: Store, C: Clock, R: Random> Keys<'_, S, C, R> {
         SigningKey::from_bytes(&bytes).ok()
     }
 
-    /// The newest key that is active.
-    fn signing(&self, entries: Vec<Entry>) -> Option<SigningKey> {
-        let mut active = entries
-            .into_iter()
-            .filter(|entry| self.active_ms(entry).is_some());
-        active.next()?.key
+    /// The newest key that is active. Where none is, since the clock was set back, the oldest: it is known best.
+    fn signing<'e>(&self, entries: &'e [Entry]) -> Option<&'e SigningKey> {
+        let is_active = |entry: &&Entry| self.active_ms(entry).is_some();
+        let active = entries.iter().find(is_active);
+        let oldest = || entries.iter().rfind(|entry| entry.key.is_some());
+        active.or_else(oldest)?.key.as_ref()
     }
 
     /// The keys down to the first that has been active for so long that nobody needs older ones.

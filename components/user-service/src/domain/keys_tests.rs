@@ -297,3 +297,22 @@ fn a_key_that_an_earlier_version_wrote_signs_nothing_and_is_in_nobodys_way() {
     assert_eq!(house.published(), std::slice::from_ref(&first));
     assert_eq!(house.signs(), first);
 }
+
+#[test]
+fn after_the_clock_was_set_back_the_known_key_signs_and_can_be_rotated() {
+    for back_ms in [1, PUBLISH_AHEAD_MS, 10 * PUBLISH_AHEAD_MS] {
+        let house = House::new();
+        let first = house.signs();
+        house.clock.set_ms(NOW_MS - back_ms);
+        assert_eq!(house.signs(), first, "{back_ms}");
+        assert_eq!(house.published(), std::slice::from_ref(&first));
+        let rotated = block_on(house.keys().rotate(false)).unwrap();
+        assert!(rotated.is_new && rotated.kid != first, "{back_ms}");
+        assert_eq!(house.signs(), first, "{back_ms}");
+        // It waits: no other one is made meanwhile.
+        let again = block_on(house.keys().rotate(false)).unwrap();
+        assert_eq!((again.kid, again.is_new), (rotated.kid.clone(), false));
+        house.clock.advance_ms(PUBLISH_AHEAD_MS);
+        assert_eq!(house.signs(), rotated.kid, "{back_ms}");
+    }
+}

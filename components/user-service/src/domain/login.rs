@@ -7,9 +7,13 @@ use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 use super::accounts::{self, Account, ChangeError, NewAccount, RegisterError};
-use super::attempts::{Attempts, Guess, Pause};
+use super::attempts::Attempts;
+use super::device::Device;
+use super::guesses::{Guess, Pause};
+use super::hashing::{self, Who};
 use super::passwords::{self, HashError};
-use super::validation::Email;
+use super::unicode;
+use super::validation::{Email, password_fault};
 
 /// The first admin's username; a later first admin (another address) gets a suffix.
 const ADMIN_USERNAME: &str = "admin";
@@ -29,13 +33,23 @@ impl FirstAdmin {
             return Ok(None);
         }
         let email = Email::parse(email).ok_or(InvalidFirstAdmin::Email)?;
-        if !(8..=256).contains(&password.chars().count()) {
+        if !Self::may_have_password(password) {
             return Err(InvalidFirstAdmin::Password);
         }
         Ok(Some(Self {
             email,
-            password: password.to_owned(),
+            password: unicode::password(password),
         }))
+    }
+
+    /// Whether the variable `admin_email` may be this.
+    pub(crate) fn may_have_address(text: &str) -> bool {
+        text.is_empty() || Email::parse(text).is_some()
+    }
+
+    /// Whether the variable `admin_password` may be this: nothing, or what anybody's password may be.
+    pub(crate) fn may_have_password(text: &str) -> bool {
+        text.is_empty() || password_fault(text, "", ADMIN_USERNAME).is_none()
     }
 
     /// Whether this is the admin's address, in whatever spelling. Nobody may register it.
@@ -44,6 +58,7 @@ impl FirstAdmin {
     }
 
     fn has_password(&self, password: &str) -> bool {
+        let password = unicode::password(password);
         self.password.as_bytes().ct_eq(password.as_bytes()).into()
     }
 }
@@ -54,8 +69,8 @@ pub(crate) enum InvalidFirstAdmin {
     /// No e-mail address.
     #[error("the variable admin_email is no e-mail address")]
     Email,
-    /// Too short or too long.
-    #[error("the variable admin_password has not 8 to 256 characters")]
+    /// Not what a password may be.
+    #[error("the variable admin_password is too short, too long or too easy to guess")]
     Password,
 }
 
@@ -77,6 +92,9 @@ pub(crate) enum LoginError {
     /// Too many wrong guesses, at this account or from this client.
     #[error("there were too many attempts")]
     TooMany(Pause),
+    /// As many passwords are hashed as may be at once.
+    #[error("too many sign in at once")]
+    Crowded,
     /// The first admin's account could not be made.
     #[error("the first admin's account could not be made: {0}")]
     FirstAdmin(RegisterError),
@@ -94,10 +112,14 @@ pub(crate) struct World<'a, S, C, R> {
     pub(crate) clock: &'a C,
     pub(crate) random: &'a R,
     pub(crate) first_admin: Option<&'a FirstAdmin>,
-    /// For the places where guesses are [counted](Attempts).
+    /// For the places where guesses are [counted](Attempts), and for [devices](Device).
     pub(crate) secret: &'a str,
     /// Where the client is, as far as that is known.
     pub(crate) client_address: Option<&'a str>,
+    /// The values that it shows to be a known [`Device`].
+    pub(crate) shown_devices: &'a [&'a str],
+    /// See [`hashing::may_begin`].
+    pub(crate) hashes_per_second: u64,
     /// The id of the first admin's account, should it be made.
     pub(crate) new_id: String,
 }
@@ -110,23 +132,31 @@ enum Known<'a> {
 }
 
 /// The account with this address and this password. An unknown address is refused in the same words after the same
-/// work as a wrong password. A right password costs no write, or 1 where it forgives failures before it.
+/// work as a wrong password. A right password costs a write, a wrong one 4, or 2 from a known device; see [`Guess`].
 ///
-/// All that is dear, the hashing of a password, is between the beginning of the guess and its end. How many do that at
-/// once is not limited here. Whoever limits it waits before the guess begins, since what that looks at must be young.
+/// All that is dear, the hashing of a password, is between the beginning of the guess and its end.
 pub(crate) async fn login<S: Store, C: Clock, R: Random>(
     world: World<'_, S, C, R>,
     credentials: &Credentials,
 ) -> Result<Account, LoginError> {
     let World { store, clock, .. } = world;
     let email = Email::parse(&credentials.email);
-    let client = Attempts::from_client(world.secret, world.client_address);
-    let account = email
+    let shown = world.shown_devices.iter().copied();
+    let device = email
         .as_ref()
-        .map(|email| Attempts::at_account(world.secret, email));
-    let attempts = [client].into_iter().chain(account);
+        .and_then(|email| Device::known(world.secret, clock, email, shown));
+    let (who, attempts) = match &device {
+        Some(device) => (Who::Known, vec![Attempts::of_device(world.secret, device)]),
+        None => (
+            Who::Stranger,
+            Attempts::of_stranger(world.secret, world.client_address, email.as_ref()),
+        ),
+    };
     let guess = Guess::begin(store, clock, attempts).await?;
     let guess = guess.map_err(LoginError::TooMany)?;
+    if !hashing::may_begin(store, clock, who, world.hashes_per_second).await? {
+        return Err(LoginError::Crowded);
+    }
     let known = check(&world, email.as_ref(), &credentials.password).await;
     let told = match &known {
         Ok(_) | Err(LoginError::Disabled { .. }) => guess.right(store, clock).await?,

@@ -3,13 +3,15 @@ use futures::executor::block_on;
 use spinreel_ledger::Cell;
 use spinreel_platform::memory::{ManualClock, MemoryStore, SeededRandom};
 
-use super::super::attempts::{FREE_OF_ACCOUNT, FREE_OF_CLIENT};
+use super::super::attempts::{FREE, FREE_OF_ACCOUNT, FREE_OF_CLIENT};
+use super::super::device;
 use super::super::{rotation, sessions};
 use super::*;
 
 const NOW_MS: u64 = 1_700_000_000_000;
 const ADDRESS: &str = "ada@example.org";
 const PASSWORD: &str = "correct horse battery";
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 struct House {
     store: MemoryStore,
@@ -60,14 +62,33 @@ impl House {
     }
 
     fn login_from(&self, client: &str, email: &str, password: &str) -> Result<Account, LoginError> {
+        self.login_with(&[], 1_000, client, email, password)
+    }
+
+    /// A value for a device from which somebody signed in with this address.
+    fn device(&self, email: &str) -> String {
+        let email = Email::parse(email).unwrap();
+        device::new_value(SECRET, &self.clock, &self.random, &email)
+    }
+
+    fn login_with(
+        &self,
+        shown_devices: &[&str],
+        hashes_per_second: u64,
+        client: &str,
+        email: &str,
+        password: &str,
+    ) -> Result<Account, LoginError> {
         self.logins.set(self.logins.get() + 1);
         let world = World {
             store: &self.store,
             clock: &self.clock,
             random: &self.random,
             first_admin: self.admin.as_ref(),
-            secret: "0123456789abcdef0123456789abcdef",
+            secret: SECRET,
             client_address: Some(client),
+            shown_devices,
+            hashes_per_second,
             new_id: format!("0190c0de-0000-7000-9000-{:012}", self.logins.get()),
         };
         let credentials = Credentials {
@@ -103,22 +124,73 @@ fn a_wrong_password_an_unknown_address_and_no_address_are_refused_alike() {
 }
 
 #[test]
-fn guessing_has_to_pause_for_known_and_unknown_addresses_wherever_it_comes_from() {
+fn guessing_has_to_pause_for_known_and_unknown_addresses_and_stops_no_other_client() {
     let house = House::with_user();
     for address in [ADDRESS, "eve@example.org"] {
-        for client in 1..=FREE_OF_ACCOUNT {
-            let client = format!("192.0.2.{client}");
-            assert!(invalid(house.login_from(&client, address, "a wrong guess")));
+        for _ in 0..FREE {
+            assert!(invalid(house.login(address, "a wrong guess")));
         }
-        let paused = house.login_from("198.51.100.9", address, PASSWORD);
+        let paused = house.login(address, PASSWORD);
         let Err(LoginError::TooMany(Pause { wait_s: 1 })) = paused else {
             panic!("{address} may be guessed on");
         };
     }
+    assert!(house.login_from("198.51.100.9", ADDRESS, PASSWORD).is_ok());
     house.clock.advance_ms(1_000);
     assert!(house.login(ADDRESS, PASSWORD).is_ok());
+    // Nothing is forgiven where others may be counted, too.
     assert!(invalid(house.login(ADDRESS, "a wrong guess")));
-    assert!(house.login(ADDRESS, PASSWORD).is_ok());
+    let paused = house.login(ADDRESS, PASSWORD);
+    assert!(matches!(paused, Err(LoginError::TooMany(_))));
+}
+
+#[test]
+fn many_clients_together_have_to_pause_and_a_known_device_has_not() {
+    let house = House::with_user();
+    let device = house.device(ADDRESS);
+    for client in 0..FREE_OF_ACCOUNT {
+        let client = format!("2001:db8:0:{client:x}::1");
+        assert!(invalid(house.login_from(&client, ADDRESS, "a wrong guess")));
+    }
+    let from = "198.51.100.9";
+    let paused = house.login_from(from, ADDRESS, PASSWORD);
+    assert!(matches!(paused, Err(LoginError::TooMany(_))));
+    let others = house.device("eve@example.org");
+    let paused = house.login_with(&[&others], 1_000, from, ADDRESS, PASSWORD);
+    assert!(matches!(paused, Err(LoginError::TooMany(_))));
+    let shown = [&*others, &*device];
+    let known = house.login_with(&shown, 1_000, from, ADDRESS, PASSWORD);
+    assert!(known.is_ok());
+    // Whoever has it guesses no more than a stranger from one client.
+    let guess = |password| house.login_with(&[&device], 1_000, from, ADDRESS, password);
+    for _ in 0..FREE {
+        assert!(invalid(guess("a wrong guess")));
+    }
+    assert!(matches!(guess(PASSWORD), Err(LoginError::TooMany(_))));
+}
+
+#[test]
+fn past_the_hashes_of_a_second_nothing_is_looked_at_nor_counted() {
+    let house = House::with_user();
+    let device = house.device(ADDRESS);
+    let login = |shown: &[&str]| house.login_with(shown, 3, "192.0.2.1", ADDRESS, "a wrong guess");
+    // The first second begins where three were hashed at unknown times.
+    let hashed = (0..50).take_while(|_| invalid(login(&[]))).count();
+    assert_eq!(hashed, 6);
+    let keys_and_sums = || {
+        let keys = house.store.keys();
+        let values = keys.iter().map(|key| block_on(house.store.get(key)));
+        values.collect::<Vec<_>>()
+    };
+    let before = keys_and_sums();
+    for _ in 0..10 {
+        assert!(matches!(login(&[]), Err(LoginError::Crowded)));
+    }
+    assert_eq!(keys_and_sums(), before);
+    // A known device has its own.
+    assert!(invalid(login(&[&device])));
+    house.clock.advance_ms(1_000);
+    assert!(invalid(login(&[])));
 }
 
 #[test]

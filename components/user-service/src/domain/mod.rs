@@ -1,14 +1,15 @@
 //! What the service knows, without HTTP and without WASI.
 //!
 //! # Layout
-//! - [`validation`]: what an e-mail address, a username and a password may be.
+//! - [`validation`]: what an e-mail address, a username and a password may be. [`unicode`]: texts in one form.
 //! - [`names`]: names that at most one account has.
 //! - [`accounts`]: account records and registration; [`changes`]: their changes, one at a time.
 //! - [`password_change`]: a user changes the own password. [`departure`]: a user goes, with everything that is kept.
 //! - [`directory`]: the list of all accounts. [`administration`]: what admins change.
 //! - [`peers`]: the other services.
 //! - [`passwords`], [`common_passwords`]: Argon2id.
-//! - [`attempts`], [`failures`]: how often a password may be guessed.
+//! - [`attempts`], [`guesses`], [`failures`]: how often passwords may be guessed, and accounts be made. [`device`]: clients that are known.
+//! - [`hashing`]: how many passwords may be hashed. [`keyed`]: what only this installation can compute.
 //! - [`login`]: from an address and a password to an account; the first admin.
 //! - [`sessions`], [`endings`]: what a user is signed in with. [`refresh_token`], [`rotation`]: its tokens, each good for one use.
 //! - [`standing`]: what an access token is good for at this moment.
@@ -20,13 +21,14 @@
 //!
 //! | | reads | writes |
 //! |---|---|---|
-//! | a registration: two claims of names, a number, the account with all that belongs to it | 10 | 4 |
-//! | a sign-in: a number, the session | 21 | 2 |
-//! | – after failures, which it forgives | 21 | 3 |
-//! | – where it ends the oldest of too many sessions; every eighth of these | 22; 29 | 1 more; 2 more |
-//! | a sign-in that fails: a count for the account, a count for the client | 19 | 2 |
-//! | – the first of a window, or past the free ones | 19, 20 | 3 |
-//! | – refused before its password is looked at | 3 to 5 | |
+//! | a registration: a count for the client, the hash's, two claims of names, a number, the account with all that belongs to it | 16 | 6 |
+//! | a sign-in: the hash's count, a number, the session | 27 | 3 |
+//! | – from a known device | 19 | 3 |
+//! | – where it ends the oldest of too many sessions; every eighth of these | 28; 35 | 1 more; 2 more |
+//! | a sign-in that fails: the hash's count, one for the client, two for the account | 25 | 4 |
+//! | – from a known device: the hash's count, one for the device | 17 | 2 |
+//! | – the last free one, or past those; the first in a window past those | 25, 26; 27 | 5; 6 |
+//! | – refused before its password is looked at | 3 to 9 | |
 //! | a refresh | 8 | 1 |
 //! | – the answer once more; a token that was used before | 6; 4 | 0; 2 |
 //! | the standing of a session, of one that is older than its first refresh token | 2, 3 | |
@@ -34,7 +36,7 @@
 //! | the trust | 2, and 1 for each new revocation | |
 //! | a list of n sessions, of n accounts | n + 2 | |
 //! | the end of sessions, however many | 1, or all that there are | 2, where one was good |
-//! | another password, without or with other sessions that end | 6, and all sessions | 3, 4 |
+//! | another password, without or with other sessions that end | 8, and all sessions | 4, 5 |
 //! | a change by an admin; another role, or an account that is shut | 3, and all sessions where it is shut | 3; 4 |
 //! | a departure, before and after the answer | | 5, 8 |
 //! | a rotation of the keys | 3 to 5 | 3 |
@@ -48,9 +50,13 @@ pub(crate) mod attempts;
 pub(crate) mod changes;
 pub(crate) mod common_passwords;
 pub(crate) mod departure;
+pub(crate) mod device;
 pub(crate) mod directory;
 pub(crate) mod endings;
 pub(crate) mod failures;
+pub(crate) mod guesses;
+pub(crate) mod hashing;
+pub(crate) mod keyed;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod names;
@@ -62,6 +68,7 @@ pub(crate) mod revocations;
 pub(crate) mod rotation;
 pub(crate) mod sessions;
 pub(crate) mod standing;
+pub(crate) mod unicode;
 pub(crate) mod validation;
 
 #[cfg(test)]

@@ -199,7 +199,7 @@ impl Name {
             }
             None => self.first_seen(store, clock, number).await?,
         };
-        if clock.now_ms().saturating_sub(since_ms) > PENDING_MS {
+        if clock.now_ms().abs_diff(since_ms) > PENDING_MS {
             Ok(State::Over)
         } else {
             Ok(State::MayStillHold)

@@ -6,11 +6,13 @@ use spinreel_platform::{Clock, Random, Store};
 use thiserror::Error;
 
 use super::accounts::{Account, ChangeError, change_together, find};
-use super::attempts::{Attempts, Guess, Pause};
+use super::attempts::Attempts;
 use super::endings;
+use super::guesses::{Guess, Pause};
+use super::hashing::{self, Who};
 use super::passwords::{self, HashError};
 use super::sessions::SessionId;
-use super::validation::{self, Email};
+use super::validation;
 
 /// Why a password was not changed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -21,6 +23,9 @@ pub(crate) enum PasswordError {
     /// Too many guesses at the password failed.
     #[error("there were too many attempts")]
     TooMany(Pause),
+    /// As many passwords are hashed as may be at once.
+    #[error("too many passwords are hashed at once")]
+    Crowded,
     /// The new password cannot be one of this account.
     #[error("the new password {0}")]
     Fault(&'static str),
@@ -42,12 +47,12 @@ impl From<LedgerError> for PasswordError {
 ///
 /// They end in the call that writes the password, since one that dies once the password is changed cannot be repeated with
 /// the old one; and they are looked for once more after that, since a session may have begun with the old one beside it.
-/// `secret` is for the [guess](Attempts) at the current password.
+/// See [`hashing::may_begin`] for `hashes_per_second`; the change counts as one.
 pub(crate) async fn change_password(
     store: &impl Store,
     clock: &impl Clock,
     random: &impl Random,
-    secret: &str,
+    hashes_per_second: u64,
     session: &SessionId,
     wish: &ChangePassword,
 ) -> Result<Account, PasswordError> {
@@ -57,7 +62,14 @@ pub(crate) async fn change_password(
     if let Some(fault) = validation::password_fault(&wish.password, &known.email, &known.username) {
         return Err(PasswordError::Fault(fault));
     }
-    check(store, clock, secret, &known, &wish.current_password).await?;
+    check(
+        store,
+        clock,
+        hashes_per_second,
+        &known,
+        &wish.current_password,
+    )
+    .await?;
     let hash = passwords::hash(&wish.password, random)?;
     let account = change_together(store, clock, id, async |account: &mut Account| {
         // Another change, or a sign-in that hashed the same password anew, may have come first.
@@ -74,18 +86,19 @@ pub(crate) async fn change_password(
     Ok(account)
 }
 
-/// Checks the current password: a guess like any other at the account.
+/// Checks the current password: a guess on a count of its own, which nobody without a session reaches.
 async fn check(
     store: &impl Store,
     clock: &impl Clock,
-    secret: &str,
+    hashes_per_second: u64,
     account: &Account,
     password: &str,
 ) -> Result<(), PasswordError> {
-    let email = Email::parse(&account.email).ok_or(ChangeError::Unknown)?;
-    let attempts = [Attempts::at_account(secret, &email)];
-    let guess = Guess::begin(store, clock, attempts).await?;
+    let guess = Guess::begin(store, clock, [Attempts::at_own(&account.id)]).await?;
     let guess = guess.map_err(PasswordError::TooMany)?;
+    if !hashing::may_begin(store, clock, Who::Known, hashes_per_second).await? {
+        return Err(PasswordError::Crowded);
+    }
     if passwords::verify(password, &account.password_hash) {
         return guess
             .right(store, clock)
@@ -117,7 +130,7 @@ mod tests {
     const NOW_MS: u64 = 1_700_000_000_000;
     const OLD: &str = "an old password";
     const NEW: &str = "a new password";
-    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    const MANY: u64 = 1_000;
 
     struct House {
         store: MemoryStore,
@@ -172,7 +185,7 @@ mod tests {
                 clock,
                 random,
             } = self;
-            let changing = change_password(store, clock, random, SECRET, session, &wish);
+            let changing = change_password(store, clock, random, MANY, session, &wish);
             block_on(changing).map(drop)
         }
 
@@ -247,7 +260,7 @@ mod tests {
             });
             let callers = wishes.iter().map(|wish| -> Caller<'_> {
                 let House { clock, random, .. } = &house;
-                Box::pin(change_password(&stepped, clock, random, SECRET, &own, wish))
+                Box::pin(change_password(&stepped, clock, random, MANY, &own, wish))
             });
             let results = interleave(&Dice::new(seed), callers.collect(), || true);
             for (wish, result) in wishes.iter().zip(results) {
@@ -271,7 +284,7 @@ mod tests {
             };
             let id = id(1);
             let House { clock, random, .. } = &house;
-            let changing = change_password(&stepped, clock, random, SECRET, &own, &wish);
+            let changing = change_password(&stepped, clock, random, MANY, &own, &wish);
             let hashing = async {
                 let known = find(&stepped, &id).await?.ok_or(ChangeError::Unknown)?;
                 if !passwords::verify(OLD, &known.password_hash) {

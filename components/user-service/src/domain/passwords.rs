@@ -1,9 +1,11 @@
-//! Password hashes: Argon2id (RFC 9106) as PHC strings.
+//! Password hashes: Argon2id (RFC 9106) as PHC strings, of passwords in one form (RFC 8265).
 
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use spinreel_platform::Random;
 use thiserror::Error;
+
+use super::unicode;
 
 /// Memory, in KiB; with [`PASSES`] and [`LANES`] the least that OWASP's Password Storage Cheat Sheet recommends.
 const MEMORY_KIB: u32 = 19_456;
@@ -28,7 +30,7 @@ pub(crate) fn hash(password: &str, random: &impl Random) -> Result<String, HashE
     random.fill(&mut salt);
     let salt = SaltString::encode_b64(&salt).map_err(|error| HashError(error.to_string()))?;
     Argon2::new(ALGORITHM, VERSION, params()?)
-        .hash_password(password.as_bytes(), &salt)
+        .hash_password(unicode::password(password).as_bytes(), &salt)
         .map(|hash| hash.to_string())
         .map_err(|error| HashError(error.to_string()))
 }
@@ -56,7 +58,7 @@ pub(crate) fn verify(password: &str, hash: &str) -> bool {
     // The parameters are the hash's own, so that old hashes stay good when ours become dearer.
     PasswordHash::new(hash).is_ok_and(|hash| {
         Argon2::default()
-            .verify_password(password.as_bytes(), &hash)
+            .verify_password(unicode::password(password).as_bytes(), &hash)
             .is_ok()
     })
 }
@@ -79,6 +81,14 @@ mod tests {
         assert!(verify("correct horse", &hashed));
         assert!(!verify("correct horsf", &hashed));
         assert!(!verify("", &hashed));
+    }
+
+    #[test]
+    fn a_password_verifies_however_its_characters_are_written() {
+        let hashed = hash("cafe\u{301} au lait", &SeededRandom::new(1)).unwrap();
+        assert!(verify("caf\u{e9} au lait", &hashed));
+        assert!(verify("cafe\u{301}\u{a0}au lait", &hashed));
+        assert!(!verify("cafe au lait", &hashed));
     }
 
     #[test]

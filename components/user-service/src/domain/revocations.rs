@@ -1,9 +1,10 @@
 //! Whose access tokens were revoked lately, for the other services to learn within seconds.
 //!
 //! A list of user ids in a ring of places, under numbers that only grow: who reads up to a number asks for what came
-//! after it the next time. A number whose place is not written yet is not passed before its writer must be dead.
-//! Whoever falls behind by more than the ring, or asks for the first time when much was revoked, is told that there is
-//! more than the list says.
+//! after it the next time. A number whose place is not written yet is not passed before its writer must be dead; and
+//! whoever passes it is told that there is more than the list says, since a writer that was late by the whole ring may
+//! have written over it. So is whoever falls behind by more than the ring, or asks for the first time when much was
+//! revoked.
 
 use serde::{Deserialize, Serialize};
 use spinreel_ledger::{CALL_MS, Cell, LedgerError, Slots};
@@ -77,14 +78,17 @@ pub(crate) async fn after(
             revoked.lagging = true;
             continue;
         }
+        let now_ms = clock.now_ms();
+        // What lies ahead of the clock may be recent.
+        let recent = now_ms.saturating_sub(found.at_ms) <= lifetime_ms;
         // Numbers are given in order: those before this one are at least as old.
-        if waiting && clock.now_ms().saturating_sub(found.at_ms) > WRITTEN_WITHIN_MS {
+        if waiting && now_ms.abs_diff(found.at_ms) > WRITTEN_WITHIN_MS {
             waiting = false;
+            revoked.lagging |= since.is_some() || recent;
         }
         if !waiting {
             revoked.next = number;
         }
-        let recent = clock.now_ms().saturating_sub(found.at_ms) <= lifetime_ms;
         if since.is_some() || recent {
             revoked.user_ids.push(found.user_id);
         }
@@ -169,8 +173,61 @@ mod tests {
             note(&store, &clock, "b").await;
             assert_eq!(read(&store, &clock, Some(0)).await, told(&["b"], 0));
             clock.advance_ms(WRITTEN_WITHIN_MS + 1);
-            assert_eq!(read(&store, &clock, Some(0)).await, told(&["b"], 2));
+            let passed = Revoked {
+                lagging: true,
+                ..told(&["b"], 2)
+            };
+            for since in [Some(0), None] {
+                assert_eq!(read(&store, &clock, since).await, passed, "{since:?}");
+            }
+            // It is told once, and to newcomers as long as tokens live.
+            assert_eq!(read(&store, &clock, Some(2)).await, told(&[], 2));
+            clock.advance_ms(LIFETIME_MS);
+            assert_eq!(read(&store, &clock, None).await, told(&[], 2));
         });
+    }
+
+    #[test]
+    fn a_revocation_that_a_writer_from_the_last_round_wrote_over_is_not_passed_unseen() {
+        for rounds in [1, 2] {
+            let (store, clock) = world();
+            block_on(async {
+                let (key, late) = prepare(&store, &clock, "late").await.unwrap();
+                for number in 2..=rounds * RING {
+                    note(&store, &clock, &number.to_string()).await;
+                }
+                let since = rounds * RING;
+                note(&store, &clock, "lost").await;
+                // In the place of the one that nobody has been told of.
+                store.set(&key, &late).await.unwrap();
+                note(&store, &clock, "after").await;
+                let waits = read(&store, &clock, Some(since)).await;
+                assert_eq!(waits, told(&["after"], since), "{rounds}");
+                clock.advance_ms(WRITTEN_WITHIN_MS + 1);
+                let passed = read(&store, &clock, Some(since)).await;
+                assert!(passed.lagging, "{rounds}");
+                assert_eq!(passed.next, since + 2, "{rounds}");
+            });
+        }
+    }
+
+    #[test]
+    fn after_the_clock_was_set_back_revocations_are_told_and_nothing_is_waited_for() {
+        for back_ms in [1_000, WRITTEN_WITHIN_MS + 1, 10 * LIFETIME_MS] {
+            let (store, clock) = world();
+            block_on(async {
+                slots().allocate(&store, 1).await.unwrap();
+                note(&store, &clock, "b").await;
+                clock.set_ms(NOW_MS - back_ms);
+                let is_passed = back_ms > WRITTEN_WITHIN_MS;
+                for since in [None, Some(0)] {
+                    let revoked = read(&store, &clock, since).await;
+                    assert_eq!(revoked.user_ids, ["b"], "{back_ms}");
+                    assert_eq!(revoked.lagging, is_passed, "{back_ms}");
+                    assert_eq!(revoked.next, if is_passed { 2 } else { 0 }, "{back_ms}");
+                }
+            });
+        }
     }
 
     #[test]

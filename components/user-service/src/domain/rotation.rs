@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use spinreel_api::Timestamp;
 use spinreel_ledger::{CALL_MS, Cell, LedgerError, while_it_may};
-use spinreel_platform::{Clock, Store};
+use spinreel_platform::{Clock, Store, is_fresh};
 use thiserror::Error;
 
 use super::endings;
@@ -132,7 +132,7 @@ pub(crate) async fn refresh(
         place(&next.id, next.turn).pair(&turn)?,
         last_uses_with(store, &next.id, &turn).await?,
     ];
-    let in_time = || age_ms(clock, now) <= WRITE_WITHIN_MS;
+    let in_time = || is_fresh(now.as_ms(), clock.now_ms(), WRITE_WITHIN_MS + 1);
     while_it_may(in_time, store.set_many(&pairs))
         .await
         .ok_or(RefreshError::Busy)?
@@ -235,8 +235,9 @@ async fn last_uses_with(
     cell.pair(&uses)
 }
 
+/// How far a time is from now, in milliseconds: another instance's clock may be a little ahead.
 fn age_ms(clock: &impl Clock, since: Timestamp) -> u64 {
-    clock.now_ms().saturating_sub(since.as_ms())
+    clock.now_ms().abs_diff(since.as_ms())
 }
 
 #[cfg(test)]

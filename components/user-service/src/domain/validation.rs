@@ -8,6 +8,7 @@ use spinreel_api::accounts::NewUser;
 use spinreel_http::FieldError;
 
 use super::common_passwords::is_guessable;
+use super::unicode;
 
 /// RFC 5321, section 4.5.3.1.1, in bytes.
 const MAX_LOCAL: usize = 64;
@@ -20,8 +21,9 @@ const RESERVED: &[&str] = &["admin"];
 
 /// An e-mail address.
 ///
-/// The domain is in lower case, and in its ASCII form (A-labels, RFC 5890) however it was given. The local part stays as it was given, for sending; two addresses that differ in the
-/// case of the local part are one and the same account all the same: hardly a mail system tells them apart, and
+/// The domain is in lower case, and in its ASCII form (A-labels, RFC 5890) however it was given. The local part may be in
+/// any script (RFC 6531) and stays as it was given but for its normalization form, for sending. Two addresses that differ
+/// in the case of the local part are one and the same account all the same: hardly a mail system tells them apart, and
 /// people do not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Email {
@@ -38,11 +40,11 @@ impl Email {
             return None;
         }
         let (local, domain) = text.split_once('@')?;
-        let domain = ascii_domain(domain)?;
-        if local.len() + 1 + domain.len() > MAX_ADDRESS || !is_local_part(local) {
+        let (local, domain) = (unicode::composed(local), ascii_domain(domain)?);
+        if local.len() + 1 + domain.len() > MAX_ADDRESS || !is_local_part(&local) {
             return None;
         }
-        let compared = format!("{}@{domain}", local.to_lowercase());
+        let compared = format!("{}@{domain}", unicode::folded(&local));
         Some(Self {
             address: format!("{local}@{domain}"),
             digest: URL_SAFE_NO_PAD.encode(Sha256::digest(compared)),
@@ -62,8 +64,17 @@ impl Email {
 
 fn is_local_part(local: &str) -> bool {
     let ordinary = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let mut before = None;
+    // A mark belongs to a letter: it would change the look of anything else.
+    let all_ordinary = local.chars().all(|c| {
+        let marks_letter = unicode::is_mark(c)
+            && before
+                .is_some_and(|before: char| before.is_alphanumeric() || unicode::is_mark(before));
+        before = Some(c);
+        ordinary(c) || marks_letter
+    });
     (1..=MAX_LOCAL).contains(&local.len())
-        && local.chars().all(ordinary)
+        && all_ordinary
         && !local.starts_with('.')
         && !local.ends_with('.')
         && !local.contains("..")
@@ -96,15 +107,17 @@ pub(crate) fn is_reserved(username: &str) -> bool {
 
 /// What is wrong with a password for this account; `None` where nothing is.
 pub(crate) fn password_fault(password: &str, email: &str, username: &str) -> Option<&'static str> {
+    let password = unicode::password(password);
+    let email = unicode::composed(email);
     let same = |other: &str| !other.is_empty() && password.to_lowercase() == other.to_lowercase();
     let local = email.split('@').next().unwrap_or_default();
     if !(8..=256).contains(&password.chars().count()) {
         Some("must have 8 to 256 characters")
     } else if password.chars().any(char::is_control) {
         Some("must not contain control characters")
-    } else if same(email) || same(local) || same(username) {
+    } else if same(&email) || same(local) || same(username) {
         Some("must not be the e-mail address or the username")
-    } else if is_guessable(password, &[email, local, username, "spinreel"]) {
+    } else if is_guessable(&password, &[&email, local, username, "spinreel"]) {
         Some("is too easy to guess")
     } else {
         None
@@ -149,6 +162,10 @@ mod tests {
             "x@xn--bcher-kva.example",
             "müller@example.org",
             "1@1.de",
+            "नमस्ते@example.org",
+            "สวัสดี@example.org",
+            "jose\u{301}@example.org",
+            "用户@example.org",
         ] {
             assert!(Email::parse(address).is_some(), "{address}");
         }
@@ -186,6 +203,9 @@ mod tests {
             " ada@example.org",
             "ada@example.org ",
             "a\u{200b}b@example.org",
+            "\u{301}ada@example.org",
+            "ada.\u{94d}x@example.org",
+            "ada-\u{301}@example.org",
             &long_local,
             &long_label,
             &long,
@@ -223,6 +243,22 @@ mod tests {
             given.digest(),
             Email::parse("adal@example.org").unwrap().digest()
         );
+    }
+
+    #[test]
+    fn an_address_is_the_same_in_every_case_and_form() {
+        for (one, other) in [
+            ("josé@example.org", "JOSE\u{301}@example.org"),
+            ("νίκος@example.org", "ΝΊΚΟΣ@example.org"),
+            ("straße@example.org", "Strasse@example.org"),
+        ] {
+            let (one, other) = (Email::parse(one).unwrap(), Email::parse(other).unwrap());
+            assert_eq!(one.digest(), other.digest(), "{one:?}");
+        }
+        let given = Email::parse("Jose\u{301}@example.org").unwrap();
+        assert_eq!(given.address(), "José@example.org");
+        let hindi = |text: &str| Email::parse(text).unwrap().digest().to_owned();
+        assert_ne!(hindi("नी@example.org"), hindi("नि@example.org"));
     }
 
     #[test]

@@ -9,9 +9,10 @@ use spinreel_http::problem::Unauthenticated;
 use spinreel_http::{FieldError, Problem};
 use spinreel_service::{Call, Context, Outcome, empty, json};
 
-use super::{departed, departures, unavailable, unchanged, unhashable};
+use super::{
+    crowded, departed, departures, hashes_per_second, too_many, unavailable, unchanged, unhashable,
+};
 use crate::domain::accounts::{self, Account};
-use crate::domain::attempts::Pause;
 use crate::domain::departure::Progress;
 use crate::domain::password_change::{PasswordError, change_password};
 use crate::domain::sessions::SessionId;
@@ -37,9 +38,9 @@ pub(crate) async fn change(mut call: Call) -> Outcome {
         .filter(|id| id.user_id() == user.user_id)
         .ok_or_else(outlived)?;
     let random = &context.random;
-    let secret = context.settings.text("service_secret");
+    let hashes = hashes_per_second(&context.settings);
     let (store, clock) = (&context.store, &context.clock);
-    let account = change_password(store, clock, random, secret, &session, &wish)
+    let account = change_password(store, clock, random, hashes, &session, &wish)
         .await
         .map_err(|error| refused(context, error))?;
     context.audit(
@@ -52,11 +53,11 @@ pub(crate) async fn change(mut call: Call) -> Outcome {
 
 fn refused(context: &Context, error: PasswordError) -> Problem {
     match error {
-        PasswordError::TooMany(Pause { wait_s }) => Problem::too_many(
-            "too_many_attempts",
+        PasswordError::TooMany(pause) => too_many(
             "Too many guesses at the password failed. Please wait.",
-            wait_s,
+            pause,
         ),
+        PasswordError::Crowded => crowded(),
         PasswordError::Wrong => {
             context.audit(
                 Action::UserPasswordChangeFailed,

@@ -29,6 +29,7 @@ use spinreel_service::{Caller, Context, Response, Settings, WasiClock, WasiStore
 
 use crate::domain::accounts::{Account, ChangeError, RegisterError};
 use crate::domain::departure::Departures;
+use crate::domain::guesses::Pause;
 use crate::domain::keys::{Keys, KeysError, SEALED_FOR};
 use crate::domain::login::FirstAdmin;
 use crate::domain::passwords::HashError;
@@ -50,6 +51,22 @@ fn unchanged(error: ChangeError, unknown: impl FnOnce() -> Problem) -> Problem {
         ChangeError::Unknown => unknown(),
         ChangeError::Busy | ChangeError::Ledger(_) => Problem::unavailable(error),
     }
+}
+
+/// Too many guesses failed, or registrations came.
+fn too_many(detail: &str, pause: Pause) -> Problem {
+    Problem::too_many("too_many_attempts", detail, pause.wait_s)
+}
+
+/// As many passwords are hashed as may be at once.
+fn crowded() -> Problem {
+    let detail = "Too many sign in or register at this moment. Please try again.";
+    Problem::too_many("too_many_attempts", detail, 1)
+}
+
+/// See [`hashing::may_begin`](crate::domain::hashing::may_begin).
+fn hashes_per_second(settings: &Settings) -> u64 {
+    u64::try_from(settings.number("password_hashes_per_second")).unwrap_or(0)
 }
 
 fn unhashable(error: HashError) -> Problem {

@@ -4,8 +4,8 @@
 //!
 //! | | reads | writes |
 //! |---|---|---|
-//! | [`put`], a new video | 1 `get` | 1 `increment`, 1 `set_many` |
-//! | [`put`], one that is there | 2 `get` | none; 1 `set_many` where something changed |
+//! | [`put`], a new video | 3 `get` | 1 `increment`, 1 `set_many` |
+//! | [`put`], one that is there | 2 `get`; 3 where something changed | none; 1 `set_many` |
 //! | [`find`] | 2 `get` | none |
 //! | [`forget`] | 2 `get` where the videos beside it were recorded at other times, 6 at most; and the same once more | 1 `delete_many` |
 //! | [`page`] of n videos | 1 `get` for each and for each empty slot between them, 1 for the head, and one or two for each stretch of 4,096 slots that they are in | none |
@@ -24,7 +24,7 @@ use thiserror::Error;
 
 use super::filter::Filter;
 pub use super::listed::bury;
-use super::listed::{MANY, list_of, record_at, watermark};
+use super::listed::{MANY, is_gone, list_of, record_at, watermark};
 use super::record::Record;
 
 /// How far from a video's slot there may be another one of it, in slots.
@@ -39,6 +39,8 @@ pub enum Put {
     Created,
     /// It was there; what storage-service says of it is as given now.
     Known,
+    /// Its owner is gone: it was not recorded, and is not to be told of again.
+    OwnerGone,
 }
 
 /// Why a video was not recorded.
@@ -91,11 +93,16 @@ pub async fn put(
         Some(record) => {
             if record.stored != stored {
                 // Where it was forgotten meanwhile, this brings back the whole of it, so that forgetting it again helps.
-                write(store, &Record { stored, ..record }, None).await?;
+                let record = Record { stored, ..record };
+                write(store, &record, None).await?;
+                return unless_gone(store, &record, Put::Known).await;
             }
             Ok(Put::Known)
         }
         None => {
+            if is_gone(store, &stored.owner).await? {
+                return Ok(Put::OwnerGone);
+            }
             let slot = list_of(&stored.owner)
                 .allocate_timely(store, clock, 1)
                 .await?;
@@ -104,9 +111,18 @@ pub async fn put(
             let mut record = Record::new(id, slot, stored);
             record.recorded_ms = now_ms;
             write(store, &record, Some(watermark)).await?;
-            Ok(Put::Created)
+            unless_gone(store, &record, Put::Created).await
         }
     }
+}
+
+/// What came of a record that was written. One whose owner is gone is taken back: a purge beside it may not have seen it.
+async fn unless_gone(store: &impl Store, record: &Record, put: Put) -> Result<Put, PutError> {
+    if is_gone(store, &record.stored.owner).await? {
+        forget(store, record).await?;
+        return Ok(Put::OwnerGone);
+    }
+    Ok(put)
 }
 
 /// Writes a record into its slot, and where it is, and `also`, in one call.

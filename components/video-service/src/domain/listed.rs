@@ -65,7 +65,7 @@ pub(super) async fn dead(
     let mut old = 0;
     for period in 0..PERIODS {
         if let Some(watermark) = watermark_cell(owner, period).get(store).await?
-            && clock.now_ms().saturating_sub(watermark.at_ms) > DEAD_AFTER_MS
+            && clock.now_ms().abs_diff(watermark.at_ms) > DEAD_AFTER_MS
         {
             old = old.max(watermark.slot);
         }
@@ -107,6 +107,28 @@ pub(super) async fn forget_watermarks(store: &impl Store, owner: &str) -> Result
         return Ok(());
     }
     Ok(store.delete_many(&keys).await?)
+}
+
+/// Notes for good that an owner is gone. Costs 1 `get`, and the first time 1 `set`.
+pub(super) async fn bury_owner(
+    store: &impl Store,
+    clock: &impl Clock,
+    owner: &str,
+) -> Result<(), LedgerError> {
+    match is_gone(store, owner).await? {
+        true => Ok(()),
+        false => tombstone(owner).set(store, &clock.now_ms()).await,
+    }
+}
+
+/// Whether an owner is gone. Costs 1 `get`.
+pub(super) async fn is_gone(store: &impl Store, owner: &str) -> Result<bool, LedgerError> {
+    Ok(tombstone(owner).get(store).await?.is_some())
+}
+
+/// Since when an owner is gone, in milliseconds since the Unix epoch.
+fn tombstone(owner: &str) -> Cell<u64> {
+    Cell::new(format!("videos/{owner}/gone"))
 }
 
 fn watermark_cell(owner: &str, period: u64) -> Cell<Watermark> {

@@ -6,6 +6,7 @@
 //! | `videos/{owner}/list/{slot}` | a video's record, in its slot of its owner's list |
 //! | `videos/{owner}/list/head`, `…/list/dead/…` | the last slot that was given, and the maps of those that are dead ([`Roster`](spinreel_ledger::Roster)) |
 //! | `videos/{owner}/watermark/{0,1,2}` | which slots had been given when |
+//! | `videos/{owner}/gone` | the tombstone of an owner who is gone: nothing is recorded for them any more |
 //! | `videos/video/{id}` | where the video's record is: owner and slot |
 //!
 //! A video is there while its place names a slot that holds its record: a place whose slot is empty, or has another's

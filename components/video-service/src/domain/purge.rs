@@ -5,7 +5,7 @@ use spinreel_ledger::{Found, LedgerError};
 use spinreel_platform::{Clock, Store};
 
 use super::catalogue::{place_key, slot_key};
-use super::listed::{dead, forget_watermarks, list_of, record_at};
+use super::listed::{bury_owner, dead, forget_watermarks, list_of, record_at};
 
 /// How many videos go at most in one call.
 const PAGE: usize = 64;
@@ -14,12 +14,12 @@ const EMPTY_PAGES: usize = 16;
 
 /// Removes a part of an owner's videos, newest first. It is done when the list is empty.
 ///
-/// A call that died anywhere is made up for by the next one. What stays are the number of the list's last slot and the
-/// maps of the dead ones. A slot must not be given twice: a place that comes late would name the record of another video.
-/// A slot that was given and not filled yet is not known here; storage-service tells of a video while its upload goes on,
-/// and so it has to be done first.
+/// A call that died anywhere is made up for by the next one. What stays are a tombstone, which whoever records a video late
+/// meets, the number of the list's last slot and the maps of the dead ones. A slot must not be given twice: a place that
+/// comes late would name the record of another video. A slot that was given and not filled yet is not known here; who fills
+/// it sees the tombstone then, and takes its video back.
 ///
-/// Costs 1 `get` for each video and for each empty slot between them, one for the head and one or two for each stretch of
+/// Costs 1 `get` (and the first time a write) for the tombstone, 1 `get` for each video and for each empty slot between them, one for the head and one or two for each stretch of
 /// 4,096 slots, and 2 writes for each call that removes something (and what a [`Roster`](spinreel_ledger::Roster) needs
 /// where a stretch begins or ends), 1 more for the last.
 pub async fn purge(
@@ -27,6 +27,8 @@ pub async fn purge(
     clock: &impl Clock,
     owner: &str,
 ) -> Result<Purged, LedgerError> {
+    // Before anything is looked for.
+    bury_owner(store, clock, owner).await?;
     let list = list_of(owner);
     let look = async |slot| -> Result<Found<String>, LedgerError> {
         let record = record_at(store, &list, slot).await?;
@@ -77,7 +79,7 @@ mod tests {
     use spinreel_platform::stepping::die_after;
 
     use super::*;
-    use crate::domain::catalogue::{page, put, remove};
+    use crate::domain::catalogue::{Put, page, put, remove};
     use crate::domain::filter::Filter;
     use crate::domain::record::Record;
     use crate::domain::testing::{PoliteStore, interleave, stored};
@@ -100,11 +102,13 @@ mod tests {
         page.unwrap().records.len()
     }
 
-    /// What is left besides the numbers of the lists and the maps of the dead ones.
+    /// What is left besides the tombstones, the numbers of the lists and the maps of the dead ones.
     fn left(store: &MemoryStore) -> Vec<String> {
+        let stays = |key: &String| {
+            key.ends_with("/gone") || key.ends_with("/list/head") || key.contains("/list/dead/")
+        };
         let keys = store.keys().into_iter();
-        keys.filter(|key| !key.ends_with("/list/head") && !key.contains("/list/dead/"))
-            .collect()
+        keys.filter(|key| !stays(key)).collect()
     }
 
     #[test]
@@ -180,6 +184,26 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_recorded_any_more_for_an_owner_who_is_gone() {
+        let store = MemoryStore::default();
+        block_on(async {
+            put_some(&store, "ada", 1..=1).await;
+            for owner in ["ada", "nobody"] {
+                while !purge(&store, &now(), owner).await.unwrap().done {}
+                let before = store.keys();
+                for id in ["late-1", "ada-1"] {
+                    let video = stored(owner, "late.mp4");
+                    let late = put(&store, &now(), id, video).await;
+                    assert_eq!(late, Ok(Put::OwnerGone), "{owner} {id}");
+                }
+                assert_eq!(store.keys(), before);
+            }
+            put_some(&store, "bob", 1..=1).await;
+            assert_eq!(listed(&store, "bob").await, 1);
+        });
+    }
+
+    #[test]
     fn a_purge_beside_a_removal_or_a_new_video_loses_neither_list_nor_video() {
         for schedule in 0..1 << 10 {
             let store = PoliteStore::default();
@@ -196,16 +220,17 @@ mod tests {
 
             let clock = now();
             let video = stored("ada", "3.mp4");
-            let (purged, put) = interleave(
+            let (purged, recorded) = interleave(
                 schedule,
                 purge(&store, &clock, "ada"),
                 put(&store, &clock, "ada-3", video),
             );
-            assert!(purged.is_ok() && put.is_ok());
+            assert!(purged.is_ok() && recorded.is_ok());
+            // Whoever was first: the purge found it, or it saw the tombstone.
             block_on(async {
-                let stays = listed(&store.0, "ada").await;
+                assert_eq!(listed(&store.0, "ada").await, 0, "{schedule:010b}");
                 let again = purge(&store.0, &clock, "ada").await.unwrap();
-                assert_eq!((again.removed, again.done), (stays as u64, true));
+                assert_eq!((again.removed, again.done), (0, true));
                 assert_eq!(left(&store.0), Vec::<String>::new(), "{schedule:010b}");
             });
         }
@@ -220,8 +245,9 @@ mod tests {
             let expected = Calls {
                 // The head, the map and the slots, the slot that tells that there are more needs no look; the map
                 // once more, and the two above it, to strike them.
-                get: 1 + 1 + 64 + 3,
-                set: 1,
+                // And the tombstone, which the first call writes.
+                get: 1 + 1 + 64 + 3 + 1,
+                set: 2,
                 delete_many: 1,
                 ..Calls::default()
             };
@@ -233,6 +259,7 @@ mod tests {
                 second,
                 Calls {
                     get: expected.get - 2,
+                    set: 1,
                     ..expected
                 }
             );

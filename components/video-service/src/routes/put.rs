@@ -24,7 +24,8 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
     let context = &call.context;
     match catalogue::put(&context.store, &context.clock, id, stored).await {
         Ok(Put::Created) => log.info(Action::VideoRecorded, "A video is in the catalogue", fields),
-        Ok(Put::Known) => {}
+        // Whoever is late has nothing more to do.
+        Ok(Put::Known | Put::OwnerGone) => {}
         Err(error @ PutError::OtherOwner) => {
             return Err(
                 Problem::conflict("owner_differs", "The video is another user's.").because(error),

@@ -6,7 +6,7 @@ mod truncate;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use spinreel_platform::{Clock, Store};
+use spinreel_platform::{Clock, Store, is_fresh};
 
 use crate::cell::{decode, encode};
 use crate::{Cell, LedgerError, Slots};
@@ -61,7 +61,7 @@ impl Journal {
             let began = clock.now_ms();
             let last = self.slots.allocate(store, count).await?;
             // A writer that stood still for long must not fill cells that may be sealed by now.
-            if clock.now_ms().saturating_sub(began) > SEAL_AFTER_MS / 2 {
+            if !is_fresh(began, clock.now_ms(), SEAL_AFTER_MS / 2 + 1) {
                 continue;
             }
             let first = last + 1 - u64::from(count);

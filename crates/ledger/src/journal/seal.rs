@@ -103,7 +103,7 @@ impl Journal {
                 let newer = self
                     .first_filled::<T>(store, (index + 1) * SEGMENT + 1)
                     .await?;
-                let age_ms = newer.map(|newer| clock.now_ms().saturating_sub(newer.at_ms()));
+                let age_ms = newer.map(|newer| clock.now_ms().abs_diff(newer.at_ms()));
                 if age_ms.is_none_or(|age_ms| age_ms <= SEAL_AFTER_MS) {
                     return Ok(None);
                 }

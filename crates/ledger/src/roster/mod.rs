@@ -10,7 +10,7 @@ mod walk;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use spinreel_platform::{Clock, Store};
+use spinreel_platform::{Clock, Store, is_fresh};
 
 use crate::{Cell, LedgerError, Slots};
 use map::Map;
@@ -105,7 +105,7 @@ impl Roster {
             let began = clock.now_ms();
             let last = self.allocate(store, count).await?;
             // The other half of the time is for filling the cells.
-            if clock.now_ms().saturating_sub(began) <= DEAD_AFTER_MS / 2 {
+            if is_fresh(began, clock.now_ms(), DEAD_AFTER_MS / 2 + 1) {
                 return Ok(last);
             }
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use spinreel_identity::{LEEWAY_SECONDS, Trusted, User};
 use spinreel_ledger::Cell;
-use spinreel_platform::Clock;
+use spinreel_platform::{Clock, is_fresh};
 use subtle::ConstantTimeEq as _;
 
 use crate::context::Context;
@@ -60,7 +60,7 @@ impl Place {
         if is_same && lives && trusted.keys.find(&found.kid).is_some() {
             return (Some(found.user), false);
         }
-        (None, is_same || found.at_ms + KEPT_MS <= now_ms)
+        (None, is_same || !is_fresh(found.at_ms, now_ms, KEPT_MS))
     }
 
     /// Remembers the token, when the client has its answer.

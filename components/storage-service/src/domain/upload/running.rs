@@ -7,7 +7,7 @@ use futures::future::{Either, select};
 use spinreel_api::internal::Reservation;
 use spinreel_gcs::{ResumableSession, TokenCache};
 use spinreel_ledger::{CALL_MS, LEASE_MS, LedgerError, Reserved, while_it_may};
-use spinreel_platform::{Clock, HttpClient, Random, Store};
+use spinreel_platform::{Clock, HttpClient, Random, Store, is_fresh};
 
 use super::UploadError;
 use crate::domain::peers::Peers;
@@ -163,7 +163,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         renewed_ms: &Cell<u64>,
         work: impl Future<Output = Result<D, UploadError>>,
     ) -> Result<D, UploadError> {
-        let is_alive = || self.clock.now_ms().saturating_sub(renewed_ms.get()) <= ALIVE_MS;
+        let is_alive = || is_fresh(renewed_ms.get(), self.clock.now_ms(), ALIVE_MS + 1);
         let done = while_it_may(is_alive, work).await;
         done.unwrap_or(Err(UploadError::Expired))
     }

@@ -80,7 +80,7 @@ impl<S: Store, C: Clock, R: Random, H: HttpClient> Webhooks<'_, S, C, R, H> {
                 next_ms = next_ms.min(now_ms.saturating_add(FIRST_PAUSE_MS));
                 continue;
             }
-            if tries == TRIES || now_ms.saturating_sub(began_ms) > LOOK_MS {
+            if tries == TRIES || now_ms.abs_diff(began_ms) > LOOK_MS {
                 run.more = true;
                 next_ms = now_ms;
                 break;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use spinreel_api::alerts::Alert;
 use spinreel_ledger::{Cell, DEAD_AFTER_MS, LedgerError, Lock, Roster};
-use spinreel_platform::{Clock, Store};
+use spinreel_platform::{Clock, Store, is_fresh};
 
 use super::schedule::{LONGEST_PAUSE_MS, is_due};
 use crate::domain::alerts::place;
@@ -117,7 +117,7 @@ pub(in crate::domain) fn forget_key(number: u64) -> String {
 /// Whether who got a number, or wrote a delivery down, at `since_ms` is too late for the next step of it: looks may take
 /// it for dead before the step has its effect.
 pub(in crate::domain) fn is_late(clock: &impl Clock, since_ms: u64) -> bool {
-    clock.now_ms().saturating_sub(since_ms) > DEAD_AFTER_MS / 4
+    !is_fresh(since_ms, clock.now_ms(), DEAD_AFTER_MS / 4 + 1)
 }
 
 /// When somebody has to look for deliveries, in milliseconds since the Unix epoch: what every request reads.

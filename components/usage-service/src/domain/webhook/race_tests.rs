@@ -35,7 +35,7 @@ fn an_alert_whose_raiser_died_anywhere_is_delivered_if_it_stands_and_once_when_r
             assert_eq!(events.len(), expected, "call {calls}");
             assert!(pending_numbers(&store).is_empty(), "call {calls}");
             if died.is_some() {
-                assert_eq!((calls, expected), (8, 1));
+                assert_eq!((calls, expected), (9, 1));
                 break;
             }
         }
