@@ -1,7 +1,8 @@
-//! Services that another one needs and cannot reach.
+//! Services that another one needs and cannot reach, or that never answer.
 
-use http::StatusCode;
-use spinreel_tests::{App, CLIP, User, eventually};
+use http::{Method, StatusCode};
+use serde_json::json;
+use spinreel_tests::{App, CLIP, Reply, User, eventually};
 
 /// Nobody listens there.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -115,12 +116,38 @@ async fn without_accounts_those_who_are_signed_in_stay_so() {
         (user.id.clone(), user.token.clone())
     };
     let app = app.restart_with("user_service_url", NOWHERE).await;
-    let request = app
-        .request(http::Method::GET, "/v1/videos")
-        .bearer_auth(token);
-    let reply = spinreel_tests::Reply::to(request)
-        .await
-        .expect(StatusCode::OK);
+    let request = app.request(Method::GET, "/v1/videos").bearer_auth(token);
+    let reply = Reply::to(request).await.expect(StatusCode::OK);
     let list: serde_json::Value = reply.json();
     assert_eq!(list["items"][0]["owner"], id.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_hangs_is_as_good_as_none() {
+    let app = App::start().await;
+    let (email, token, path) = {
+        let user = app.with_user().await;
+        let video = user.upload_video("clip.mp4", CLIP).await;
+        assert_eq!(user.videos().await.len(), 1);
+        let path = video.links.content;
+        (user.email.clone(), user.token.clone(), path)
+    };
+    let app = app.restart_with_hung("user-service").await;
+    let ask = |method: Method, path: &str| app.request(method, path).bearer_auth(&token);
+    // Who is signed in stays so, on what was known before.
+    let videos = Reply::to(ask(Method::GET, "/v1/videos"));
+    // What changes something needs to know what the session is good for now.
+    let deletion = ask(Method::DELETE, "/delete-file").json(&json!({"filename": "clip.mp4"}));
+    let (videos, refused) = futures::join!(videos, Reply::to(deletion));
+    let list: serde_json::Value = videos.expect(StatusCode::OK).json();
+    assert_eq!(list["items"][0]["filename"], "clip.mp4");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(!refused.header("retry-after").is_empty());
+
+    let app = app.restart_with_hung("usage-service").await;
+    let user = User::sign_in(&app, &email, User::PASSWORD).await;
+    let (content, upload) = futures::join!(user.get(&path), user.upload("other.mp4", CLIP));
+    assert_eq!(content.problem(), (503, "unavailable".to_owned()));
+    assert_eq!(upload.status, 503, "{}", upload.text());
+    assert_eq!(user.status().await.files.len(), 1);
 }

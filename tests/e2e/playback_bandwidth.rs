@@ -123,6 +123,32 @@ async fn what_a_client_did_not_receive_is_not_billed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_what_a_client_did_not_read_less_than_a_megabyte_is_billed() {
+    let size = 30_000_000;
+    let app = App::start().await;
+    let user = app.with_user().await;
+    let video = user.upload_video("long.mp4", &vec![b'x'; size]).await;
+    for wanted in [1_000, 300_000, 5_000_000] {
+        app.idle().await;
+        let before = user.today().await.download_bytes as usize;
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-\r\nAuthorization: Bearer {}\r\n\r\n",
+            video.links.content, user.token
+        );
+        // The client's own buffer, which the kernel makes twice as large, is part of what it received.
+        let buffer = 16 * 1024;
+        let read = raw::read_and_reset(app.address(), request.as_bytes(), wanted, buffer);
+        let read = read.await.unwrap();
+        app.idle().await;
+        let billed = user.today().await.download_bytes as usize - before;
+        assert!(
+            (read - wanted.min(4_096)..read + 1024 * 1024).contains(&billed),
+            "{billed} billed, {read} read"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ranges_are_billed_as_they_are_sent_one_or_several_at_a_time() {
     let app = App::start().await;
     let user = app.with_user().await;

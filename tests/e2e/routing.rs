@@ -136,3 +136,34 @@ async fn a_request_that_is_no_http_is_refused_and_others_go_on() {
     }
     app.get("/v1/videos/health").await.expect(StatusCode::OK);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_clients_and_clients_of_proxies_are_served() {
+    let app = App::start().await;
+    for (request, status) in [
+        ("GET /v1/users/health HTTP/1.0\r\n\r\n", "200"),
+        ("GET /v1/users/health HTTP/1.0\r\nHost: a\r\n\r\n", "200"),
+        (
+            "GET http://b.example/v1/users/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            "200",
+        ),
+        (
+            "GET http://b.example/v1/users/health HTTP/1.0\r\n\r\n",
+            "200",
+        ),
+        (
+            "GET http://user-service.spin.internal/v1/users/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            "400",
+        ),
+        (
+            "GET /v1/users/health HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "400",
+        ),
+    ] {
+        let answer = raw::exchange(app.address(), request.as_bytes())
+            .await
+            .unwrap();
+        let line = answer.lines().next().unwrap_or_default();
+        assert_eq!(line.split(' ').nth(1), Some(status), "{request} {answer}");
+    }
+}

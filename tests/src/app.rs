@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::bucket::{self, BucketClient, TestBucket};
 use crate::eventually::eventually;
 use crate::fault::Fault;
+use crate::hung;
 use crate::reply::Reply;
 use crate::user::User;
 
@@ -59,6 +60,8 @@ pub struct AppBuilder {
     strange_credentials: bool,
     clock: WallClock,
     profile: Profile,
+    client_timeout: Option<Duration>,
+    hung: Option<&'static str>,
 }
 
 impl AppBuilder {
@@ -80,6 +83,13 @@ impl AppBuilder {
     #[must_use]
     pub fn as_spin(mut self) -> Self {
         self.profile = Profile::AsSpin;
+        self
+    }
+
+    /// Has its host wait for clients that stand still for so long.
+    #[must_use]
+    pub fn client_timeout(mut self, time: Duration) -> Self {
+        self.client_timeout = Some(time);
         self
     }
 
@@ -168,12 +178,18 @@ impl AppBuilder {
     /// What the embedded host is started with, for a state below `folder`. The bucket's address and its credentials
     /// are missing.
     pub fn host_options(&self, folder: &Path) -> spinreel_host::Options {
-        let mut options = spinreel_host::Options::new(root().join("spin.toml"), state_dir(folder));
+        let manifest = match self.hung {
+            Some(component) => hung::manifest(&root(), folder, component),
+            None => root().join("spin.toml"),
+        };
+        let mut options = spinreel_host::Options::new(manifest, state_dir(folder));
+        options.runtime_config = Some(root().join("runtime-config.toml"));
         options.cache_dir = Some(root().join("target/e2e-cache"));
         options.variables = self.variables.clone();
         options.memory_limits = self.memory_limits.clone();
         options.clock = self.clock.clone();
         options.profile = self.profile;
+        options.client_timeout = self.client_timeout.unwrap_or(options.client_timeout);
         options.read_environment = false;
         options.log_to_stderr = std::env::var_os("E2E_LOG").is_some();
         options
@@ -199,6 +215,13 @@ impl App {
     /// Stops it and starts it again with the state that it has, but for one variable.
     pub async fn restart_with(mut self, variable: &str, value: &str) -> Self {
         self.builder = self.builder.variable(variable, value);
+        self.restart().await
+    }
+
+    /// Stops it and starts it again with the state that it has, but with a component in the place of one of its own that
+    /// takes every request and never answers.
+    pub async fn restart_with_hung(mut self, component: &'static str) -> Self {
+        self.builder.hung = Some(component);
         self.restart().await
     }
 

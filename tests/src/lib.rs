@@ -31,6 +31,7 @@ mod dice;
 mod door;
 mod eventually;
 mod fault;
+mod hung;
 mod keys;
 mod program;
 mod receiver;

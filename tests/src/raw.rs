@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Sends bytes and reads what comes back until the other side closes: let the request say `Connection: close`.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> io::Result<String> {
@@ -38,5 +38,65 @@ pub async fn read_and_hang_up(
             more => read += more,
         }
     }
+    Ok(read)
+}
+
+/// Connects, sends bytes and goes on: the other side hears nothing more until the stream is used again, or dropped.
+pub async fn begin(address: SocketAddr, request: &[u8]) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request).await?;
+    Ok(stream)
+}
+
+/// Reads an answer whose length its head tells; an interim one (1xx) is passed over.
+pub async fn read_answer(stream: &mut TcpStream) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes);
+        match text.split_once("\r\n\r\n") {
+            Some((head, rest)) if head.starts_with("HTTP/1.1 1") => {
+                bytes = rest.as_bytes().to_vec();
+                continue;
+            }
+            Some((head, body)) if body.len() >= content_length(head) => {
+                return Ok(text.into_owned());
+            }
+            _ => {}
+        }
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+fn content_length(head: &str) -> usize {
+    let lengths = head.lines().filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse().ok()).flatten()
+    });
+    lengths.last().unwrap_or(0)
+}
+
+/// As [`read_and_hang_up`], but with a receive buffer of about `buffer` bytes, and the end is a reset.
+pub async fn read_and_reset(
+    address: SocketAddr,
+    request: &[u8],
+    wanted: usize,
+    buffer: u32,
+) -> io::Result<usize> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(buffer)?;
+    let mut stream = socket.connect(address).await?;
+    stream.write_all(request).await?;
+    let mut read = 0;
+    while read < wanted {
+        let mut bytes = vec![0; wanted - read];
+        match stream.read(&mut bytes).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            more => read += more,
+        }
+    }
+    stream.set_zero_linger()?;
     Ok(read)
 }

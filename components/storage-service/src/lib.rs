@@ -27,6 +27,8 @@ pub static SERVICE: Service = Service {
         Variable::new("gcs_credentials", Kind::Checked(routes::are_credentials)),
         Variable::new("delivery", Kind::OneOf(&["proxy", "redirect"])),
         Variable::new("storage_limit_bytes", Kind::Number),
+        Variable::new("upload_least_rate", Kind::Number),
+        Variable::new("upload_rate_window_seconds", Kind::Checked(is_positive)),
         Variable::new("user_service_url", Kind::Origin),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("usage_service_url", Kind::Origin),
@@ -83,5 +85,10 @@ pub static SERVICE: Service = Service {
     authority: Authority::UserService,
     logs: LogSink::LoggingService,
 };
+
+/// Whether a variable is a whole number of at least 1.
+fn is_positive(value: &str) -> bool {
+    value.parse::<u32>().is_ok_and(|number| number > 0)
+}
 
 spinreel_service::component!(crate::SERVICE);

@@ -1,6 +1,6 @@
 //! Errors that clients see: `application/problem+json` (RFC 9457).
 
-use http::header::{ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -178,6 +178,15 @@ impl Problem {
         .header(ALLOW, allow)
     }
 
+    /// 408 `request_timeout`: the body did not come in time.
+    pub fn request_timeout() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "The body did not come in time.",
+        )
+    }
+
     /// 409 with a code of its own.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
@@ -217,6 +226,17 @@ impl Problem {
             "unsupported_media_type",
             format!("The body must be {wanted}."),
         )
+    }
+
+    /// 415 `unsupported_content_coding`, with the `Accept-Encoding` that tells the reason apart from a media type
+    /// (RFC 9110, section 15.5.16).
+    pub fn unsupported_content_coding() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_content_coding",
+            "The body must not have a Content-Encoding.",
+        )
+        .header(ACCEPT_ENCODING, "identity")
     }
 
     /// 416 `range_not_satisfiable`; `size` in bytes.

@@ -28,7 +28,7 @@ pub trait ReadBody {
 pub struct Timeouts {
     /// Until the connection stands.
     pub connect_ms: u64,
-    /// From the request's end until the response's head.
+    /// From the last byte of the request that the peer took until the next, or until the response's head.
     pub first_byte_ms: u64,
     /// Between two pieces of the response's body.
     pub between_bytes_ms: u64,
@@ -53,7 +53,7 @@ pub enum TransportError {
     /// The connection broke. The peer may have acted on the request, or do so yet.
     #[error("the connection failed: {0}")]
     Connection(String),
-    /// The peer took longer than the [`Timeouts`] allow.
+    /// The peer took longer than the [`Timeouts`] allow; of a request's body, the client was slower than it may be.
     #[error("the peer did not answer in time")]
     Timeout,
     /// The host does not allow requests to this address.

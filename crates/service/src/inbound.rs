@@ -1,20 +1,31 @@
 use std::cell::Cell;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::de::DeserializeOwned;
 use spin_sdk::http::IncomingRequest;
 use spinreel_http::query::Query;
 use spinreel_http::{FieldError, Problem};
-use spinreel_platform::{Clock, ReadBody, TransportError, collect};
+use spinreel_platform::{ReadBody, TransportError, collect};
 use wasi::io::streams::InputStream;
 
-use crate::outbound::read_stream;
-use crate::world::WasiClock;
+use crate::outbound::try_read;
+use crate::pace::Pace;
+use crate::settings::Settings;
+use crate::wait::{Deadline, now_ns, ready_by};
 
 /// The largest JSON body that a route takes unless it says otherwise, in bytes.
 pub const JSON_LIMIT: usize = 64 * 1024;
+
+/// How much of a body is read on after the answer, in bytes.
+const DRAIN_LIMIT: u64 = 64 * 1024 * 1024;
+/// How long it is read on after the answer, in milliseconds.
+const DRAIN_MS: u64 = 5_000;
+/// How long nothing may come meanwhile: who has sent nothing for so long is not in the middle of sending.
+const DRAIN_PAUSE_MS: u64 = 500;
 
 /// A request, its body still arriving.
 #[derive(Debug)]
@@ -30,17 +41,15 @@ pub struct Request {
     /// The headers as the client (and, after it, the host) sent them.
     pub headers: HeaderMap,
     body: Option<RequestBody>,
+    /// The body, where it was read before the handler was called.
+    whole: Option<Vec<u8>>,
     body_limit: usize,
     read: Rc<Cell<u64>>,
 }
 
 impl Request {
-    /// A second handle on the body, to read what the handler leaves of it. `None` where the client waits to be told
-    /// to send it (`Expect: 100-continue`).
+    /// A second handle on the body, to see how reading it went and to read what is left of it.
     pub(crate) fn rest_of_body(&self) -> Option<RequestBody> {
-        if self.headers.contains_key(http::header::EXPECT) {
-            return None;
-        }
         self.body
             .as_ref()
             .filter(|body| body.0.is_some())
@@ -79,20 +88,47 @@ impl Request {
             target_length: target.len(),
             headers,
             body,
+            whole: None,
             body_limit: JSON_LIMIT,
             read,
         }
     }
 
-    /// Refuses a body that is announced to be larger than its route takes; others are refused when they are read.
-    pub(crate) fn limit_body(&mut self, limit: Option<usize>) -> Result<(), Problem> {
+    /// Refuses a body that is announced to be larger than its route takes; others are refused when they are read. From
+    /// here on the client is held to a pace: all of a body with a limit in ten seconds, a streamed one at the least rate
+    /// of the settings.
+    pub(crate) fn limit_body(
+        &mut self,
+        limit: Option<usize>,
+        settings: &Settings,
+    ) -> Result<(), Problem> {
         self.body_limit = limit.unwrap_or(usize::MAX);
+        if let Some(arriving) = self.body.as_ref().and_then(|body| body.0.as_ref()) {
+            arriving.pace.set(match limit {
+                Some(_) => Pace::whole(now_ns()),
+                None => Pace::streamed(settings),
+            });
+        }
         match self.content_length() {
             Some(length) if length > self.body_limit as u64 => {
                 Err(Problem::body_too_large(self.body_limit))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a body that is coded, as by gzip: nothing here decodes any (RFC 9110, section 15.5.16).
+    pub(crate) fn refuse_codings(&self) -> Result<(), Problem> {
+        match is_coded(&self.headers) && !matches!(self.method, Method::GET | Method::HEAD) {
+            true => Err(Problem::unsupported_content_coding()),
+            false => Ok(()),
+        }
+    }
+
+    /// Reads the whole body now, for [`bytes`](Self::bytes) to give later.
+    pub(crate) async fn read_whole(&mut self) -> Result<(), Problem> {
+        self.whole = Some(self.collect().await?);
+        Ok(())
     }
 
     /// A header's value, where it is text.
@@ -114,10 +150,18 @@ impl Request {
 
     /// The whole body as bytes, at most as many as the route takes.
     pub async fn bytes(&mut self) -> Result<Vec<u8>, Problem> {
+        match self.whole.take() {
+            Some(bytes) => Ok(bytes),
+            None => self.collect().await,
+        }
+    }
+
+    async fn collect(&mut self) -> Result<Vec<u8>, Problem> {
         let limit = self.body_limit;
         match collect(&mut self.take_body()?, limit).await {
             Ok(bytes) => Ok(bytes),
             Err(TransportError::TooLong { limit }) => Err(Problem::body_too_large(limit)),
+            Err(TransportError::Timeout) => Err(Problem::request_timeout()),
             Err(error) => Err(Problem::malformed("The body ended early.").because(error)),
         }
     }
@@ -138,6 +182,19 @@ impl Request {
         }
         parse_json(&bytes)
     }
+}
+
+/// Whether the content has a coding besides `identity` (RFC 9110, section 8.4).
+fn is_coded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|codings| {
+        codings
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|coding| {
+                let coding = coding.trim_ascii();
+                !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+            })
+    })
 }
 
 /// Reads JSON as [`Request::json`] does.
@@ -169,6 +226,8 @@ pub struct RequestBody(Option<Rc<Arriving>>);
 struct Arriving {
     stream: InputStream,
     ended: Cell<bool>,
+    pace: Cell<Pace>,
+    is_late: Cell<bool>,
     read: Rc<Cell<u64>>,
     _body: spin_sdk::wit::wasi::http0_2_0::types::IncomingBody,
     _request: IncomingRequest,
@@ -185,6 +244,8 @@ impl RequestBody {
         Some(Self(Some(Rc::new(Arriving {
             stream,
             ended: Cell::new(false),
+            pace: Cell::new(Pace::whole(now_ns())),
+            is_late: Cell::new(false),
             read,
             _body: body,
             _request: request,
@@ -199,18 +260,49 @@ impl RequestBody {
         self.0.as_ref().is_none_or(|arriving| arriving.ended.get())
     }
 
-    /// Reads on to the end, or to a limit in bytes and milliseconds, and forgets what comes.
-    pub(crate) async fn drain(mut self, limit: u64, limit_ms: u64) {
-        let began_ms = WasiClock.now_ms();
+    /// Whether the client did not keep the pace.
+    pub(crate) fn is_late(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|arriving| arriving.is_late.get())
+    }
+
+    /// Reads on after the answer and forgets what comes, while the client is sending: it hears the answer only if
+    /// somebody listens on, since a connection that is closed with bytes unread is reset. That takes five seconds at
+    /// most, and ends with the first half second in which nothing came.
+    pub(crate) async fn drain(mut self) {
+        let Some(arriving) = self.0.clone() else {
+            return;
+        };
+        let end = Deadline::in_ms(DRAIN_MS);
         let mut drained = 0;
-        while !self.has_ended()
-            && drained < limit
-            && WasiClock.now_ms().saturating_sub(began_ms) < limit_ms
-        {
+        while !self.has_ended() && drained < DRAIN_LIMIT && !end.has_passed() {
+            let pause = end.min(Deadline::in_ms(DRAIN_PAUSE_MS));
+            arriving.pace.set(Pace::Until(pause.as_ns()));
             match self.read().await {
                 Ok(Some(piece)) => drained += piece.len() as u64,
                 Ok(None) | Err(_) => break,
             }
+        }
+    }
+}
+
+impl Arriving {
+    /// The next piece; [`TransportError::Timeout`] where the client does not keep the pace.
+    async fn next(&self) -> Result<Option<Bytes>, TransportError> {
+        loop {
+            if let Poll::Ready(piece) = try_read(&self.stream)? {
+                let bytes = piece.as_ref().map_or(0, Bytes::len) as u64;
+                self.pace.set(self.pace.get().after_bytes(bytes));
+                return Ok(piece);
+            }
+            let began = now_ns();
+            let deadline = Deadline::at_ns(self.pace.get().deadline(began));
+            if ready_by(self.stream.subscribe(), deadline).await.is_err() {
+                return Err(TransportError::Timeout);
+            }
+            let waited = now_ns().saturating_sub(began);
+            self.pace.set(self.pace.get().after_wait(waited));
         }
     }
 }
@@ -220,9 +312,10 @@ impl ReadBody for RequestBody {
         let Some(arriving) = self.0.as_ref().filter(|arriving| !arriving.ended.get()) else {
             return Ok(None);
         };
-        let piece = read_stream(&arriving.stream).await;
+        let piece = arriving.next().await;
         match &piece {
             Ok(Some(bytes)) => arriving.read.set(arriving.read.get() + bytes.len() as u64),
+            Err(TransportError::Timeout) => arriving.is_late.set(true),
             Ok(None) | Err(_) => arriving.ended.set(true),
         }
         piece
@@ -244,6 +337,25 @@ mod tests {
     struct Shape {
         #[expect(dead_code, reason = "only its type matters")]
         name: String,
+    }
+
+    #[test]
+    fn a_body_is_coded_where_any_coding_is_not_identity() {
+        let coded = |values: &[&'static str]| {
+            let values = values.iter().map(|value| HeaderValue::from_static(value));
+            is_coded(&values.map(|value| (CONTENT_ENCODING, value)).collect())
+        };
+        for values in [
+            &["gzip"][..],
+            &["identity, br"],
+            &["", "x"],
+            &["identity", "GZIP"],
+        ] {
+            assert!(coded(values), "{values:?}");
+        }
+        for values in [&[][..], &["identity"], &[" Identity ,, "], &[""]] {
+            assert!(!coded(values), "{values:?}");
+        }
     }
 
     #[test]

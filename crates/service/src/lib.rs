@@ -22,6 +22,7 @@ mod health;
 mod inbound;
 mod log;
 mod outbound;
+mod pace;
 mod peer;
 mod protection;
 mod respond;

@@ -1,6 +1,9 @@
+use std::task::Poll;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use spinreel_platform::{HttpClient, ReadBody, Timeouts, TransportError};
+use thiserror::Error;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
     ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
@@ -8,13 +11,18 @@ use wasi::http::types::{
 };
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-use crate::wait::ready;
+use crate::wait::{Deadline, Elapsed, ready_by};
 
 const NS_PER_MS: u64 = 1_000_000;
 /// What one read asks for, in bytes.
 const READ_SIZE: u64 = 64 * 1024;
 
+/// How long a client may take nothing of its answer, in milliseconds.
+pub(crate) const CLIENT_MS: u64 = 30_000;
+
 /// Requests over the host's `wasi:http/outgoing-handler`.
+///
+/// The [`Timeouts`] are kept here: hosts know none for calls of another component.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WasiHttp;
 
@@ -33,15 +41,19 @@ impl HttpClient for WasiHttp {
             .map_err(|()| broken("the request has no body"))?;
         let response = outgoing_handler::handle(outgoing, Some(options(timeouts)))
             .map_err(|error| transport_error(&error))?;
-        write_body(body, &pieces).await;
+        write_body(body, &pieces, timeouts.first_byte_ms).await;
+        let deadline = Deadline::in_ms(timeouts.first_byte_ms);
         let response = loop {
             match response.get() {
                 Some(Ok(result)) => break result.map_err(|error| transport_error(&error))?,
                 Some(Err(())) => return Err(broken("the response was taken twice")),
-                None => ready(response.subscribe()).await,
+                // Dropping the response cancels the request.
+                None => ready_by(response.subscribe(), deadline)
+                    .await
+                    .map_err(|Elapsed| TransportError::Timeout)?,
             }
         };
-        incoming_response(response)
+        incoming_response(response, timeouts)
     }
 }
 
@@ -94,18 +106,19 @@ fn method(method: &http::Method) -> Method {
 
 fn options(timeouts: Timeouts) -> RequestOptions {
     let options = RequestOptions::new();
-    // A host that supports no such option keeps its own timeouts.
+    // A host that supports no such option keeps its own timeouts; the later of both is not waited for.
     let _ = options.set_connect_timeout(Some(timeouts.connect_ms * NS_PER_MS));
     let _ = options.set_first_byte_timeout(Some(timeouts.first_byte_ms * NS_PER_MS));
     let _ = options.set_between_bytes_timeout(Some(timeouts.between_bytes_ms * NS_PER_MS));
     options
 }
 
-/// Writes the pieces; where the peer stops listening, its response (or the lack of one) says why.
-async fn write_body(body: OutgoingBody, pieces: &[Bytes]) {
+/// Writes the pieces; where the peer stops listening, its response (or the lack of one) says why. So it does where
+/// the peer takes nothing for `limit_ms`.
+async fn write_body(body: OutgoingBody, pieces: &[Bytes], limit_ms: u64) {
     let Ok(stream) = body.write() else { return };
     for piece in pieces {
-        if write_all(&stream, piece).await.is_err() {
+        if write_all(&stream, piece, limit_ms).await.is_err() {
             return;
         }
     }
@@ -113,15 +126,22 @@ async fn write_body(body: OutgoingBody, pieces: &[Bytes]) {
     let _ = OutgoingBody::finish(body, None);
 }
 
-/// Writes all bytes, waiting for room where there is none.
-pub(crate) async fn write_all(stream: &OutputStream, bytes: &[u8]) -> Result<(), StreamError> {
+/// Writes all bytes, waiting for room where there is none, `limit_ms` at most each time.
+pub(crate) async fn write_all(
+    stream: &OutputStream,
+    bytes: &[u8],
+    limit_ms: u64,
+) -> Result<(), Stopped> {
     let mut rest = bytes;
+    let mut deadline = None;
     while !rest.is_empty() {
         let room = stream.check_write()? as usize;
         if room == 0 {
-            ready(stream.subscribe()).await;
+            let deadline = *deadline.get_or_insert_with(|| Deadline::in_ms(limit_ms));
+            ready_by(stream.subscribe(), deadline).await?;
             continue;
         }
+        deadline = None;
         let (now, later) = rest.split_at(room.min(rest.len()));
         stream.write(now)?;
         rest = later;
@@ -129,7 +149,10 @@ pub(crate) async fn write_all(stream: &OutputStream, bytes: &[u8]) -> Result<(),
     Ok(())
 }
 
-fn incoming_response(response: IncomingResponse) -> Result<Response<ResponseBody>, TransportError> {
+fn incoming_response(
+    response: IncomingResponse,
+    timeouts: Timeouts,
+) -> Result<Response<ResponseBody>, TransportError> {
     let mut converted = Response::builder().status(
         StatusCode::from_u16(response.status()).map_err(|error| broken(&error.to_string()))?,
     );
@@ -150,6 +173,7 @@ fn incoming_response(response: IncomingResponse) -> Result<Response<ResponseBody
     converted
         .body(ResponseBody {
             stream,
+            between_ms: timeouts.between_bytes_ms,
             _body: body,
             _response: response,
         })
@@ -162,36 +186,72 @@ fn incoming_response(response: IncomingResponse) -> Result<Response<ResponseBody
 #[derive(Debug)]
 pub struct ResponseBody {
     stream: InputStream,
+    /// How long its next piece may take, in milliseconds.
+    between_ms: u64,
     _body: IncomingBody,
     // Dropping the response cancels the request where the host has not sent all of it.
     _response: IncomingResponse,
 }
 
 impl ResponseBody {
-    pub(crate) fn stream(&self) -> &InputStream {
-        &self.stream
+    /// Moves what has arrived to `sink` without passing through the guest, and waits where that is nothing: for the
+    /// peer as long as its [`Timeouts`] say, for the sink [`CLIENT_MS`]. The end is [`StreamError::Closed`], as is a
+    /// sink or a peer that is gone.
+    pub(crate) async fn splice(&self, sink: &OutputStream, most: u64) -> Result<u64, Stopped> {
+        let (mut by_peer, mut by_client) = (None, None);
+        loop {
+            let moved = sink.splice(&self.stream, most)?;
+            if moved > 0 {
+                return Ok(moved);
+            }
+            if sink.check_write()? == 0 {
+                let deadline = *by_client.get_or_insert_with(|| Deadline::in_ms(CLIENT_MS));
+                ready_by(sink.subscribe(), deadline).await?;
+            } else {
+                let deadline = *by_peer.get_or_insert_with(|| Deadline::in_ms(self.between_ms));
+                ready_by(self.stream.subscribe(), deadline).await?;
+            }
+        }
     }
 }
 
 impl ReadBody for ResponseBody {
     async fn read(&mut self) -> Result<Option<Bytes>, TransportError> {
-        read_stream(&self.stream).await
+        let mut deadline = None;
+        loop {
+            if let Poll::Ready(piece) = try_read(&self.stream)? {
+                return Ok(piece);
+            }
+            let deadline = *deadline.get_or_insert_with(|| Deadline::in_ms(self.between_ms));
+            ready_by(self.stream.subscribe(), deadline)
+                .await
+                .map_err(|Elapsed| TransportError::Timeout)?;
+        }
     }
 }
 
-/// The next bytes of a stream, `None` at its end.
-pub(crate) async fn read_stream(stream: &InputStream) -> Result<Option<Bytes>, TransportError> {
-    loop {
-        match stream.read(READ_SIZE) {
-            Ok(bytes) if bytes.is_empty() => ready(stream.subscribe()).await,
-            Ok(bytes) => return Ok(Some(Bytes::from(bytes))),
-            Err(StreamError::Closed) => return Ok(None),
-            Err(StreamError::LastOperationFailed(error)) => {
-                return Err(match wasi::http::types::http_error_code(&error) {
-                    Some(code) => transport_error(&code),
-                    None => broken(&error.to_debug_string()),
-                });
-            }
+/// Why no more can be moved.
+#[derive(Debug, Error)]
+pub(crate) enum Stopped {
+    /// A stream has ended or failed.
+    #[error("a stream has ended or failed")]
+    Stream(#[from] StreamError),
+    /// Nothing moved for too long.
+    #[error("nothing moved for too long")]
+    Stalled(#[from] Elapsed),
+}
+
+/// What has arrived of a stream, `None` at its end; pending where nothing has.
+pub(crate) fn try_read(stream: &InputStream) -> Result<Poll<Option<Bytes>>, TransportError> {
+    match stream.read(READ_SIZE) {
+        Ok(bytes) if bytes.is_empty() => Ok(Poll::Pending),
+        Ok(bytes) => Ok(Poll::Ready(Some(Bytes::from(bytes)))),
+        Err(StreamError::Closed) => Ok(Poll::Ready(None)),
+        Err(StreamError::LastOperationFailed(error)) => {
+            Err(match wasi::http::types::http_error_code(&error) {
+                Some(code) => transport_error(&code),
+                None => broken(&error.to_debug_string()),
+            })
         }
     }
 }

@@ -10,10 +10,11 @@ use spin_sdk::http::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use spinreel_http::Problem;
 use wasi::io::streams::StreamError;
 
-use crate::outbound::{ResponseBody, write_all};
+use crate::outbound::{CLIENT_MS, ResponseBody, Stopped, write_all};
 
-/// What one splice asks the host to move, in bytes.
-const SPLICE_SIZE: u64 = 1024 * 1024;
+/// What one splice asks the host to move, in bytes. Hosts keep a few such pieces for a client that is slow, and what a
+/// client that went away never had counts as sent to it.
+const SPLICE_SIZE: u64 = 64 * 1024;
 
 /// An answer.
 pub type Response = http::Response<Body>;
@@ -151,7 +152,7 @@ pub(crate) async fn send(response: Response, method: &Method, out: ResponseOutpa
         }
         Body::Bytes(bytes) => {
             let sent = match outgoing_body.write() {
-                Ok(stream) => write_all(&stream, &bytes).await.is_ok(),
+                Ok(stream) => write_all(&stream, &bytes, CLIENT_MS).await.is_ok(),
                 Err(()) => false,
             };
             finish(outgoing_body);
@@ -173,14 +174,16 @@ async fn send_relay(relay: Relay, outgoing_body: OutgoingBody) -> u64 {
     };
     if let Ok(stream) = outgoing_body.write() {
         loop {
-            match stream.blocking_splice(relay.source.stream(), SPLICE_SIZE) {
+            match relay.source.splice(&stream, SPLICE_SIZE).await {
                 Ok(moved) => transfer.bytes += moved,
                 // Either side may have closed; only the source's end is a whole body.
-                Err(StreamError::Closed) => {
+                Err(Stopped::Stream(StreamError::Closed)) => {
                     transfer.complete = stream.check_write().is_ok();
                     break;
                 }
-                Err(StreamError::LastOperationFailed(_)) => break,
+                Err(Stopped::Stream(StreamError::LastOperationFailed(_)) | Stopped::Stalled(_)) => {
+                    break;
+                }
             }
         }
     }
@@ -206,7 +209,8 @@ async fn send_pieces(Pieces(mut pieces): Pieces, outgoing_body: OutgoingBody) ->
         match pieces.next().await {
             // An empty piece asks whether the client is still there.
             Some(Ok(piece))
-                if stream.check_write().is_ok() && write_all(&stream, &piece).await.is_ok() =>
+                if stream.check_write().is_ok()
+                    && write_all(&stream, &piece, CLIENT_MS).await.is_ok() =>
             {
                 sent += piece.len() as u64;
             }

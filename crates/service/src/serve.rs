@@ -10,7 +10,7 @@ use spinreel_http::{Problem, problem, request_id};
 use spinreel_identity::Jwks;
 use spinreel_platform::Clock;
 
-use crate::access::{Caller, authenticate};
+use crate::access::{Caller, authenticate, refuse_strangers};
 use crate::context::{Context, new_id};
 use crate::cors;
 use crate::hand_over::{self, Exchange};
@@ -25,11 +25,6 @@ use crate::world::WasiClock;
 
 /// The application's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// How much of a body is read on after an early answer, in bytes.
-const DRAIN_LIMIT: u64 = 64 * 1024 * 1024;
-/// How long a body is read on after an early answer, in milliseconds.
-const DRAIN_MS: u64 = 30_000;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -131,25 +126,30 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
     }
     let sent = send(response, &method, out).await;
     let latency_ms = since_ms();
-    if let Some(body) = rest_of_body {
-        // A client that is still sending hears the answer only if somebody listens on: a connection that is closed
-        // with bytes unread is reset.
-        body.drain(DRAIN_LIMIT, DRAIN_MS).await;
-    }
+    let exchange = exchange.map(|exchange| Exchange {
+        request_bytes: request_bytes.get(),
+        response_bytes: sent,
+        latency_ms,
+        ..exchange
+    });
+    let drained = async {
+        if let Some(body) = rest_of_body {
+            body.drain().await;
+        }
+    };
+    futures::join!(drained, finish(&context, exchange));
+}
+
+/// What is left to do when the answer has been sent; the client may still be sending meanwhile.
+async fn finish(context: &Context, exchange: Option<Exchange<'_>>) {
     if let Some(exchange) = exchange.filter(|_| !context.is_called()) {
-        let exchange = Exchange {
-            request_bytes: request_bytes.get(),
-            response_bytes: sent,
-            latency_ms,
-            ..exchange
-        };
-        exchange.log(&context);
-        hand_over::print(&context);
+        exchange.log(context);
+        hand_over::print(context);
     }
     for work in context.take_after() {
         work.await;
     }
-    hand_over::hand_over(&context).await;
+    hand_over::hand_over(context).await;
 }
 
 /// How many bytes of its body an answer says that it has; 0 where it does not say.
@@ -190,8 +190,17 @@ async fn answer(
             )
         }
         Found::Route(route, parameters) => {
+            let body = request.rest_of_body();
             let outcome = run(context, route, request, parameters).await;
-            let response = outcome.unwrap_or_else(|problem| render(context, route.style, problem));
+            let response = outcome.unwrap_or_else(|mut problem| {
+                // A handler that reads piece by piece may know no more than that the body was cut off.
+                if problem.status.is_client_error() && body.is_some_and(|body| body.is_late()) {
+                    let reason = problem.internal;
+                    problem = Problem::request_timeout();
+                    problem.internal = reason;
+                }
+                render(context, route.style, problem)
+            });
             ((!route.quiet).then_some(route.pattern), response)
         }
     }
@@ -203,7 +212,7 @@ async fn run(
     mut request: Request,
     parameters: spinreel_http::pattern::Parameters,
 ) -> Outcome {
-    request.limit_body(route.body_limit)?;
+    request.limit_body(route.body_limit, &context.settings)?;
     let wrong = context.settings.wrong();
     // Health says which variables are wrong, so it must get that far.
     if !wrong.is_empty() && !route.pattern.ends_with("/health") {
@@ -211,6 +220,12 @@ async fn run(
         return Err(Problem::internal(format!(
             "variables with wrong values: {names}"
         )));
+    }
+    refuse_strangers(route.access, &request)?;
+    request.refuse_codings()?;
+    if route.body_limit.is_some() {
+        // Before the access is judged: whoever holds a body back may have lost the right to what it asks for.
+        request.read_whole().await?;
     }
     let caller = authenticate(context, route.access, &request).await?;
     if matches!(caller, Caller::Service(_)) && hand_over::is_wanted(&request.headers) {

@@ -33,6 +33,8 @@ pub(crate) struct App {
     pub(crate) profile: Profile,
     /// How long a client may take to send a request's headers; `None`: for ever.
     pub(crate) header_timeout: Option<Duration>,
+    /// How long a client may send nothing of a body that is waited for, or take nothing of an answer; `None`: for ever.
+    pub(crate) client_timeout: Option<Duration>,
     /// What is under way.
     pub(crate) running: Running,
 }

@@ -111,6 +111,8 @@ impl Host {
             clock: options.clock.clone(),
             profile: options.profile,
             header_timeout: server::header_timeout(options.profile),
+            client_timeout: (options.profile == Profile::Ordinary)
+                .then_some(options.client_timeout),
             running: Running::new(),
         });
         let (stores, databases) = stores.into_parts();

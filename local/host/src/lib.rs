@@ -21,7 +21,7 @@
 //! - what the caller sees: `options`, `error`, `host` (starting, stopping)
 //! - configuration: `manifest`, `runtime_config`, `variables`, `source` (TOML with line numbers), `state` (the
 //!   folder), `stores` (opening them)
-//! - the way of a request: `server` → `routes`, `headers` → `instance` (one guest) on `engine`, `component`, `app`
+//! - the way of a request: `server` (on an `impatient` stream) → `routes`, `headers` → `instance` (one guest) on `engine`, `component`, `app`
 //! - what guests reach: `outbound` (`allowed_hosts`, `chain`, `connect`, `response_body`), `key_value` (with
 //!   `store_calls`, which counts), `logs`, `clock`, `bindings` (the interfaces besides WASI's own)
 
@@ -37,6 +37,7 @@ mod engine;
 mod error;
 mod headers;
 mod host;
+mod impatient;
 mod instance;
 mod key_value;
 mod logs;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::clock::WallClock;
 
@@ -36,7 +37,14 @@ pub struct Options {
     pub log_to_stderr: bool,
     /// What time it is for the components.
     pub clock: WallClock,
+    /// How long a client may send nothing of a body that a component waits for, before the component is told that the
+    /// body has failed, or take nothing of an answer, before the connection is ended. Without effect in
+    /// [`Profile::AsSpin`].
+    pub client_timeout: Duration,
 }
+
+/// The default of [`Options::client_timeout`].
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Options {
     /// Options for a manifest and a state folder: any free port on the loopback address, no variables,
@@ -55,6 +63,7 @@ impl Options {
             memory_limits: BTreeMap::new(),
             log_to_stderr: false,
             clock: WallClock::default(),
+            client_timeout: CLIENT_TIMEOUT,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The body of another server's response, which must not stall.
+//! Bodies of another side, which must not stall: of another server's response, or of a client's request.
 
 use std::error::Error as _;
 use std::pin::Pin;

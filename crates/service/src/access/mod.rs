@@ -99,6 +99,14 @@ impl Caller {
     }
 }
 
+/// Refuses who shows no token where one is needed: that much is known before the body is there.
+pub(crate) fn refuse_strangers(access: Access, request: &Request) -> Result<(), Problem> {
+    match (access, bearer_token(request)) {
+        (Access::Open | Access::Optional, _) | (_, Some(_)) => Ok(()),
+        (_, None) => Err(Problem::unauthenticated(Unauthenticated::NoToken)),
+    }
+}
+
 /// Lets a request in as `access` demands, or refuses it.
 pub(crate) async fn authenticate(
     context: &Rc<Context>,
