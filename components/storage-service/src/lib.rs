@@ -27,6 +27,7 @@ pub static SERVICE: Service = Service {
         Variable::new("gcs_credentials", Kind::Checked(routes::are_credentials)),
         Variable::new("delivery", Kind::OneOf(&["proxy", "redirect"])),
         Variable::new("storage_limit_bytes", Kind::Number),
+        Variable::new("files_per_user", Kind::Number),
         Variable::new("user_service_url", Kind::Origin),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("usage_service_url", Kind::Origin),
