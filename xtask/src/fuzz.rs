@@ -22,6 +22,10 @@ const PROPERTIES: [(&str, &[&str]); 5] = [
             "json::tests::a_value_without_duplicates_is_what_serde_json_makes_of_it",
             "json::tests::any_bytes_are_read_without_a_panic",
             "json::tests::what_is_nearly_json_is_read_as_serde_json_reads_it",
+            "parameters::tests::an_exact_name_wins_wherever_it_stands",
+            "parameters::tests::any_text_is_read_to_an_end_without_a_panic",
+            "parameters::tests::every_part_that_a_browser_writes_says_what_it_was_given",
+            "parameters::tests::every_valid_value_says_what_was_written",
             "pattern::tests::any_path_is_compared_without_a_panic_and_a_named_segment_is_never_empty",
             "pattern::tests::any_value_comes_back_from_its_segment",
             "query::tests::a_forged_cursor_is_refused_or_a_position_of_its_type",
@@ -52,6 +56,7 @@ const PROPERTIES: [(&str, &[&str]); 5] = [
     (
         "storage-service",
         &[
+            "multipart::matcher::tests::needles_are_found_however_the_text_is_cut",
             "multipart::tests::a_file_comes_out_as_it_went_in_and_its_size_is_known_before",
             "multipart::tests::a_file_is_the_same_however_the_form_is_cut",
             "multipart::tests::any_bytes_are_read_to_an_end_without_a_panic",

@@ -29,6 +29,7 @@ pub static SERVICE: Service = Service {
         Variable::new("storage_limit_bytes", Kind::Number),
         Variable::new("upload_least_rate", Kind::Number),
         Variable::new("upload_rate_window_seconds", Kind::Checked(is_positive)),
+        Variable::new("files_per_user", Kind::Number),
         Variable::new("user_service_url", Kind::Origin),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("usage_service_url", Kind::Origin),

@@ -1,13 +1,15 @@
 //! The domain's [`Peers`] over HTTP.
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use spinreel_api::actions;
 use spinreel_api::alerts::RaiseAlert;
 use spinreel_api::internal::{Direction, Reservation, Reserve, Settle, StoredVideo};
+use spinreel_api::logs::Level;
 use spinreel_api::usage::Action;
 use spinreel_service::{Context, PeerError};
 
-use crate::domain::peers::{PeerFailure, Peers};
+use crate::domain::peers::{PeerFailure, Peers, is_for_good};
 
 /// The other services, as the request's context reaches them.
 #[derive(Debug, Clone, Copy)]
@@ -87,13 +89,22 @@ impl HttpPeers<'_> {
         user_id: &str,
         body: &impl serde::Serialize,
     ) -> Result<(), PeerFailure> {
-        self.0
-            .videos()
-            .about(user_id)
-            .call::<Value>(method, &format!("/internal/videos/{id}"), body)
-            .await
-            .map(drop)
-            .map_err(|error| failure(&error))
+        let path = format!("/internal/videos/{id}");
+        let videos = self.0.videos().about(user_id);
+        match videos.call::<Value>(method, &path, body).await {
+            Ok(_) => Ok(()),
+            // Said again and again, it would keep everything else of the user from being brought to its end.
+            Err(error @ PeerError::Refused { status, .. }) if is_for_good(status) => {
+                self.0.log.internal(
+                    Level::Error,
+                    actions::Action::CatalogueRefused,
+                    error.to_string(),
+                    json!({ "video.id": id }),
+                );
+                Ok(())
+            }
+            Err(error) => Err(failure(&error)),
+        }
     }
 }
 

@@ -106,6 +106,8 @@ actions! {
     StorageReconciled = "storage.reconciled",
     /// A page of the files of a deleted account was removed.
     StoragePurged = "storage.purged",
+    /// video-service refused for good what it was told of a file, and is not told it again.
+    CatalogueRefused = "catalogue.refused",
 
     /// A transfer was refused, since it would exceed the day's bandwidth.
     BandwidthExceeded = "bandwidth.exceeded",

@@ -63,6 +63,8 @@ pub struct Reconcile {
     pub cursor: Option<String>,
     /// Whether what can be put right is put right.
     pub repair: bool,
+    /// Whether a repair goes on that would remove more than a handful, and more than 5 %, of a user's files, or of all.
+    pub force: bool,
     /// The caller vouches that no other request is running, so that leases need not be waited for.
     pub offline: bool,
 }

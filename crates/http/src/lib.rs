@@ -3,13 +3,17 @@
 //!
 //! # Layout
 //! - [`problem`]: errors (RFC 9457) as named constructors, so that a handler reads like prose.
+//! - [`fold`]: text as searches compare it.
 //! - [`json`]: JSON from untrusted bytes, without duplicate members and without endless nesting.
+//! - [`parameters`]: media types and content dispositions with their parameters (RFC 9110, section 5.6.6).
 //! - [`pattern`]: paths with `:name` segments.
 //! - [`query`]: query strings, limits and cursors of lists.
 //! - [`range`]: single byte ranges (RFC 9110, section 14).
 //! - [`request_id`]: which request ids of clients are taken over.
 
+pub mod fold;
 pub mod json;
+pub mod parameters;
 pub mod pattern;
 pub mod problem;
 pub mod query;

@@ -35,7 +35,7 @@ mod store;
 mod wait;
 mod world;
 
-pub use access::{Access, Caller};
+pub use access::{Access, Caller, judge_again};
 pub use context::Context;
 pub use health::{health_response, own_health, service_health};
 pub use inbound::{JSON_LIMIT, Request, RequestBody};

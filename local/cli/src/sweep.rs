@@ -26,6 +26,9 @@ pub(crate) struct ReconcileArguments {
     /// Puts right what can be put right.
     #[arg(long)]
     repair: bool,
+    /// Repairs also where more than three, and more than 5 %, of a user's files would be removed.
+    #[arg(long, requires = "repair")]
+    force: bool,
 }
 
 /// Does what is due in all services, a page at a time, until nothing is left to look at.
@@ -80,6 +83,7 @@ pub(crate) async fn reconcile(arguments: ReconcileArguments) -> Result<()> {
         let request = Reconcile {
             cursor,
             repair: arguments.repair,
+            force: arguments.force,
             offline: arguments.offline,
         };
         let page: Reconciled = admin.post("/internal/storage/reconcile", &request).await?;

@@ -1,17 +1,45 @@
 //! A file that comes in as pieces, as the chunks that a bucket takes.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use spinreel_gcs::Crc32c;
 
 use super::upload::{FileSource, SourceError};
 
-/// A stretch of a file, as the pieces that came in.
+/// Pieces that are shorter are copied together, in bytes: what is kept of a piece besides its bytes weighs little then.
+const SHORT: usize = 4 * 1024;
+/// As long as they may become by that, in bytes.
+const JOINED: usize = 64 * 1024;
+
+/// A stretch of a file, as the pieces that came in, but for short ones: those are joined.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub(super) pieces: Vec<Bytes>,
     pub(super) length: u64,
     /// Whether the file ends with it.
     pub(super) last: bool,
+    /// Short pieces, not yet among the others.
+    short: BytesMut,
+}
+
+impl Chunk {
+    fn push(&mut self, piece: Bytes) {
+        self.length += piece.len() as u64;
+        if piece.len() < SHORT {
+            self.short.extend_from_slice(&piece);
+            if self.short.len() >= JOINED {
+                self.join();
+            }
+        } else {
+            self.join();
+            self.pieces.push(piece);
+        }
+    }
+
+    fn join(&mut self) {
+        if !self.short.is_empty() {
+            self.pieces.push(self.short.split().freeze());
+        }
+    }
 }
 
 /// Cuts a source into chunks, and counts and sums what goes through.
@@ -50,9 +78,9 @@ impl<'a, F: FileSource> Chunks<'a, F> {
                 self.rest = piece.split_off(room);
             }
             self.checksum.update(&piece);
-            chunk.length += piece.len() as u64;
-            chunk.pieces.push(piece);
+            chunk.push(piece);
         }
+        chunk.join();
         Ok(chunk)
     }
 
@@ -92,5 +120,30 @@ mod tests {
             prop_assert_eq!(chunks.crc32c(), Crc32c::of(&whole).value());
             prop_assert_eq!(joined, whole);
         }
+
+        #[test]
+        fn short_pieces_are_joined_and_long_ones_stay(
+            lengths in proptest::collection::vec(prop_oneof![1_usize..10, 1_usize..3 * SHORT], 1..300),
+        ) {
+            let pieces: Vec<Vec<u8>> = lengths
+                .iter()
+                .enumerate()
+                .map(|(at, length)| vec![u8::try_from(at % 251).unwrap(); *length])
+                .collect();
+            let whole = pieces.concat();
+            let mut source = PieceSource::new(pieces);
+            let chunk = block_on(Chunks::new(&mut source).next(u64::MAX)).unwrap();
+            prop_assert!(chunk.pieces.len() <= 2 * (whole.len() / SHORT) + 1);
+            prop_assert_eq!(chunk.pieces.concat(), whole);
+        }
+    }
+
+    #[test]
+    fn single_bytes_leave_few_pieces() {
+        let whole = vec![7; 3 * JOINED + 1];
+        let mut source = PieceSource::new(whole.iter().map(|byte| vec![*byte]));
+        let chunk = block_on(Chunks::new(&mut source).next(u64::MAX)).unwrap();
+        let lengths: Vec<usize> = chunk.pieces.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [JOINED, JOINED, JOINED, 1]);
     }
 }

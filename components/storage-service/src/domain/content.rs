@@ -23,6 +23,16 @@ pub enum ContentError {
     Ledger(#[from] LedgerError),
 }
 
+/// What the bucket is to say of bytes that it sends itself
+/// (<https://cloud.google.com/storage/docs/xml-api/reference-headers>).
+#[derive(Debug, Clone, Copy)]
+pub struct ShownAs<'a> {
+    /// Its `Content-Type`.
+    pub content_type: &'a str,
+    /// Its `Content-Disposition`, where it is to have one.
+    pub disposition: Option<&'a str>,
+}
+
 /// What other services call a file: opaque to them.
 pub fn location(user_id: &str, number: u64) -> String {
     format!("{user_id}.{number}")
@@ -42,24 +52,28 @@ fn parse(location: &str) -> Option<(&str, u64)> {
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// A URL that gives the bytes of a file to whoever has it, for `expires_s` seconds; `disposition` is the
-    /// `Content-Disposition` that the bucket is to answer with.
+    /// A URL that gives the bytes of a file to whoever has it, for `expires_s` seconds.
     ///
-    /// It names the object's generation: what has its name later is not opened.
+    /// It names the object's generation: what has its name later is not opened. What the bytes are shown as is signed, too:
+    /// what the uploader declared is not told.
     pub async fn link(
         &self,
         location: &str,
-        disposition: Option<&str>,
+        shown_as: ShownAs<'_>,
         expires_s: u32,
     ) -> Result<SignedUrl, ContentError> {
         let file = self.located(location).await?;
         let generation = file.object.generation.to_string();
         let mut url = UrlToSign::read(file.head.object, expires_s);
         url.query.push(("generation".to_owned(), generation));
-        url.query.extend(disposition.map(|value| {
-            let name = "response-content-disposition".to_owned();
-            (name, value.to_owned())
-        }));
+        let told = [
+            ("response-content-type", Some(shown_as.content_type)),
+            ("response-content-disposition", shown_as.disposition),
+        ];
+        for (name, value) in told {
+            let value = value.map(|value| (name.to_owned(), value.to_owned()));
+            url.query.extend(value);
+        }
         Ok(self.bucket.signed_url(&url)?)
     }
 

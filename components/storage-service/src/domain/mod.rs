@@ -24,8 +24,8 @@
 //! [takes over](takeover) under the file's lock.
 //!
 //! # Users who go
-//! A [`purge`] deletes the files of a user as the user would, and then forgets the user, but for the numbers that must
-//! not be given again.
+//! A [`purge`] leaves the user's tombstone, deletes the files as the user would, and then forgets the user, but for the
+//! tombstone and the numbers that must not be given again. Where there is a tombstone, no upload begins.
 //!
 //! # What is taken for granted
 //! A call of the store, and a request to the bucket that was not answered, has its effect within
@@ -63,6 +63,7 @@ pub mod file_name;
 pub mod limit;
 mod names;
 pub mod peers;
+mod place;
 mod purge;
 pub mod reconcile;
 pub mod record;
@@ -70,6 +71,7 @@ mod recount;
 mod settle;
 pub mod status;
 pub mod storage;
+pub mod survey;
 pub mod sweep;
 mod takeover;
 pub mod tidy;
@@ -79,6 +81,8 @@ pub mod upload;
 mod costs;
 #[cfg(test)]
 mod deletion_tests;
+#[cfg(test)]
+mod purge_tests;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the storage needs of other services.
 
+use http::StatusCode;
 use spinreel_api::alerts::RaiseAlert;
 use spinreel_api::internal::{Reservation, StoredVideo};
 use spinreel_api::usage::Action;
@@ -9,6 +10,18 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct PeerFailure(pub String);
+
+/// Whether a service that answers with `status` would say the same to the same call at any time: every refusal but of the
+/// caller's token, and those that only say "not now".
+pub fn is_for_good(status: StatusCode) -> bool {
+    status.is_client_error()
+        && ![
+            StatusCode::UNAUTHORIZED,
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::TOO_MANY_REQUESTS,
+        ]
+        .contains(&status)
+}
 
 /// The other services, as the storage sees them.
 #[expect(async_fn_in_trait, reason = "used by generic code on one thread")]
@@ -31,10 +44,12 @@ pub trait Peers {
         action: Option<Action>,
     ) -> Result<(), PeerFailure>;
 
-    /// Tells the catalogue of a file. Harmless when repeated.
+    /// Tells the catalogue of a file. Harmless when repeated. A catalogue that refuses it [for good](is_for_good) was
+    /// told: nothing comes of telling it again.
     async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure>;
 
-    /// Tells the catalogue that a file of the user is gone. Harmless when repeated.
+    /// Tells the catalogue that a file of the user is gone. Harmless when repeated; as for a refusal,
+    /// [`announce`](Self::announce).
     async fn withdraw(&self, id: &str, user_id: &str) -> Result<(), PeerFailure>;
 
     /// Tells usage-service that a threshold was crossed. Harmless when repeated with the same id.
@@ -68,5 +83,31 @@ impl<T: Peers> Peers for &T {
     }
     async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure> {
         (**self).report_alert(id, alert).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_for_good_unless_it_is_of_the_token_or_of_the_moment() {
+        for (status, for_good) in [
+            (400, true),
+            (403, true),
+            (404, true),
+            (409, true),
+            (413, true),
+            (422, true),
+            (401, false),
+            (408, false),
+            (429, false),
+            (500, false),
+            (503, false),
+            (307, false),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            assert_eq!(is_for_good(status), for_good, "{status}");
+        }
     }
 }

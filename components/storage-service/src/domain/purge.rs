@@ -7,7 +7,7 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::delete::DeleteError;
 use super::peers::Peers;
-use super::record::{Record, UserFiles};
+use super::record::{Record, Registration, UserFiles};
 use super::storage::Storage;
 use super::sweep::users;
 use super::tidy::Eagerness;
@@ -24,9 +24,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// other deletion. It is done when there is no file, and nothing goes on that may leave one: an upload that is
     /// still running holds it up. A call that died anywhere is made up for by the next one.
     ///
+    /// Before anything else the user gets a tombstone, which stays: what begins after that is refused, and an upload that
+    /// is running ends at its next chunk.
+    ///
     /// A file that cannot be removed does not keep the others; where none can be, that is the error. A bucket that does
     /// not answer is not asked for the next file.
     pub async fn purge(&self, files: &UserFiles) -> Result<Purged, DeleteError> {
+        self.bury(files).await?;
         self.tidy(files, Eagerness::Now).await?;
         let began_ms = self.clock.now_ms();
         let mark = files.intents.mark(&self.store).await?;
@@ -75,20 +79,28 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 
     /// Forgets the user if nothing is left; whether that is so.
     ///
-    /// What stays are numbers, under five keys at most where the user has not had millions of files:
+    /// What stays is the tombstone, and numbers, under five keys at most where the user has not had millions of files:
     /// - `files/head`: a number must not be given twice. It is in the locations that others know, and in objects and
     ///   intents that a call brings which is late; with the same number these would be taken for another file's.
     /// - `files/dead/…` and `files/mark`: without them, every walk would go through all numbers up to the head again.
     /// - `used`: an upload that begins at this moment may have moved it already. Deleted, it would be too low.
     ///
     /// Names and locks of the dead, which nothing leads to any more, mean nothing.
+    ///
+    /// An upload takes its number first and looks for the tombstone after that. So of two that race, either the purge sees
+    /// the number, or the upload the tombstone. A first upload that saw none may write its registration over it, but not
+    /// after its number is over: where the tombstone is still there when all numbers are, it stays.
     async fn is_gone(&self, files: &UserFiles) -> Result<bool, LedgerError> {
         let Some(count) = self.count(files, Patience::Leases).await? else {
             return Ok(false);
         };
-        if !count.is_empty() || !self.unregister(files, count.head).await? {
+        if !count.is_empty()
+            || !self.is_buried(files).await?
+            || files.roster.head(&self.store).await? != count.head
+        {
             return Ok(false);
         }
+        self.unregister(files).await?;
         let keys = [
             files.limit().key().to_owned(),
             files.alerted().key().to_owned(),
@@ -98,38 +110,33 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         Ok(true)
     }
 
-    /// Makes a user unknown to sweeps who had nothing when `head` was the last number; `false` where something has begun
-    /// since.
-    ///
-    /// An upload takes its number first and looks for its user's registration after that. So once the registration is
-    /// gone, either its number can be seen here, or it registers anew, under another number. Until the old number is
-    /// struck it is noted where the next call finds it, and until then sweeps know the user by it.
-    async fn unregister(&self, files: &UserFiles, head: u64) -> Result<bool, LedgerError> {
-        let (registration, leaving) = (files.registration(), files.leaving());
-        // The one that an earlier call left goes first; after it there may be another; then there is none.
-        for _ in 0..3 {
-            let number = match leaving.get(&self.store).await? {
-                Some(number) => number,
-                None => {
-                    let Some(number) = registration.get(&self.store).await? else {
-                        return Ok(true);
-                    };
-                    leaving.set(&self.store, &number).await?;
-                    number
+    /// Writes the user's tombstone. The number that sweeps know the user by is noted before, and they do until nothing is
+    /// left. Where a user's first upload registers at this very moment, or died while it did, they look in vain ever after.
+    async fn bury(&self, files: &UserFiles) -> Result<(), LedgerError> {
+        let registration = files.registration();
+        match registration.get(&self.store).await? {
+            Some(Registration::Gone) => return Ok(()),
+            Some(Registration::Known(number)) => {
+                let leaving = files.leaving().get(&self.store).await?;
+                if leaving.is_some_and(|leaving| leaving != number) {
+                    self.unregister(files).await?;
                 }
-            };
-            if registration.get(&self.store).await? == Some(number) {
-                registration.delete(&self.store).await?;
+                files.leaving().set(&self.store, &number).await?;
             }
-            if files.roster.head(&self.store).await? != head {
-                return Ok(false);
-            }
-            users().cell::<String>(number).delete(&self.store).await?;
-            // One that is not struck costs sweeps a look.
-            let _ = users().bury(&self.store, &[number]).await;
-            leaving.delete(&self.store).await?;
+            None => {}
         }
-        Ok(false)
+        registration.set(&self.store, &Registration::Gone).await
+    }
+
+    /// Makes a user with a tombstone unknown to sweeps. A call that dies leaves the number for the next one.
+    async fn unregister(&self, files: &UserFiles) -> Result<(), LedgerError> {
+        let Some(number) = files.leaving().get(&self.store).await? else {
+            return Ok(());
+        };
+        users().cell::<String>(number).delete(&self.store).await?;
+        // One that is not struck costs sweeps a look.
+        let _ = users().bury(&self.store, &[number]).await;
+        files.leaving().delete(&self.store).await
     }
 }
 

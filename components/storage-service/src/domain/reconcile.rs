@@ -1,10 +1,7 @@
 //! Comparing what the store says with what the bucket holds, a part at a time; repairing what differs where asked.
 
-use std::fmt;
-use std::str::FromStr;
-
 use spinreel_api::operations::{Finding, FindingKind};
-use spinreel_gcs::{Object, TokenCache};
+use spinreel_gcs::{Error as BucketError, Object, TokenCache};
 use spinreel_ledger::{Found, LedgerError, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 use thiserror::Error;
@@ -12,56 +9,43 @@ use thiserror::Error;
 use super::delete::DeleteError;
 use super::names::Holder;
 use super::peers::Peers;
+pub use super::place::{NoPlace, Place};
 use super::record::{FILE_OWNER, FileRecord, Record, UserFiles};
 use super::storage::{SettleError, Storage};
+use super::survey::Tally;
 use super::sweep;
 
 /// Files, or objects, that one call compares.
-const PAGE: usize = 50;
+pub(super) const PAGE: usize = 50;
 
-/// Where a comparison stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// Among the users before this number (the newest where `None`).
-    Users(Option<u64>),
-    /// Among one user's files before this number: the user's number, the file's.
-    Files(u64, u64),
-    /// In the bucket's listing, from this page token on.
-    Objects(Option<String>),
+/// Why nothing was compared, or repaired.
+#[derive(Debug, Error)]
+pub enum ReconcileError {
+    /// The bucket is not there: every object seems to be missing.
+    #[error("there is no such bucket")]
+    NoBucket,
+    /// So many objects are missing that it may be the wrong bucket.
+    #[error("a repair would remove {} of {} files", tally.missing, tally.files)]
+    Suspicious {
+        /// How many.
+        tally: Tally,
+        /// Whose files they are; `None`: all users'.
+        user_id: Option<String>,
+    },
+    /// It could not be done now.
+    #[error(transparent)]
+    Failed(#[from] SettleError),
 }
 
-/// What is no [`Place`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the cursor is none of a comparison")]
-pub struct NoPlace;
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Users(None) => write!(f, "u"),
-            Self::Users(Some(before)) => write!(f, "u{before}"),
-            Self::Files(user, before) => write!(f, "f{user}.{before}"),
-            Self::Objects(token) => write!(f, "o{}", token.as_deref().unwrap_or_default()),
-        }
+impl From<LedgerError> for ReconcileError {
+    fn from(error: LedgerError) -> Self {
+        Self::Failed(error.into())
     }
 }
 
-impl FromStr for Place {
-    type Err = NoPlace;
-
-    fn from_str(text: &str) -> Result<Self, NoPlace> {
-        let number = |digits: &str| digits.parse::<u64>().map_err(|_| NoPlace);
-        match text.split_at_checked(1).ok_or(NoPlace)? {
-            ("u", "") => Ok(Self::Users(None)),
-            ("u", before) => Ok(Self::Users(Some(number(before)?))),
-            ("f", rest) => {
-                let (user, before) = rest.split_once('.').ok_or(NoPlace)?;
-                Ok(Self::Files(number(user)?, number(before)?))
-            }
-            ("o", "") => Ok(Self::Objects(None)),
-            ("o", token) => Ok(Self::Objects(Some(token.to_owned()))),
-            _ => Err(NoPlace),
-        }
+impl From<BucketError> for ReconcileError {
+    fn from(error: BucketError) -> Self {
+        Self::Failed(error.into())
     }
 }
 
@@ -82,18 +66,29 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// Compares the part that begins at `place`: the files of one user, then of the next, then the bucket's objects.
     ///
     /// What changes while it is looked at may be found to differ; repairs look again under the file's lock.
+    ///
+    /// A bucket that is missing answers as one whose objects are missing. So each call looks at the bucket first.
     pub async fn reconcile(
         &self,
         place: Place,
         repair: bool,
         patience: Patience,
-    ) -> Result<Reconciled, SettleError> {
+    ) -> Result<Reconciled, ReconcileError> {
+        let bucket_is_empty = match self.bucket.list("", None, 1).await {
+            Ok(page) => page.objects.is_empty() && page.next_page_token.is_none(),
+            Err(BucketError::NotFound) => return Err(ReconcileError::NoBucket),
+            Err(error) => return Err(error.into()),
+        };
         let mut reconciled = Reconciled {
             checked: 0,
             findings: Vec::new(),
             next: None,
         };
         reconciled.next = match place {
+            Place::Survey(survey) => {
+                let next = self.survey(survey, bucket_is_empty).await?;
+                Some(next.map_or(Place::Users(None), Place::Survey))
+            }
             Place::Users(before) => match self.user_before(before).await? {
                 Some((number, user_id)) => {
                     let files = UserFiles::new(&user_id);
@@ -135,7 +130,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         Ok(reconciled)
     }
 
-    async fn user_before(&self, before: Option<u64>) -> Result<Option<(u64, String)>, LedgerError> {
+    pub(super) async fn user_before(
+        &self,
+        before: Option<u64>,
+    ) -> Result<Option<(u64, String)>, LedgerError> {
         let roster = sweep::users();
         let mut before = before;
         loop {
@@ -195,6 +193,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         Ok(Some(Place::Users(Some(user))))
     }
 
+    /// Whether a file's object is gone, or is another one.
+    pub(super) async fn is_missing(&self, file: &FileRecord) -> Result<bool, SettleError> {
+        let found = self.bucket.metadata(&file.head.object).await?;
+        let generation = found.map(|object| object.generation);
+        Ok(generation != Some(file.object.generation))
+    }
+
     async fn compare_file(
         &self,
         files: &UserFiles,
@@ -251,8 +256,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     ) -> Result<Option<Finding>, SettleError> {
         let user_id = object.metadata.get(FILE_OWNER);
         let holder = match user_id {
-            Some(user_id) => self.holder_of(&UserFiles::new(user_id), object).await?,
-            None => Holder::Foreign,
+            Some(user_id) if self.is_known(&UserFiles::new(user_id)).await? => {
+                self.holder_of(&UserFiles::new(user_id), object).await?
+            }
+            // Another installation's, where the bucket is another installation's.
+            Some(_) | None => Holder::Foreign,
         };
         let (kind, detail, repaired) = match holder {
             Holder::File(..) | Holder::Upload => return Ok(None),
@@ -278,22 +286,5 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_comes_back_and_nothing_else_is_one() {
-        for place in [
-            Place::Users(None),
-            Place::Users(Some(7)),
-            Place::Files(3, 9),
-            Place::Objects(None),
-            Place::Objects(Some("a.b".to_owned())),
-        ] {
-            assert_eq!(place.to_string().parse(), Ok(place));
-        }
-        for wrong in ["", "x", "f1", "f1.x", "u-1", "ü"] {
-            assert_eq!(wrong.parse::<Place>(), Err(NoPlace), "{wrong}");
-        }
-    }
-}
+#[path = "reconcile_tests.rs"]
+mod tests;

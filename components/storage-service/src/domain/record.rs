@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use spinreel_gcs::ResumableSession;
 use spinreel_ledger::{Found, LEASE_MS, Patience};
 
+pub(super) use self::user_files::Registration;
 pub use self::user_files::UserFiles;
 
 /// The key of an object's custom metadata that names the file's number.

@@ -23,6 +23,8 @@ pub struct Storage<S, H, C, R, P, T = NoTokenCache> {
     pub peers: P,
     /// What a user may store who has no [limit](super::limit) of their own, in bytes.
     pub limit: i64,
+    /// How many files a user may have.
+    pub files_per_user: u64,
     /// What goes to the bucket in one request, in bytes: a multiple of 256 KiB. Two of them are in memory at a time.
     pub chunk: u64,
 }

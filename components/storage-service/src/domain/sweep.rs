@@ -5,7 +5,7 @@ use spinreel_ledger::{Found, LedgerError, Roster};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::peers::Peers;
-use super::record::UserFiles;
+use super::record::{Registration, UserFiles};
 use super::storage::Storage;
 use super::tidy::Eagerness;
 
@@ -37,17 +37,31 @@ pub(super) fn users() -> Roster {
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Makes a user known to sweeps who has a number for what may have to be swept. Twice does no harm: then a sweep looks
-    /// twice.
-    pub(super) async fn register(&self, files: &UserFiles) -> Result<(), LedgerError> {
-        if files.registration().get(&self.store).await?.is_some() {
-            return Ok(());
+    /// Makes a user known to sweeps who has a number for what may have to be swept; `false` where the user is gone and
+    /// nothing may begin. Twice does no harm: then a sweep looks twice.
+    pub(super) async fn register(&self, files: &UserFiles) -> Result<bool, LedgerError> {
+        if let Some(known) = files.registration().get(&self.store).await? {
+            return Ok(known != Registration::Gone);
         }
         let number = users().allocate(&self.store, 1).await?;
         // One after the other: a batch may stay half-done, and who is noted as known must be known.
         let cell = users().cell(number);
         cell.set(&self.store, &files.user_id().to_owned()).await?;
-        files.registration().set(&self.store, &number).await
+        let known = Registration::Known(number);
+        files.registration().set(&self.store, &known).await?;
+        Ok(true)
+    }
+
+    /// Whether the user ever had something here, or a tombstone: one `get`.
+    pub(super) async fn is_known(&self, files: &UserFiles) -> Result<bool, LedgerError> {
+        let known = files.registration().get(&self.store).await?;
+        Ok(known.is_some())
+    }
+
+    /// Whether the user has a tombstone: one `get`.
+    pub(super) async fn is_buried(&self, files: &UserFiles) -> Result<bool, LedgerError> {
+        let known = files.registration().get(&self.store).await?;
+        Ok(known == Some(Registration::Gone))
     }
 
     /// Finishes what is abandoned, for a page of users from before `cursor` (the newest where `None`).

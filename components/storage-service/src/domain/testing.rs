@@ -11,8 +11,8 @@ use spinreel_api::alerts::RaiseAlert;
 use spinreel_api::internal::{Direction, Reservation, Settle, StoredVideo};
 use spinreel_api::usage::Action;
 use spinreel_gcs::{Client, Credentials, Endpoint, RetryPolicy};
-use spinreel_platform::Clock;
 use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, SeededRandom};
+use spinreel_platform::{Clock, Store};
 
 pub(crate) use self::bucket::MemoryBucket;
 use super::peers::{PeerFailure, Peers};
@@ -154,6 +154,7 @@ pub(crate) struct World {
     pub(crate) random: SeededRandom,
     pub(crate) peers: NotedPeers,
     pub(crate) limit: i64,
+    pub(crate) files_per_user: u64,
 }
 
 pub(crate) type TestStorage<'a, S = CountingStore<MemoryStore>> =
@@ -168,6 +169,7 @@ impl World {
             random: SeededRandom::new(1),
             peers: NotedPeers::default(),
             limit,
+            files_per_user: 10_000,
         }
     }
 
@@ -198,6 +200,7 @@ impl World {
             clock: &self.clock,
             peers: &self.peers,
             limit: self.limit,
+            files_per_user: self.files_per_user,
             chunk: CHUNK,
         }
     }
@@ -214,8 +217,23 @@ impl World {
         &self,
         name: &str,
         expected: u64,
-        mut source: PieceSource,
+        source: PieceSource,
     ) -> Result<Uploaded, UploadError> {
+        self.upload_on(&self.storage(), name, expected, source)
+            .await
+    }
+
+    /// The same through a storage of the caller's.
+    pub(crate) async fn upload_on<S>(
+        &self,
+        storage: &TestStorage<'_, S>,
+        name: &str,
+        expected: u64,
+        mut source: PieceSource,
+    ) -> Result<Uploaded, UploadError>
+    where
+        S: Store,
+    {
         let mut id = [0; 8];
         spinreel_platform::Random::fill(&self.random, &mut id);
         let file = NewFile {
@@ -224,7 +242,7 @@ impl World {
             content_type: "video/mp4".to_owned(),
             expected,
         };
-        self.storage().upload(&owner(), file, &mut source).await
+        storage.upload(&owner(), file, &mut source).await
     }
 }
 

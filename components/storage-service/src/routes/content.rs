@@ -6,8 +6,9 @@ use spinreel_gcs::{ByteRange, Error as BucketError};
 use spinreel_http::Problem;
 use spinreel_service::{Body, Call, Outcome, Relay, Response, empty};
 
+use super::upload::UNKNOWN_MEDIA_TYPE;
 use super::{bucket_problem, storage};
-use crate::domain::content::{ContentError, owner_of};
+use crate::domain::content::{ContentError, ShownAs, owner_of};
 
 /// A checksum of the whole file, also beside a part of it (RFC 9530, section 3).
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -16,8 +17,8 @@ const LINK_SECONDS: u32 = 3_600;
 
 /// A file's bytes, or one range of them (`bytes=a-b`, both given).
 ///
-/// A caller that can pass a link on says so by `?link=1`, with the `disposition` that the answer there is to have; where
-/// the variable `delivery` allows it, it gets 307 and a signed URL of the bucket.
+/// A caller that can pass a link on says so by `?link=1`, with the `type` and the `disposition` that the answer there is to
+/// have; where the variable `delivery` allows it, it gets 307 and a signed URL of the bucket.
 ///
 /// A caller whose call is not about the file's owner learns nothing: 404, as where there is no such file.
 pub async fn content(call: Call) -> Outcome {
@@ -71,9 +72,13 @@ fn location(call: &Call) -> Result<&str, Problem> {
 
 async fn redirect(call: &Call) -> Outcome {
     let location = location(call)?;
-    let disposition = call.request.query.get("disposition");
+    let query = &call.request.query;
+    let shown_as = ShownAs {
+        content_type: query.get("type").unwrap_or(UNKNOWN_MEDIA_TYPE),
+        disposition: query.get("disposition"),
+    };
     let url = storage(&call.context)?
-        .link(location, disposition, LINK_SECONDS)
+        .link(location, shown_as, LINK_SECONDS)
         .await
         .map_err(content_problem)?;
     let mut address = HeaderValue::from_str(url.as_str()).map_err(Problem::internal)?;

@@ -46,6 +46,7 @@ pub(crate) fn storage(context: &Context) -> Result<WasiStorage<'_>, Problem> {
         clock: context.clock,
         peers: HttpPeers(context),
         limit: context.settings.number("storage_limit_bytes"),
+        files_per_user: context.settings.number("files_per_user").unsigned_abs(),
         chunk: CHUNK,
     })
 }

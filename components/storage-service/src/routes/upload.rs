@@ -1,5 +1,8 @@
 //! `POST /upload`.
 
+use std::rc::Rc;
+
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde_json::json;
@@ -9,21 +12,26 @@ use spinreel_api::logs::Level;
 use spinreel_api::storage::Message;
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_http::Problem;
+use spinreel_http::problem::Unauthenticated;
+use spinreel_identity::User;
 use spinreel_platform::Clock;
-use spinreel_service::{Call, Context, Outcome, json};
+use spinreel_service::{Call, Context, Outcome, RequestBody, json, judge_again};
 
 use super::{bucket_problem, owner, report_use, storage, tidy_after};
 use crate::domain::file_name;
 use crate::domain::peers::Peers;
-use crate::domain::upload::{NewFile, UploadError, Uploaded};
-use crate::multipart::{Form, FormError, boundary};
+use crate::domain::upload::{FileSource, NewFile, SourceError, UploadError, Uploaded};
+use crate::multipart::{FIELDS_LIMIT, Form, FormError, boundary};
 use crate::peers::HttpPeers;
 
 /// What clients declare that know nothing of a file.
-const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
+pub(super) const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
 
 /// What a client hears whose form cannot be read to the end of its file.
 const MALFORMED: &str = "Malformed form";
+
+/// What a client hears who has as much stored as one may have.
+const STORAGE_EXCEEDED: &str = "Exceeds storage limit, cannot upload video..!!";
 
 /// What a file was not stored for although nobody refused it.
 const CUT_OFF: &str = "upload_cut_off";
@@ -59,7 +67,8 @@ fn is_failure(problem: &Problem) -> bool {
 
 async fn store(mut call: Call) -> Outcome {
     let context = call.context.clone();
-    let owner = owner(call.caller.user()?);
+    let user = call.caller.user()?;
+    let owner = owner(user);
     let content_type = call.request.header(CONTENT_TYPE);
     let boundary = boundary(content_type).map_err(form_problem)?;
     let mut form = Form::new(&boundary, call.request.take_body()?);
@@ -73,10 +82,14 @@ async fn store(mut call: Call) -> Outcome {
         content_type: media_type(head.content_type, &head.name),
         name: head.name,
     };
-    let uploaded = storage(&context)?
-        .upload(&owner, file, &mut form)
-        .await
-        .map_err(upload_problem)?;
+    let mut source = Judged {
+        form,
+        context: &context,
+        user,
+        refusal: None,
+    };
+    let uploaded = storage(&context)?.upload(&owner, file, &mut source).await;
+    let uploaded = uploaded.map_err(|error| source.problem(error))?;
     context.log.info(
         actions::Action::FileUploaded,
         format!("Stored {} bytes", uploaded.file.object.size),
@@ -91,6 +104,39 @@ async fn store(mut call: Call) -> Outcome {
     });
     let message = "File uploaded successfully".to_owned();
     json(StatusCode::OK, &Message { message })
+}
+
+/// A form's file that has come to its end only if its user is still let in then: it may have been a long time coming.
+struct Judged<'a> {
+    form: Form<RequestBody>,
+    context: &'a Rc<Context>,
+    user: &'a User,
+    refusal: Option<Problem>,
+}
+
+impl FileSource for Judged<'_> {
+    async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        let next = self.form.next().await?;
+        if next.is_none()
+            && let Err(refusal) = judge_again(self.context, self.user).await
+        {
+            let reason = refusal.code.to_owned();
+            self.refusal = Some(refusal);
+            return Err(SourceError(reason));
+        }
+        Ok(next)
+    }
+}
+
+impl Judged<'_> {
+    /// What the client is told. What the domain knows of a file that did not come is only that.
+    fn problem(self, error: UploadError) -> Problem {
+        match (error, self.refusal, self.form.failure()) {
+            (UploadError::Source(_), Some(refusal), _) => refusal,
+            (UploadError::Source(_), None, Some(failure)) => form_problem(failure.clone()),
+            (error, _, _) => upload_problem(error),
+        }
+    }
 }
 
 /// Writes the upload down, and gives back what was reserved too much.
@@ -116,8 +162,8 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
 }
 
 /// The declared media type; where a client declares none of its own, what the name's ending says.
-fn media_type(declared: String, name: &str) -> String {
-    if declared != UNKNOWN_MEDIA_TYPE {
+fn media_type(declared: Option<String>, name: &str) -> String {
+    if let Some(declared) = declared.filter(|declared| declared != UNKNOWN_MEDIA_TYPE) {
         return declared;
     }
     let ending = name
@@ -128,7 +174,7 @@ fn media_type(declared: String, name: &str) -> String {
         Some("mov") => "video/quicktime",
         Some("webm") => "video/webm",
         Some("mkv") => "video/x-matroska",
-        _ => return declared,
+        _ => UNKNOWN_MEDIA_TYPE,
     };
     known.to_owned()
 }
@@ -141,8 +187,14 @@ fn form_problem(error: FormError) -> Problem {
     match error {
         FormError::NoFilePart => bad_request("no_file_part", "No file part"),
         FormError::NoSelectedFile => bad_request("no_selected_file", "No selected file"),
+        FormError::TwoFiles => bad_request("more_than_one_file", "More than one file part"),
+        FormError::TooLarge => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "form_too_large",
+            format!("A form may have {FIELDS_LIMIT} bytes besides its file"),
+        ),
         FormError::Broken(_) => bad_request("malformed_form", MALFORMED).because(error),
-        FormError::CutOff(_) => bad_request(CUT_OFF, MALFORMED).because(error),
+        FormError::CutOff | FormError::Body(_) => bad_request(CUT_OFF, MALFORMED).because(error),
     }
 }
 
@@ -151,16 +203,18 @@ fn upload_problem(error: UploadError) -> Problem {
         UploadError::NameTaken => {
             Problem::conflict("file_exists", "File with the same name already exists.")
         }
-        UploadError::StorageExceeded => Problem::new(
-            StatusCode::FORBIDDEN,
-            "quota_exceeded",
-            "Exceeds storage limit, cannot upload video..!!",
-        ),
+        UploadError::StorageExceeded => {
+            Problem::new(StatusCode::FORBIDDEN, "quota_exceeded", STORAGE_EXCEEDED)
+        }
+        UploadError::TooManyFiles => {
+            Problem::new(StatusCode::FORBIDDEN, "too_many_files", STORAGE_EXCEEDED)
+        }
         UploadError::BandwidthExceeded => Problem::new(
             StatusCode::FORBIDDEN,
             "bandwidth_exceeded",
             "Exceeds daily bandwidth limit, cannot upload video..!!",
         ),
+        UploadError::UserGone => Problem::unauthenticated(Unauthenticated::Revoked).because(error),
         UploadError::Source(_) => bad_request(CUT_OFF, MALFORMED).because(error),
         UploadError::Expired => Problem::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -177,6 +231,7 @@ fn upload_problem(error: UploadError) -> Problem {
 #[cfg(test)]
 mod tests {
     use spinreel_gcs::Error as BucketError;
+    use spinreel_platform::TransportError;
 
     use super::*;
     use crate::domain::upload::SourceError;
@@ -198,11 +253,22 @@ mod tests {
             ),
             (form_problem(FormError::NoFilePart), "no_file_part", false),
             (
-                form_problem(FormError::Broken(cut())),
+                form_problem(FormError::Broken("a head is no UTF-8")),
                 "malformed_form",
                 false,
             ),
-            (form_problem(FormError::CutOff(cut())), CUT_OFF, true),
+            (
+                form_problem(FormError::TwoFiles),
+                "more_than_one_file",
+                false,
+            ),
+            (form_problem(FormError::TooLarge), "form_too_large", false),
+            (form_problem(FormError::CutOff), CUT_OFF, true),
+            (
+                form_problem(FormError::Body(TransportError::Timeout)),
+                CUT_OFF,
+                true,
+            ),
             (
                 upload_problem(UploadError::Source(SourceError(cut()))),
                 CUT_OFF,
@@ -227,16 +293,17 @@ mod tests {
     #[test]
     fn a_name_tells_the_media_type_where_the_client_does_not() {
         for (declared, name, expected) in [
-            (UNKNOWN_MEDIA_TYPE, "a.MP4", "video/mp4"),
-            (UNKNOWN_MEDIA_TYPE, "a.webm", "video/webm"),
-            (UNKNOWN_MEDIA_TYPE, "a.txt", UNKNOWN_MEDIA_TYPE),
-            (UNKNOWN_MEDIA_TYPE, "mp4", UNKNOWN_MEDIA_TYPE),
-            ("video/webm", "a.mp4", "video/webm"),
+            (Some(UNKNOWN_MEDIA_TYPE), "a.MP4", "video/mp4"),
+            (None, "a.MP4", "video/mp4"),
+            (Some(UNKNOWN_MEDIA_TYPE), "a.webm", "video/webm"),
+            (Some(UNKNOWN_MEDIA_TYPE), "a.txt", UNKNOWN_MEDIA_TYPE),
+            (None, "mp4", UNKNOWN_MEDIA_TYPE),
+            (Some("video/webm"), "a.mp4", "video/webm"),
         ] {
             assert_eq!(
-                media_type(declared.to_owned(), name),
+                media_type(declared.map(str::to_owned), name),
                 expected,
-                "{declared} {name}"
+                "{declared:?} {name}"
             );
         }
     }

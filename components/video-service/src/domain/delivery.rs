@@ -12,7 +12,7 @@ use spinreel_http::range::Selection;
 
 use super::conditions::{Validators, Verdict};
 use super::disposition::attachment;
-use super::media_type::for_delivery;
+use super::media_type::{UNKNOWN, for_delivery};
 use super::record::Record;
 
 /// The bytes are a stranger's: opened as a page they may show themselves and do nothing else.
@@ -116,17 +116,23 @@ pub fn length(plan: Plan, size: u64) -> u64 {
     }
 }
 
-/// Where storage-service has the bytes of a file, for a client that can be sent elsewhere; `disposition` is the
-/// `Content-Disposition` that it is to find there. The location is storage-service's own word, whatever characters it has.
-pub fn linkable_path(location: &str, disposition: Option<&str>) -> String {
-    let encode = |text| utf8_percent_encode(text, NOT_IN_SEGMENT).to_string();
+/// Where storage-service has the bytes of a file, for a client that can be sent elsewhere: it is to find there the media
+/// type that it would get here, and, where the file is to be saved, its name. The location is storage-service's own word,
+/// whatever characters it has.
+///
+/// What is no video, audio or picture is saved in any case: the [policy](POLICY) that keeps a stranger's page from being
+/// one of ours does not go along.
+pub fn linkable_path(record: &Record, download: bool) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NOT_IN_SEGMENT).to_string();
+    let content_type = for_delivery(&record.stored.content_type);
     let mut path = format!(
-        "/internal/storage/files/{}/content?link=1",
-        encode(location)
+        "/internal/storage/files/{}/content?link=1&type={}",
+        encode(&record.stored.location),
+        encode(&content_type)
     );
-    if let Some(disposition) = disposition {
+    if download || content_type == UNKNOWN {
         path.push_str("&disposition=");
-        path.push_str(&encode(disposition));
+        path.push_str(&encode(&attachment(&record.stored.filename)));
     }
     path
 }

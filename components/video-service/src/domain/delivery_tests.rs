@@ -119,14 +119,31 @@ fn what_everybody_may_see_may_be_kept_by_shared_caches_if_they_ask_again() {
 
 #[test]
 fn a_location_stays_one_segment_of_the_path() {
+    let record = |location: &str, content_type: &str| {
+        let mut record = Record::new("v-1", 1, stored("ada", "a&b.mp4"));
+        record.stored.location = location.to_owned();
+        record.stored.content_type = content_type.to_owned();
+        record
+    };
     assert_eq!(
-        linkable_path("a-1_b.2", None),
-        "/internal/storage/files/a-1_b.2/content?link=1"
+        linkable_path(&record("a-1_b.2", "Video/MP4; codecs=x"), false),
+        "/internal/storage/files/a-1_b.2/content?link=1&type=video%2Fmp4"
     );
+    let saved = "&disposition=attachment%3B%20filename%3D%22a%26b.mp4%22%3B%20filename%2A%3DUTF-8%27%27a%26b.mp4";
     assert_eq!(
-        linkable_path("a/b?c#é", Some("attachment; a&b")),
-        "/internal/storage/files/a%2Fb%3Fc%23%C3%A9/content?link=1&disposition=attachment%3B%20a%26b"
+        linkable_path(&record("a/b?c#é", "video/mp4"), true),
+        format!(
+            "/internal/storage/files/a%2Fb%3Fc%23%C3%A9/content?link=1&type=video%2Fmp4{saved}"
+        )
     );
+    for page in ["text/html", "image/svg+xml"] {
+        assert_eq!(
+            linkable_path(&record("a", page), false),
+            format!(
+                "/internal/storage/files/a/content?link=1&type=application%2Foctet-stream{saved}"
+            )
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Which videos of a list are wanted.
 
 use spinreel_api::videos::Status;
+use spinreel_http::fold::fold;
 
 use super::record::Record;
 
@@ -11,7 +12,7 @@ pub struct Filter {
     pub status: Option<Status>,
     /// One of its tags, letter by letter.
     pub tag: Option<String>,
-    /// A part of its title or its file name, in any case; in lower case here.
+    /// A part of its title or its file name, in any case and however accents are written: [folded](fold).
     pub text: Option<String>,
 }
 
@@ -24,8 +25,7 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|tag| record.tags.contains(tag))
             && self.text.as_ref().is_none_or(|text| {
-                record.title.to_lowercase().contains(text)
-                    || record.stored.filename.to_lowercase().contains(text)
+                fold(&record.title).contains(text) || fold(&record.stored.filename).contains(text)
             })
     }
 }
@@ -57,12 +57,14 @@ mod tests {
     fn title_and_file_name_are_searched_without_regard_to_case() {
         for (text, found) in [
             ("ärmel", true),
+            ("ÄRMEL", true),
+            ("A\u{308}rmel", true),
             ("flug.mp4", true),
             ("kanal", true),
             ("alps", false),
         ] {
             let filter = Filter {
-                text: Some(text.to_owned()),
+                text: Some(fold(text)),
                 ..Filter::default()
             };
             assert_eq!(filter.takes(&record()), found, "{text}");

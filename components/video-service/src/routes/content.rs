@@ -17,7 +17,6 @@ use spinreel_service::{
 use crate::domain::delivery::{
     Plan, content_headers, length, linkable_path, plan, seconds_to_midnight, validator_headers,
 };
-use crate::domain::disposition::attachment;
 use crate::domain::pseudonym::{Person, pseudonym};
 use crate::domain::record::Record;
 use crate::routes::visible_video;
@@ -54,7 +53,6 @@ pub(crate) async fn content(call: Call) -> Outcome {
     let body = if nothing_to_send {
         Body::Empty
     } else {
-        let disposition = download.then(|| attachment(&record.stored.filename));
         let playback = Playback {
             video_id: record.id.clone(),
             viewer: viewer(&call),
@@ -63,7 +61,7 @@ pub(crate) async fn content(call: Call) -> Outcome {
                 false => ActionKind::Stream,
             },
         };
-        let path = linkable_path(&record.stored.location, disposition.as_deref());
+        let path = linkable_path(&record, download);
         match open(&call.context, &record, &path, plan, playback).await? {
             Opened::Here { bytes, digest } => {
                 headers.extend(digest.map(|digest| (REPR_DIGEST, digest)));

@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use http::StatusCode;
 use spinreel_api::Page;
+use spinreel_http::fold::fold;
 use spinreel_http::query::{Query, encode_cursor};
 use spinreel_http::{FieldError, Problem};
 use spinreel_service::{Call, Outcome, json};
@@ -58,6 +59,6 @@ fn filter(query: &Query) -> Result<Filter, Problem> {
     Ok(Filter {
         status,
         tag: query.get("tag").map(str::to_owned),
-        text: query.get("q").map(str::to_lowercase),
+        text: query.get("q").map(fold),
     })
 }

@@ -131,6 +131,26 @@ impl Roster {
         Walk::new(self, store, before, head)
     }
 
+    /// Whether more than `most` numbers up to `head` are not known to be dead. Nothing is read where so many were never
+    /// given; else 1 `get` for each map on the way.
+    pub async fn has_more_than(
+        &self,
+        store: &impl Store,
+        head: u64,
+        most: u64,
+    ) -> Result<bool, LedgerError> {
+        if head <= most {
+            return Ok(false);
+        }
+        let mut walk = self.walk(store, None, head);
+        for _ in 0..most {
+            if walk.next().await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(walk.next().await?.is_some())
+    }
+
     /// At most `limit` items, from below number `before` (the newest where `None`) downwards. `look` says what a number
     /// stands for; it is asked [`ROSTER_SCAN`] times at most, so that a page may be short, or empty, and still have
     /// a `next`.

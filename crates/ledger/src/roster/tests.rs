@@ -43,6 +43,32 @@ fn a_page_of_a_roster_without_numbers_is_empty_and_so_is_one_before_its_beginnin
 }
 
 #[test]
+fn more_than_so_many_are_those_that_are_not_struck() {
+    let store = CountingStore::<MemoryStore>::default();
+    block_on(async {
+        let head = 2 * SPAN + 10;
+        let roster = given(&store, u32::try_from(head).unwrap()).await;
+        let more_than = async |most| {
+            store.take_calls();
+            let more = roster.has_more_than(&store, head, most).await.unwrap();
+            (more, store.take_calls().total())
+        };
+        // Where so many were never given, nothing is read.
+        assert_eq!(more_than(head).await, (false, 0));
+        assert!(more_than(head - 1).await.0);
+        roster
+            .bury(&store, &(1..=2 * SPAN + 3).collect::<Vec<_>>())
+            .await
+            .unwrap();
+        assert!(more_than(6).await.0);
+        let (more, reads) = more_than(7).await;
+        assert!(!more && reads <= 4, "{reads}");
+        let few = roster.has_more_than(&store, 2 * SPAN + 4, 1).await;
+        assert!(!few.unwrap());
+    });
+}
+
+#[test]
 fn a_page_knows_that_only_dead_numbers_are_left() {
     let store = MemoryStore::default();
     block_on(async {

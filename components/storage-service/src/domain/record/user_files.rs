@@ -1,10 +1,21 @@
 //! Where a user's records are.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use spinreel_ledger::{Cell, Counter, Intents, LedgerError, Lock, Roster};
 use spinreel_platform::Store;
 
 use super::{FileRecord, Intent, Record};
+
+/// What is known of a user who ever had something, or who is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::domain) enum Registration {
+    /// Sweeps know the user by this number.
+    Known(u64),
+    /// The tombstone: the account was deleted, and nothing is taken for it any more.
+    Gone,
+}
 
 /// The keys of one user's files.
 ///
@@ -104,12 +115,12 @@ impl UserFiles {
         Cell::new(format!("{}/limit", self.prefix))
     }
 
-    /// What [`sweeps`](crate::domain::sweep) know the user by.
-    pub(in crate::domain) fn registration(&self) -> Cell<u64> {
+    /// What [`sweeps`](crate::domain::sweep) know the user by, or the user's tombstone.
+    pub(in crate::domain) fn registration(&self) -> Cell<Registration> {
         Cell::new(format!("{}/user", self.prefix))
     }
 
-    /// The number that sweeps know the user by and shall not any more.
+    /// The number that sweeps know a user by who has a tombstone, until nothing is left.
     pub(in crate::domain) fn leaving(&self) -> Cell<u64> {
         Cell::new(format!("{}/user/leaving", self.prefix))
     }

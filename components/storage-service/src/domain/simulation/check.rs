@@ -7,7 +7,7 @@ use spinreel_gcs::WRITE_ID;
 use spinreel_ledger::Patience;
 
 use super::clients::{delete, owner, purge, read_whole, storage, upload};
-use super::history::{Answer, Content};
+use super::history::{Answer, Content, Purge};
 use super::requests::{NAMES, Sending, USERS};
 use super::store::KeyValues;
 use super::world::{EFFECT_MS, World};
@@ -126,6 +126,9 @@ fn check_state(world: &World) {
     let mut present = Vec::new();
     for (user, (user_id, _)) in USERS.iter().enumerate() {
         let mut sum = 0;
+        if files(world, user).len() as u64 > world.profile.files_per_user {
+            world.violated(format!("{user_id} has too many files"));
+        }
         for (number, file) in files(world, user) {
             let id = &file.head.id;
             let Some(tried) = history.upload(id) else {
@@ -173,6 +176,11 @@ fn check_state(world: &World) {
     if let Some(id) = catalogue.keys().next() {
         world.violated(format!("the catalogue knows {id}, which is no file"));
     }
+    for (user, purge) in history.purges.into_iter().enumerate() {
+        if purge == Purge::Done && !files(world, user).is_empty() {
+            world.violated(format!("{} has files, and is gone", USERS[user].0));
+        }
+    }
     for tried in &history.uploads {
         let is_certain = tried.acknowledged.is_some() && !history.may_be_deleted(tried);
         if is_certain && !present.contains(&tried.id) {
@@ -216,7 +224,7 @@ async fn check_reconcile(world: &World) {
     }
 }
 
-/// A user who has something can be removed, and then has nothing but numbers.
+/// A user who has something can be removed, and then has nothing but numbers and a tombstone, whatever comes late.
 async fn check_purge(world: &World) {
     for user in 0..USERS.len() {
         upload(world, small(world, user, NAMES[0])).await;
@@ -228,9 +236,10 @@ async fn check_purge(world: &World) {
             }
             world.pause(LONG_MS).await;
         }
+        upload(world, small(world, user, NAMES[1])).await;
     }
     check_state(world);
-    let numbers = ["files/head", "files/dead/0/0", "files/mark", "used"];
+    let numbers = ["files/head", "files/dead/0/0", "files/mark", "used", "user"];
     let store = world.store.borrow();
     for (user_id, _) in USERS {
         let prefix = format!("storage/{user_id}/");
@@ -260,9 +269,18 @@ fn small(world: &World, user: usize, name: &'static str) -> Sending {
     }
 }
 
+/// Whether a user has a tombstone: somebody asked for a purge, and need not have been told that it was done.
+fn is_buried(world: &World, user: usize) -> bool {
+    let key = format!("storage/{}/user", USERS[user].0);
+    world.store.borrow().bytes(&key) == Some(&b"\"gone\""[..])
+}
+
 /// Every name can be deleted where it is taken, and is free then: for a file that takes the whole quota.
 async fn check_names(world: &World) {
-    for user in 0..USERS.len() {
+    for user in (0..USERS.len()).filter(|user| !is_buried(world, *user)) {
+        // Whoever died with nothing but a number takes a place until a lease after somebody looked.
+        upload(world, small(world, user, NAMES[3])).await;
+        world.pause(LONG_MS).await;
         for file in files(world, user).into_values() {
             delete(world, user, &file.head.name).await;
         }

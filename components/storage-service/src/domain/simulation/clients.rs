@@ -8,7 +8,7 @@ use spinreel_platform::ReadBody as _;
 
 use super::check::files;
 use super::handle::Handle;
-use super::history::{Answer, Content, Tried};
+use super::history::{Answer, Content, Purge, Tried};
 use super::requests::{NAMES, Planned, Request, Sending, USERS};
 use super::scheduler::Mortal;
 use super::world::World;
@@ -54,6 +54,7 @@ pub(super) fn storage(world: &World) -> Simulated<'_> {
         clock: handle,
         peers: handle,
         limit: world.profile.limit,
+        files_per_user: world.profile.files_per_user,
         chunk: spinreel_gcs::CHUNK_QUANTUM,
     }
 }
@@ -99,7 +100,7 @@ async fn after_answer(world: &World, user: usize, number: u64) {
 
 /// Compares what there is; what goes on meanwhile may look like a difference.
 async fn reconcile(world: &World, repair: bool) {
-    let mut place = Some(Place::Users(None));
+    let mut place = Some(Place::first(repair, false));
     while let Some(at) = place {
         let reconciled = storage(world).reconcile(at, repair, Patience::Leases).await;
         place = reconciled.ok().and_then(|reconciled| reconciled.next);
@@ -133,12 +134,16 @@ pub(super) async fn upload(world: &World, sending: Sending) {
         until_cut: sending.cut_off,
     };
     let owner = owner(sending.user);
+    let is_gone = world.history.borrow().purges[sending.user] == Purge::Done;
     let uploaded = storage(world).upload(&owner, file, &mut source).await;
     world.trace(format_args!("{id} is answered {uploaded:?}"));
     let uploaded = match uploaded {
         Ok(uploaded) => uploaded,
         Err(error) => return doubt_refusal(world, &sending, &id, &error),
     };
+    if is_gone {
+        world.violated(format!("{id} is stored, and its user was gone before"));
+    }
     let (number, size) = (uploaded.number, uploaded.file.object.size);
     if size != sending.content.bytes().len() as u64 || sending.cut_off.is_some() {
         world.violated(format!("{id} was stored with {size} bytes: {sending:?}"));
@@ -163,6 +168,17 @@ fn doubt_refusal(world: &World, sending: &Sending, id: &str, error: &UploadError
             world.violated(format!(
                 "{id}: the name is taken, and nobody ever asked for it"
             ));
+        }
+        UploadError::TooManyFiles => {
+            // A number that nobody got the answer of counts for a while, too.
+            let head = format!("storage/{}/files/head", USERS[sending.user].0);
+            let given = world.store.borrow().counter(&head);
+            if given.unsigned_abs() <= world.profile.files_per_user {
+                world.violated(format!("{id}: there cannot be too many files"));
+            }
+        }
+        UploadError::UserGone if history.purges[sending.user] == Purge::None => {
+            world.violated(format!("{id}: nobody purged the user"));
         }
         UploadError::StorageExceeded => {
             let length = |content: Content| content.bytes().len() as u64;
@@ -272,10 +288,12 @@ fn check_deletion(
 pub(super) async fn purge(world: &World, user: usize) -> bool {
     let began = world.step();
     let asked = NAMES.map(|name| world.history.borrow_mut().ask_deletion(user, name));
+    note_purge(world, user, Purge::Asked);
     let purged = storage(world).purge(&files_of(user)).await;
     world.trace(format_args!("the purge is answered {purged:?}"));
     let done = purged.is_ok_and(|purged| purged.done);
     if done {
+        note_purge(world, user, Purge::Done);
         check_purged(world, user, began);
     }
     for index in asked {
@@ -284,6 +302,11 @@ pub(super) async fn purge(world: &World, user: usize) -> bool {
         history.end_deletion(index, ended, Answer::Failed);
     }
     done
+}
+
+fn note_purge(world: &World, user: usize, purge: Purge) {
+    let known = &mut world.history.borrow_mut().purges[user];
+    *known = purge.max(*known);
 }
 
 /// Nothing is left of what was there before the step `began`.

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::dice::Dice;
+use super::requests::USERS;
 
 /// How many different bytes there are.
 const POOL: usize = 2 * 1024 * 1024;
@@ -66,9 +67,22 @@ pub(super) enum Answer {
     Failed,
 }
 
+/// How far it is known of a user that everything is to go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Purge {
+    /// Nobody asked for it.
+    #[default]
+    None,
+    /// Somebody asked.
+    Asked,
+    /// Somebody was told that it is done.
+    Done,
+}
+
 /// Everything that was asked for.
 #[derive(Debug, Default)]
 pub(super) struct History {
+    pub(super) purges: [Purge; USERS.len()],
     pub(super) uploads: Vec<Tried>,
     pub(super) deletions: Vec<Asked>,
 }

@@ -54,10 +54,12 @@ pub(super) enum Mutation {
     IntentsGoWithTheirFiles,
     /// Numbers are struck that have files.
     MapsStrikeTheLiving,
+    /// A user who is gone is forgotten as well.
+    TombstonesAreRemoved,
 }
 
 /// All of them.
-pub(super) const ALL: [Mutation; 21] = [
+pub(super) const ALL: [Mutation; 22] = [
     Mutation::InsertsReplace,
     Mutation::DeletionsTakeAnyGeneration,
     Mutation::LocksAreAlwaysGranted,
@@ -79,6 +81,7 @@ pub(super) const ALL: [Mutation; 21] = [
     Mutation::RivalsAreNotAwaited,
     Mutation::IntentsGoWithTheirFiles,
     Mutation::MapsStrikeTheLiving,
+    Mutation::TombstonesAreRemoved,
 ];
 
 /// The longest pause between two tries of the same, in milliseconds.
@@ -114,6 +117,13 @@ pub(super) fn operation(world: &World, operation: Operation) -> Instead {
         (Mutation::IntentsGoWithTheirFiles, Operation::Delete(keys)) => {
             let mut keys = keys.clone();
             keys.extend(intents_of_deletions(world, &keys));
+            Instead::Do(Operation::Delete(keys))
+        }
+        (Mutation::TombstonesAreRemoved, Operation::Delete(keys)) => {
+            let mut keys = keys.clone();
+            let tombstones = keys.iter().filter_map(|key| key.strip_suffix("/leaving"));
+            let tombstones: Vec<String> = tombstones.map(str::to_owned).collect();
+            keys.extend(tombstones);
             Instead::Do(Operation::Delete(keys))
         }
         (Mutation::MapsStrikeTheLiving, Operation::Set(pairs))

@@ -48,6 +48,8 @@ pub(super) struct Profile {
     pub(super) large_files: bool,
     /// What a user may store, in bytes.
     pub(super) limit: i64,
+    /// How many files a user may have.
+    pub(super) files_per_user: u64,
 }
 
 impl Profile {
@@ -78,6 +80,7 @@ impl Profile {
                 true => 1_200_000,
                 false => dice.pick(&[1_000, 2_500, 100_000]),
             },
+            files_per_user: dice.pick(&[10_000, 10_000, 10_000, 3]),
         }
     }
 }

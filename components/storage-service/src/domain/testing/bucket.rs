@@ -33,6 +33,8 @@ pub(crate) struct MemoryBucket {
     pub(crate) failures: Cell<u32>,
     /// How many of the next requests answer 503 and have their effect.
     pub(crate) lost_answers: Cell<u32>,
+    /// Whether there is no bucket at all.
+    pub(crate) is_missing: Cell<bool>,
 }
 
 impl MemoryBucket {
@@ -92,6 +94,9 @@ impl MemoryBucket {
     }
 
     fn answer(&self, request: &Request<Vec<Bytes>>) -> Response<Pieces> {
+        if self.is_missing.get() {
+            return status(StatusCode::NOT_FOUND);
+        }
         let query = request.uri().query().unwrap_or_default();
         let body: Vec<u8> = request.body().concat();
         let range = request.headers().get("content-range");
@@ -130,12 +135,25 @@ impl MemoryBucket {
             return self.create(metadata, bytes);
         }
         let path = request.uri().path();
+        if path.ends_with("/o") {
+            return self.list();
+        }
         let name = path
             .rsplit("/o/")
             .next()
             .unwrap_or_default()
             .replace("%2F", "/");
         self.existing(request.method(), &name, query)
+    }
+
+    /// All objects, as one page.
+    fn list(&self) -> Response<Pieces> {
+        let objects = self.objects.borrow();
+        let items: Vec<Value> = objects
+            .iter()
+            .map(|(name, held)| attributes(name, held))
+            .collect();
+        json_answer(&json!({ "items": items }))
     }
 
     fn existing(&self, method: &Method, name: &str, query: &str) -> Response<Pieces> {
@@ -194,9 +212,13 @@ fn related(request: &Request<Vec<Bytes>>, body: &[u8]) -> (Value, Vec<u8>) {
 }
 
 fn resource(name: &str, held: &Held) -> Response<Pieces> {
+    json_answer(&attributes(name, held))
+}
+
+fn attributes(name: &str, held: &Held) -> Value {
     use base64::Engine as _;
     let crc32c = Crc32c::of(&held.bytes).value().to_be_bytes();
-    let body = json!({
+    json!({
         "kind": "storage#object",
         "name": name,
         "generation": held.generation.to_string(),
@@ -207,7 +229,10 @@ fn resource(name: &str, held: &Held) -> Response<Pieces> {
         "metadata": held.metadata["metadata"],
         "timeCreated": "2024-01-01T00:00:00Z",
         "etag": "e",
-    });
+    })
+}
+
+fn json_answer(body: &Value) -> Response<Pieces> {
     let mut answer = status(StatusCode::OK);
     *answer.body_mut() = Pieces::new([Bytes::from(body.to_string())]);
     answer

@@ -11,6 +11,10 @@ use crate::domain::peers::Peers;
 use crate::domain::record::Intent;
 use crate::domain::storage::{SettleError, Storage};
 
+/// So many operations before a user may have too many files, dead numbers begin to matter: as a rule nobody does more
+/// within a lease.
+const NEAR_LIMIT: u64 = 64;
+
 /// What is known of the object of an upload that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doubt {
@@ -36,7 +40,9 @@ impl Doubt {
             UploadError::NameTaken
             | UploadError::NameNotFreeYet
             | UploadError::StorageExceeded
+            | UploadError::TooManyFiles
             | UploadError::BandwidthExceeded
+            | UploadError::UserGone
             | UploadError::Source(_)
             | UploadError::Ledger(_)
             | UploadError::Peer(_) => Self::None,
@@ -58,6 +64,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let leaving = self.leave(&mut running, doubt);
             // An intent that could not be written is as it was, and ends with its lease.
             let _ = self.while_alive(renewed_ms, leaving).await;
+        } else {
+            self.strike(&running).await;
         }
         if !running.reservations.is_empty() {
             let user_id = running.files.user_id();
@@ -111,10 +119,24 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         if running.is_certain() {
             files.record(number).delete(&self.store).await?;
+            self.strike(running).await;
         } else {
             let recount = Intent::recount(self.clock.now_ms());
             files.set_intent(&self.store, number, recount).await?;
         }
         Ok(())
+    }
+
+    /// Strikes the number of an upload that leaves nothing under it, where it would be taken for one of too many files until
+    /// its lease is over.
+    async fn strike(&self, running: &Running<'_>) {
+        if running.number.saturating_add(NEAR_LIMIT) > self.files_per_user {
+            // One that is not struck counts for a while.
+            let _ = running
+                .files
+                .roster
+                .bury(&self.store, &[running.number])
+                .await;
+        }
     }
 }

@@ -33,9 +33,9 @@ use super::tidy::Eagerness;
 
 /// What goes to the bucket in one request, in bytes, as services use it.
 pub const CHUNK: u64 = 4 * 1024 * 1024;
-/// An estimate beyond the limit by more than this is refused before a byte is read, in bytes: what follows the file in
-/// its request is shorter.
-const ESTIMATE_SLACK: i64 = 64 * 1024;
+/// By how much an estimate may be too high, in bytes: by what follows the file in its request. One that is beyond a limit
+/// by more is refused before a byte is read.
+pub const ESTIMATE_SLACK: u64 = 1024 * 1024;
 
 /// Where a file's bytes come from.
 #[expect(async_fn_in_trait, reason = "used by generic code on one thread")]
@@ -58,7 +58,8 @@ pub struct NewFile {
     pub name: String,
     /// The declared media type, printable ASCII.
     pub content_type: String,
-    /// How many bytes will come, as far as the request tells; 0 where it does not.
+    /// How many bytes will come, as far as the request tells; 0 where it does not. Too high by [`ESTIMATE_SLACK`] at
+    /// most.
     pub expected: u64,
 }
 
@@ -74,9 +75,15 @@ pub enum UploadError {
     /// The file does not fit into the user's quota.
     #[error("the quota is exceeded")]
     StorageExceeded,
+    /// The user has as many files as one may have.
+    #[error("the user has too many files")]
+    TooManyFiles,
     /// The file does not fit into the user's bandwidth of the day.
     #[error("the day's bandwidth is exceeded")]
     BandwidthExceeded,
+    /// The user's account was deleted.
+    #[error("the user is gone")]
+    UserGone,
     /// The client went away, or sent something that is no file.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -174,10 +181,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         limit: i64,
         expected: u64,
     ) -> Result<(), UploadError> {
-        let limit = limit.saturating_add(ESTIMATE_SLACK);
+        let least = signed(expected.saturating_sub(ESTIMATE_SLACK));
         for last_try in [false, true] {
             let used = files.used.get(&self.store).await?;
-            if used.saturating_add(signed(expected)) <= limit {
+            if used.saturating_add(least) <= limit {
                 return Ok(());
             }
             if last_try || !self.tidy(files, Eagerness::Now).await?.made_room() {
@@ -194,8 +201,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         expected: u64,
         source: &mut impl FileSource,
     ) -> Result<Object, UploadError> {
-        // After the number was taken: see `unregister`.
-        self.register(&running.files).await?;
+        // After the number was taken: see `is_gone`.
+        if !self.register(&running.files).await? {
+            return Err(UploadError::UserGone);
+        }
+        if !self.has_place(&running.files, running.number).await? {
+            return Err(UploadError::TooManyFiles);
+        }
         self.reserve_estimate(running, expected).await?;
         if !running.is_saved() {
             // The intent must be there before the number is old, and before the bucket is asked for anything.
@@ -249,6 +261,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             put?;
             offset += chunk.length;
             chunk = next?;
+            // The purge of a deleted account waits for this upload.
+            if self.is_buried(&running.files).await? {
+                return Err(UploadError::UserGone);
+            }
             self.ensure_reserved(running, offset + chunk.length).await?;
         }
         let last = Part::Last {

@@ -9,7 +9,7 @@ use spinreel_gcs::{ResumableSession, TokenCache};
 use spinreel_ledger::{CALL_MS, LEASE_MS, LedgerError, Reserved, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store, is_fresh};
 
-use super::UploadError;
+use super::{ESTIMATE_SLACK, UploadError};
 use crate::domain::peers::Peers;
 use crate::domain::record::{FileHead, Intent, Operation, Upload, UserFiles};
 use crate::domain::storage::{Storage, signed};
@@ -80,6 +80,12 @@ impl<'l> Running<'l> {
         self.doubtful_until_ms <= now_ms
     }
 
+    /// Bytes that the day's bandwidth pays for.
+    fn paid(&self) -> u64 {
+        let reservations = self.reservations.iter();
+        reservations.map(|reservation| reservation.bytes).sum()
+    }
+
     /// Whether what was taken of the quota is known for certain.
     pub(super) fn is_certain(&self) -> bool {
         !self.moving
@@ -89,15 +95,18 @@ impl<'l> Running<'l> {
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Takes the estimate at once. Where that does not fit, the bytes are taken as they come: an estimate can be
-    /// too high.
+    /// Takes the estimate at once. Where that does not fit, what comes at least is taken, and the rest as it comes: an
+    /// estimate can be too high.
     pub(super) async fn reserve_estimate(
         &self,
         running: &mut Running<'_>,
         expected: u64,
     ) -> Result<(), UploadError> {
         match self.ensure_reserved(running, expected).await {
-            Err(UploadError::StorageExceeded) => Ok(()),
+            Err(UploadError::StorageExceeded | UploadError::BandwidthExceeded) => {
+                let least = expected.saturating_sub(ESTIMATE_SLACK);
+                self.ensure_reserved(running, least).await
+            }
             other => other,
         }
     }
@@ -109,25 +118,27 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         total: u64,
     ) -> Result<(), UploadError> {
         let missing = total.saturating_sub(running.reserved);
-        if missing == 0 {
+        if missing > 0 {
+            running.moving = true;
+            self.save(running).await?;
+            let used = &running.files.used;
+            let reserved = used
+                .reserve(&self.store, signed(missing), running.limit)
+                .await?;
+            running.moving = false;
+            if reserved == Reserved::No {
+                return Err(UploadError::StorageExceeded);
+            }
+            // The intent hears of it with the next thing that is written there: until then it says "perhaps", and a
+            // crash costs a recount.
+            running.reserved = total;
+        }
+        let unpaid = total.saturating_sub(running.paid());
+        if unpaid == 0 {
             return Ok(());
         }
-        running.moving = true;
-        self.save(running).await?;
-        let reserved = running
-            .files
-            .used
-            .reserve(&self.store, signed(missing), running.limit)
-            .await?;
-        running.moving = false;
-        if reserved == Reserved::No {
-            return Err(UploadError::StorageExceeded);
-        }
-        // The intent hears of it with the next thing that is written there: until then it says "perhaps", and a crash
-        // costs a recount.
-        running.reserved = total;
         let user_id = running.files.user_id();
-        let reservation = self.peers.reserve_bandwidth(user_id, missing).await?;
+        let reservation = self.peers.reserve_bandwidth(user_id, unpaid).await?;
         let reservation = reservation.ok_or(UploadError::BandwidthExceeded)?;
         running.reservations.push(reservation);
         Ok(())
