@@ -7,6 +7,7 @@
 //! - [`pattern`]: paths with `:name` segments.
 //! - [`query`]: query strings, limits and cursors of lists.
 //! - [`range`]: single byte ranges (RFC 9110, section 14).
+//! - [`origin`]: origins of scripts, as a setting has them.
 //! - [`request_id`]: which request ids of clients are taken over.
 
 pub mod json;
@@ -16,4 +17,5 @@ pub mod query;
 pub mod range;
 pub mod request_id;
 
+pub mod origin;
 pub use problem::{FieldError, Problem};
