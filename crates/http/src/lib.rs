@@ -4,6 +4,8 @@
 //! # Layout
 //! - [`problem`]: errors (RFC 9457) as named constructors, so that a handler reads like prose.
 //! - [`json`]: JSON from untrusted bytes, without duplicate members and without endless nesting.
+//! - [`fold`]: text as searches compare it.
+//! - [`forwarded_for`]: whom proxies saw.
 //! - [`pattern`]: paths with `:name` segments.
 //! - [`query`]: query strings, limits and cursors of lists.
 //! - [`range`]: single byte ranges (RFC 9110, section 14).
@@ -11,6 +13,9 @@
 //! - [`request_id`]: which request ids of clients are taken over.
 
 pub mod json;
+pub mod accept;
+pub mod fold;
+pub mod forwarded_for;
 pub mod pattern;
 pub mod problem;
 pub mod query;
