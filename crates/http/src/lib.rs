@@ -2,6 +2,7 @@
 //! HTTP as Spinreel's contract uses it, without a server or a client.
 //!
 //! # Layout
+//! - [`accept`]: which form of an answer a client wants.
 //! - [`problem`]: errors (RFC 9457) as named constructors, so that a handler reads like prose.
 //! - [`json`]: JSON from untrusted bytes, without duplicate members and without endless nesting.
 //! - [`fold`]: text as searches compare it.
