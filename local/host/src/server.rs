@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
@@ -121,7 +121,7 @@ async fn respond(
     match invoke(app, &target.component, request).await {
         Ok(response) => response.map(HostBody::Guest),
         // The reason is in the host's log, not for the client.
-        Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
+        Err(error) => status(error.status(app.profile)),
     }
 }
 
@@ -161,6 +161,12 @@ fn authority(headers: &HeaderMap, uri: &Uri) -> Option<Authority> {
 fn status(status: StatusCode) -> Response<HostBody> {
     let mut response = Response::new(HostBody::Own(None));
     *response.status_mut() = status;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        // Instances come and go within a moment.
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     response
 }
 
