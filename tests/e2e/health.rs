@@ -1,8 +1,13 @@
 //! `GET /v1/health` and the health of each service.
 
-use http::StatusCode;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use spinreel_tests::App;
+use spinreel_tests::{App, METRICS_TOKEN, Reply, SWEEP_TOKEN};
+
+/// Longer than what the bucket said is believed.
+const REMEMBERED: Duration = Duration::from_secs(11);
 
 const SERVICES: [(&str, &str); 5] = [
     ("user-service", "/v1/users/health"),
@@ -48,7 +53,7 @@ async fn a_sound_application_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_bucket_the_application_is_down_and_says_what_is() {
-    let app = App::start().await;
+    let app = App::builder().anonymous_bucket().start().await;
     app.stop_bucket().await;
     let reply = app.get("/v1/health").await;
     assert_eq!(reply.status, 503);
@@ -79,7 +84,51 @@ async fn without_its_bucket_the_application_is_down_and_says_what_is() {
         assert_eq!(app.get(path).await.status, expected, "{service}");
     }
     app.start_bucket_again().await;
+    app.advance_clock(REMEMBERED);
     app.get("/v1/health").await.expect(StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bucket_is_not_asked_each_time_that_somebody_asks() {
+    let app = App::builder().anonymous_bucket().start().await;
+    app.get("/v1/health").await.expect(StatusCode::OK);
+    app.stop_bucket().await;
+    // What it said is believed for a while, by the service's own health, too.
+    for path in ["/v1/health", "/v1/storage/health"] {
+        app.get(path).await.expect(StatusCode::OK);
+    }
+    app.advance_clock(REMEMBERED);
+    for path in ["/v1/health", "/v1/storage/health"] {
+        let reply = app.get(path).await;
+        reply.expect(StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_comes_from_a_file_may_end_with_a_line_feed() {
+    let app = App::builder()
+        .variable("service_secret", "0123456789abcdef0123456789abcdef\n")
+        .variable("metrics_token", &format!("{METRICS_TOKEN}\n"))
+        .variable("sweep_token", &format!("{SWEEP_TOKEN}\r\n"))
+        .variable(
+            "alert_webhook_secret",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
+        )
+        .start()
+        .await;
+    app.get("/v1/health").await.expect(StatusCode::OK);
+    // The services believe each other.
+    let user = app.with_user().await;
+    user.upload("clip.mp4", b"bytes")
+        .await
+        .expect(StatusCode::OK);
+    for (method, path, token) in [
+        (Method::GET, "/v1/metrics", METRICS_TOKEN),
+        (Method::POST, "/internal/sweep", SWEEP_TOKEN),
+    ] {
+        let request = app.request(method, path).bearer_auth(token);
+        Reply::to(request).await.expect(StatusCode::OK);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -348,3 +348,35 @@ async fn a_log_that_is_behind_says_so_at_once() {
     assert_eq!(reply.problem(), (503, "log_behind".to_owned()));
     assert_ne!(reply.header("retry-after"), "");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_method_has_its_line_and_a_preflight_has_none() {
+    let app = App::builder()
+        .variable("cors_origins", "https://app.example")
+        .start()
+        .await;
+    let admin = app.with_admin().await;
+    let preflight = app
+        .request(Method::OPTIONS, "/v1/videos/a")
+        .header("x-request-id", "the-preflight")
+        .header("origin", "https://app.example")
+        .header("access-control-request-method", "GET");
+    assert_eq!(Reply::to(preflight).await.status, 204);
+    for (id, path, service, route) in [
+        (
+            "wrong-1",
+            "/storage-status",
+            "storage-service",
+            "/storage-status",
+        ),
+        ("wrong-2", "/v1/videos/a", "video-service", "/v1/videos/:id"),
+    ] {
+        let request = app.request(Method::PUT, path).header("x-request-id", id);
+        assert_eq!(Reply::to(request).await.status, 405, "{path}");
+        let line = request_line(&admin, id, service).await;
+        assert_eq!(line.fields["http.route"], route);
+        assert_eq!(number(&line, "http.status"), 405);
+    }
+    app.idle().await;
+    assert!(lines(&admin, "request_id=the-preflight").await.is_empty());
+}

@@ -350,3 +350,56 @@ async fn more_entries_than_shall_be_kept_are_dropped_from_the_oldest() {
     .await;
     assert!(left >= 100 - 50, "{left}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_access_lines_nor_events_push_out_the_audit_trail() {
+    let app = App::builder()
+        .variable("log_retention_access_entries", "100")
+        .variable("log_retention_entries", "100")
+        .variable("log_sample", "0")
+        .start()
+        .await;
+    let admin = app.with_admin().await;
+    let count = async |filter: &str| {
+        let reply = admin.get(&format!("/v1/logs/export?{filter}")).await;
+        reply.text().lines().count()
+    };
+    let signed_in = count("action=session.created").await;
+    assert!(signed_in > 0);
+    for action in ["request", "session.failed"] {
+        for n in 0..400 {
+            let line = entry(action, &n.to_string());
+            assert_eq!(hand_in(&app, &json!([line])).await.status, 202);
+        }
+    }
+    for action in ["request", "session.failed"] {
+        eventually("old lines are gone", || async {
+            let lines = count(&format!("service=usage-service&action={action}")).await;
+            (lines <= 100 + 2 * 64).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(count("action=session.created").await, signed_in);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_is_found_whatever_its_case_and_however_its_accents_are_written() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let message = "Stra\u{df}e/CAFE\u{301}.mp4";
+    let reply = hand_in(&app, &json!([entry("test.line", message)])).await;
+    assert_eq!(reply.status, 202);
+    for (q, expected) in [
+        ("strasse", 1),
+        ("STRA%E1%BA%9EE", 1),
+        ("caf%C3%A9", 1),
+        ("Cafe%CC%81", 1),
+        ("cafe.", 0),
+        ("strase", 0),
+    ] {
+        let page: Value = admin
+            .read(&format!("/v1/logs?action=test.line&q={q}"))
+            .await;
+        assert_eq!(page["items"].as_array().unwrap().len(), expected, "{q}");
+    }
+}

@@ -26,6 +26,8 @@ impl Events {
         let headers = response.headers();
         assert_eq!(headers["content-type"], "text/event-stream");
         assert_eq!(headers["cache-control"], "no-store");
+        // Proxies that hold answers back until they are large must not.
+        assert_eq!(headers["x-accel-buffering"], "no");
         let mut events = Self {
             response,
             buffer: String::new(),

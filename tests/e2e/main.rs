@@ -11,6 +11,7 @@ mod audit;
 mod bucket_faults;
 mod bucket_gone;
 mod budget;
+mod client_address;
 mod content;
 mod content_coding;
 mod content_conditions;

@@ -25,7 +25,7 @@ impl Scrape {
         let request = app.request(Method::GET, PATH).bearer_auth(METRICS_TOKEN);
         let reply = Reply::to(request).await.expect(StatusCode::OK);
         let text = reply.text().to_owned();
-        let found = tokio::task::spawn_blocking(move || parsed(&text));
+        let found = tokio::task::spawn_blocking(move || parsed(&text, &[]));
         Self(found.await.unwrap())
     }
 
@@ -59,13 +59,14 @@ impl Scrape {
 }
 
 /// What the parser finds in the text: families by their names.
-fn parsed(text: &str) -> Value {
+fn parsed(text: &str, arguments: &[&str]) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let python = root.join("target/interop/metrics/venv/bin/python");
     assert!(python.exists(), "run `cargo xtask clients` first");
     let mut parser = Command::new(python)
         .args(["-E", "-s", "-B"])
         .arg(root.join("tests/interop/metrics/check.py"))
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -216,4 +217,53 @@ async fn the_numbers_outlive_a_restart() {
     assert!(uploaded(&after));
     let entries = |scrape: &Scrape| scrape.sum("spinreel_log_entries_total", &[]);
     assert!(entries(&after) >= entries(&before));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scraper_gets_the_format_that_it_asks_for() {
+    let app = app().await;
+    let user = app.with_user().await;
+    user.upload("clip.mp4", CLIP).await.expect(StatusCode::OK);
+    eventually("the upload is counted", || async {
+        let scrape = Scrape::of(&app).await;
+        (scrape.sum("spinreel_uploads_total", &[("outcome", "uploaded")]) == 1.0).then_some(())
+    })
+    .await;
+    let open = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let plain = "text/plain; version=0.0.4; charset=utf-8";
+    for (accept, expected) in [
+        ("*/*", open),
+        ("text/plain", plain),
+        (
+            "text/plain;version=0.0.4;q=0.5, application/openmetrics-text;version=1.0.0;q=0.4",
+            plain,
+        ),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3",
+            open,
+        ),
+        ("image/png", open),
+    ] {
+        let request = app.request(Method::GET, PATH).bearer_auth(METRICS_TOKEN);
+        let reply = Reply::to(request.header("accept", accept))
+            .await
+            .expect(StatusCode::OK);
+        assert_eq!(reply.header("content-type"), expected, "{accept}");
+        assert_eq!(reply.header("vary"), "Accept");
+        let text = reply.text().to_owned();
+        let arguments: &[&str] = match expected == plain {
+            true => &["plain"],
+            false => &[],
+        };
+        let found = Scrape(parsed(&text, arguments));
+        let uploaded = found.sum("spinreel_uploads_total", &[("outcome", "uploaded")]);
+        assert_eq!(uploaded, 1.0, "{accept}");
+        let build = [("version", env!("CARGO_PKG_VERSION"))];
+        assert_eq!(found.sum("spinreel_build_info", &build), 1.0, "{accept}");
+        let within = "spinreel_http_request_duration_seconds_bucket";
+        assert!(
+            found.sum(within, &[("route", "/upload"), ("le", "+Inf")]) >= 1.0,
+            "{accept}"
+        );
+    }
 }

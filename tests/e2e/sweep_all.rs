@@ -60,21 +60,28 @@ async fn a_round_goes_on_where_the_last_call_ended_until_all_users_were_looked_a
             .await
             .expect(StatusCode::OK);
     }
-    let anew = json!({ "from_start": true });
-    let first = sweep(&app, &anew).await;
-    assert_eq!(
-        (&first["storage"]["users"], &first["more"]),
-        (&json!(16), &json!(true))
-    );
+    let users = |swept: &Value| swept["storage"]["users"].as_u64().unwrap();
+    let first = sweep(&app, &json!({})).await;
+    assert_eq!((users(&first), &first["more"]), (16, &json!(true)));
+    assert_eq!(first["next_cursor"], Value::Null);
+    // A round of somebody's own in the middle of it sees all of them, and takes none away.
+    let own = sweep(&app, &json!({ "from_start": true })).await;
+    assert_eq!((users(&own), &own["more"]), (16, &json!(true)));
     let second = sweep(&app, &json!({})).await;
-    assert_eq!(
-        (&second["storage"]["users"], &second["more"]),
-        (&json!(4), &json!(false))
-    );
-    let third = sweep(&app, &json!({})).await;
-    assert_eq!(third["storage"]["users"], 16);
-    let anew = sweep(&app, &anew).await;
-    assert_eq!(anew["storage"]["users"], 16);
+    assert_eq!((users(&second), &second["more"]), (4, &json!(false)));
+    let cursor = json!({ "cursor": own["next_cursor"], "from_start": true });
+    for _ in 0..2 {
+        let own = sweep(&app, &cursor).await;
+        assert_eq!((users(&own), &own["more"]), (4, &json!(false)));
+        assert_eq!(own["next_cursor"], Value::Null);
+    }
+    assert_eq!(users(&sweep(&app, &json!({})).await), 16);
+    let broken = app
+        .request(Method::POST, PATH)
+        .bearer_auth(SWEEP_TOKEN)
+        .json(&json!({ "cursor": "broken" }));
+    let (status, code) = Reply::to(broken).await.problem();
+    assert_eq!((status, &*code), (400, "invalid_cursor"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,8 @@ mod routes;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 /// The variables that the service reads. `log_retention_days` is how many days entries are shown, 0 for ever;
-/// `log_retention_entries` is how many are kept, 0 for any number. What is past that is deleted bit by bit.
+/// `log_retention_entries` is how many events are kept, 0 for any number, `log_retention_access_entries` how many access lines,
+/// and `log_retention_audit_entries` how many entries of the audit trail. What is past that is deleted bit by bit.
 /// `metrics_token` is what a program shows that reads the metrics; empty: only admins may.
 pub const VARIABLES: &[Variable] = &[
     Variable::new("user_service_url", Kind::Origin),
@@ -20,6 +21,8 @@ pub const VARIABLES: &[Variable] = &[
     Variable::new("usage_service_url", Kind::Origin),
     Variable::new("log_retention_days", Kind::Number),
     Variable::new("log_retention_entries", Kind::Number),
+    Variable::new("log_retention_access_entries", Kind::Number),
+    Variable::new("log_retention_audit_entries", Kind::Number),
     Variable::new("metrics_token", Kind::BearerSecret),
 ];
 

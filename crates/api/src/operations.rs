@@ -9,8 +9,10 @@ use crate::Timestamp;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SweepAll {
-    /// Begins anew, instead of where the last call ended.
+    /// Begins a round of the caller's own, instead of where the last call ended: others go on with theirs.
     pub from_start: bool,
+    /// The `next_cursor` of the call before, in a round of the caller's own.
+    pub cursor: Option<String>,
     /// See [`Sweep::offline`].
     pub offline: bool,
 }
@@ -26,6 +28,8 @@ pub struct SweptAll {
     pub usage: SweptUsage,
     /// Whether the next call has more to look at: make it at once.
     pub more: bool,
+    /// Where a round of the caller's own goes on; `None` where it is over, and in the round that all others share.
+    pub next_cursor: Option<String>,
 }
 
 /// `POST /internal/storage/sweep`: brings to its end what was left half-done, for a page of users.

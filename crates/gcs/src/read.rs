@@ -1,4 +1,4 @@
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 use spinreel_platform::{Clock, HttpClient, Random};
 
@@ -109,10 +109,10 @@ impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
             .with_some("generation", generation);
         let uri = self.endpoint.object(name, &query)?;
         let wanted = range.map(ByteRange::header).transpose()?;
-        let headers: Vec<_> = wanted
-            .iter()
-            .map(|wanted| (RANGE, wanted.as_str()))
-            .collect();
+        // What is stored as gzip comes as it is stored: else it would have neither this length nor this checksum
+        // (<https://cloud.google.com/storage/docs/transcoding>).
+        let mut headers = vec![(ACCEPT_ENCODING, "gzip")];
+        headers.extend(wanted.iter().map(|wanted| (RANGE, wanted.as_str())));
         let response = self
             .send(request::build(Method::GET, &uri, &headers, vec![])?)
             .await?;

@@ -50,18 +50,22 @@ impl Query {
 
     /// `?cursor=`, as [`encode_cursor`] made it for the list called `list`.
     pub fn cursor<T: DeserializeOwned>(&self, list: &str) -> Result<Option<T>, Problem> {
-        let Some(text) = self.get("cursor") else {
-            return Ok(None);
-        };
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_| Problem::invalid_cursor())?;
-        let (named, position): (String, T) =
-            serde_json::from_slice(&bytes).map_err(|_| Problem::invalid_cursor())?;
-        if named != list {
-            return Err(Problem::invalid_cursor());
-        }
-        Ok(Some(position))
+        self.get("cursor")
+            .map(|text| decode_cursor(list, text))
+            .transpose()
+    }
+}
+
+/// The position that [`encode_cursor`] made a cursor of, for the list called `list`.
+pub fn decode_cursor<T: DeserializeOwned>(list: &str, text: &str) -> Result<T, Problem> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| Problem::invalid_cursor())?;
+    let (named, position): (String, T) =
+        serde_json::from_slice(&bytes).map_err(|_| Problem::invalid_cursor())?;
+    match named == list {
+        true => Ok(position),
+        false => Err(Problem::invalid_cursor()),
     }
 }
 

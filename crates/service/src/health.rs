@@ -13,6 +13,35 @@ use crate::serve::VERSION;
 /// second shall not write every second.
 const BELIEVED_MS: u64 = 60_000;
 
+/// How long what another part said is believed, in milliseconds: anybody may ask for the health, as often as they like.
+const REMEMBERED_MS: u64 = 10_000;
+
+/// What a part says that costs more to ask than the store: `ask` asks it, and for ten seconds all are told what it said.
+/// Costs a read, and once in that time the question and a write.
+pub async fn remembered(context: &Context, ask: impl Future<Output = State>) -> State {
+    let key = format!("{}health_of_part", context.service.prefix);
+    remembered_in(&context.store, &context.clock, key, ask).await
+}
+
+async fn remembered_in(
+    store: &impl Store,
+    clock: &impl Clock,
+    key: String,
+    ask: impl Future<Output = State>,
+) -> State {
+    let said: Cell<(u64, State)> = Cell::new(key);
+    // A store that fails is what the health is about to say.
+    if let Ok(Some((at_ms, state))) = said.get(store).await
+        && clock.now_ms().abs_diff(at_ms) < REMEMBERED_MS
+    {
+        return state;
+    }
+    let state = ask.await;
+    // From its answer on: a part that takes long to say nothing is asked no more often than others.
+    let _ = said.set(store, &(clock.now_ms(), state)).await;
+    state
+}
+
 /// Whether a store answers, and gives back what was written: versions of Spin before 3.2 answered a write before it was
 /// stored. Costs a read, and once a minute a write and a read more.
 async fn probe_store(store: &impl Store, clock: &impl Clock, prefix: &str) -> State {
@@ -118,6 +147,41 @@ mod tests {
             let calls = store.take_calls();
             assert_eq!((calls.reads(), calls.writes()), expected, "{advance_ms}");
         }
+    }
+
+    #[test]
+    fn a_part_is_asked_once_in_ten_seconds_whatever_it_says() {
+        let store = CountingStore::<MemoryStore>::default();
+        let clock = ManualClock::at(NOON);
+        let asked = std::cell::Cell::new(0);
+        let look = |state: State| {
+            let ask = async {
+                asked.set(asked.get() + 1);
+                // It takes its time.
+                clock.advance_ms(3_000);
+                state
+            };
+            block_on(remembered_in(&store, &clock, "x/part".to_owned(), ask))
+        };
+        for (advance_ms, now, expected, questions, writes) in [
+            (0, State::Ok, State::Ok, 1, 1),
+            (REMEMBERED_MS - 1, State::Down, State::Ok, 1, 0),
+            (1, State::Down, State::Down, 2, 1),
+            (5_000, State::Ok, State::Down, 2, 0),
+            (5_000, State::Ok, State::Ok, 3, 1),
+        ] {
+            clock.advance_ms(advance_ms);
+            store.take_calls();
+            assert_eq!(look(now), expected);
+            assert_eq!(asked.get(), questions);
+            let calls = store.take_calls();
+            assert_eq!((calls.reads(), calls.writes()), (1, writes));
+        }
+        // A clock that was set back does not make it believed for longer.
+        let earlier = ManualClock::at(NOON);
+        let ask = async { State::Down };
+        let state = block_on(remembered_in(&store, &earlier, "x/part".to_owned(), ask));
+        assert_eq!(state, State::Down);
     }
 
     #[test]

@@ -37,7 +37,7 @@ mod world;
 
 pub use access::{Access, Caller, judge_again};
 pub use context::Context;
-pub use health::{health_response, own_health, service_health};
+pub use health::{health_response, own_health, remembered, service_health};
 pub use inbound::{JSON_LIMIT, Request, RequestBody};
 pub use log::Log;
 pub use outbound::{ResponseBody, WasiHttp};

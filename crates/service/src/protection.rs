@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 use spinreel_http::Problem;
+use spinreel_http::forwarded_for::{Seen, from_the_right};
 
 use crate::inbound::Request;
 use crate::settings::Settings;
@@ -22,7 +23,6 @@ const MAX_HEADER_COUNT: usize = 100;
 /// The header in which the host says who is connected. A client can send one too: the last one is the host's.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("spin-client-addr");
 const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The variable with the number of proxies in front of the application that add to `X-Forwarded-For`.
@@ -101,18 +101,11 @@ fn address(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
         return Some(connected.ip().to_canonical());
     }
     // Each proxy appends whom it saw, so what a client made up stands to the left.
-    let seen: Vec<&str> = headers
-        .get_all(&FORWARDED_FOR)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .collect();
-    let outermost = seen.len().checked_sub(proxies).and_then(|at| seen.get(at));
-    match outermost {
-        Some(address) => address.parse::<IpAddr>().ok().map(|ip| ip.to_canonical()),
+    match from_the_right(headers, proxies) {
+        Seen::Address(address) => Some(address.to_canonical()),
+        Seen::Unreadable => None,
         // It came round the proxies.
-        None => Some(connected.ip().to_canonical()),
+        Seen::Missing => Some(connected.ip().to_canonical()),
     }
 }
 
@@ -161,6 +154,16 @@ mod tests {
         assert_eq!(found(&chain, 1).as_deref(), Some("192.0.2.2"));
         assert_eq!(found(&chain, 2).as_deref(), Some("198.51.100.4"));
         assert_eq!(found(&chain[..1], 2).as_deref(), Some("192.0.2.1"));
+        let with_ports = [
+            ("spin-client-addr", "192.0.2.1:80"),
+            (
+                "x-forwarded-for",
+                "unknown, [::ffff:203.0.113.9]:4711, 192.0.2.2:80",
+            ),
+        ];
+        assert_eq!(found(&with_ports, 2).as_deref(), Some("203.0.113.9"));
+        // Who is not known is not mistaken for the proxy.
+        assert_eq!(found(&with_ports, 3), None);
     }
 
     #[test]

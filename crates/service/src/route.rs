@@ -164,40 +164,56 @@ impl Route {
 #[derive(Debug)]
 pub(crate) enum Found<'a> {
     Route(&'a Route, Parameters),
-    /// The path exists; these are its methods, and its style.
-    WrongMethod(Vec<&'static str>, Style),
+    /// The path exists, with other methods.
+    WrongMethod(Known),
     Nothing,
 }
 
 /// Finds the first route of the tables that fits: put literal paths before those with `:name` segments.
 pub(crate) fn find<'a>(tables: &[&'a [Route]], method: &Method, path: &str) -> Found<'a> {
-    let mut methods = Vec::new();
-    let mut style = Style::Problem;
     for route in tables.iter().copied().flatten() {
-        if let Some(parameters) = pattern::matches(route.pattern, path) {
-            if route.method.takes(method) {
-                return Found::Route(route, parameters);
-            }
-            methods.push(route.method.as_str());
-            if route.method == Verb::Get {
-                methods.push("HEAD");
-            }
-            style = route.style;
+        if route.method.takes(method)
+            && let Some(parameters) = pattern::matches(route.pattern, path)
+        {
+            return Found::Route(route, parameters);
         }
     }
-    // A path can fit several patterns, so a method can come up twice.
-    let mut seen = Vec::new();
-    methods.retain(|method| {
-        !seen.contains(method) && {
-            seen.push(*method);
-            true
+    known(tables, path).map_or(Found::Nothing, Found::WrongMethod)
+}
+
+/// What the tables know of a path, whatever the method.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The methods that it has, separated by commas.
+    pub(crate) methods: String,
+    /// The pattern that fits it best.
+    pub(crate) pattern: &'static str,
+    /// How its errors look.
+    pub(crate) style: Style,
+}
+
+/// Looks for a path; `None` where there is none.
+pub(crate) fn known(tables: &[&[Route]], path: &str) -> Option<Known> {
+    let (mut methods, mut first) = (Vec::new(), None);
+    for route in tables.iter().copied().flatten() {
+        if pattern::matches(route.pattern, path).is_none() {
+            continue;
         }
-    });
-    if methods.is_empty() {
-        Found::Nothing
-    } else {
-        Found::WrongMethod(methods, style)
+        let own = [Some(route.method.as_str())].into_iter();
+        let own = own.chain([(route.method == Verb::Get).then_some("HEAD")]);
+        // A path can fit several patterns, so a method can come up twice.
+        for method in own.flatten() {
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
+        }
+        first.get_or_insert(route);
     }
+    first.map(|route: &Route| Known {
+        methods: methods.join(", "),
+        pattern: route.pattern,
+        style: route.style,
+    })
 }
 
 #[cfg(test)]
@@ -226,18 +242,24 @@ mod tests {
 
     #[test]
     fn a_wrong_method_names_the_right_ones() {
-        let Found::WrongMethod(methods, _) = find(&[TABLE], &Method::PUT, "/v1/users/x") else {
+        let Found::WrongMethod(known) = find(&[TABLE], &Method::PUT, "/v1/users/x") else {
             panic!("found");
         };
-        assert_eq!(methods, ["GET", "HEAD"]);
+        let expected = Known {
+            methods: "GET, HEAD".to_owned(),
+            pattern: "/v1/users/:id",
+            style: Style::Problem,
+        };
+        assert_eq!(known, expected);
     }
 
     #[test]
     fn a_path_of_several_patterns_names_each_method_once() {
-        let Found::WrongMethod(methods, _) = find(&[TABLE], &Method::PUT, "/v1/users/me") else {
+        let Found::WrongMethod(known) = find(&[TABLE], &Method::PUT, "/v1/users/me") else {
             panic!("found");
         };
-        assert_eq!(methods, ["GET", "HEAD", "DELETE"]);
+        assert_eq!(known.methods, "GET, HEAD, DELETE");
+        assert_eq!(known.pattern, "/v1/users/me");
     }
 
     #[test]

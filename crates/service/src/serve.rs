@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spinreel_api::internal::{AskStanding, Standing};
 use spinreel_api::logs::LogEntry;
@@ -12,12 +12,12 @@ use spinreel_platform::Clock;
 
 use crate::access::{Caller, authenticate, refuse_strangers};
 use crate::context::{Context, new_id};
-use crate::cors;
+use crate::cors::{self, Cors};
 use crate::hand_over::{self, Exchange};
 use crate::inbound::Request;
 use crate::protection;
 use crate::respond::{Body, Response, send};
-use crate::route::{Call, Found, Outcome, Route, Style, find};
+use crate::route::{Call, Found, Outcome, Route, Style, find, known};
 use crate::routes;
 use crate::settings::{SHARED, Settings, Variable};
 use crate::store::WasiStore;
@@ -92,11 +92,11 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
     let store = WasiStore::new(service.store);
     let client = protection::client_address(&request, &settings);
     let context = Rc::new(Context::new(service, request_id, settings, store, client));
-    let origin = cors::allowed_origin(&context.settings, &request);
+    let cors = Cors::of(&context.settings, &request);
     let is_secure = protection::is_secure(&request);
     let rest_of_body = request.rest_of_body();
     let request_bytes = request.count_read();
-    let (pattern, mut response) = answer(&context, request, origin.is_some()).await;
+    let (pattern, mut response) = answer(&context, request, &cors).await;
     let since_ms = || context.clock.now_ms().saturating_sub(began_ms);
     let status = response.status();
     let exchange = pattern.map(|pattern| Exchange {
@@ -113,9 +113,7 @@ pub async fn serve(service: &'static Service, incoming: IncomingRequest, out: Re
         headers.insert(X_REQUEST_ID, id);
     }
     protection::protect(headers, is_secure);
-    if let Some(origin) = origin {
-        cors::expose(headers, origin);
-    }
+    cors.apply(headers);
     if context.is_called() {
         // The caller hands them over, so they have to be there before the answer is.
         if let Some(exchange) = &exchange {
@@ -168,26 +166,25 @@ fn declared_length(response: &Response) -> u64 {
 async fn answer(
     context: &Rc<Context>,
     request: Request,
-    cross_origin: bool,
+    cors: &Cors,
 ) -> (Option<&'static str>, Response) {
     if let Err(problem) = protection::check(&request) {
         return (Some("(none)"), render(context, Style::Problem, problem));
     }
     let tables = [context.service.routes, routes::OF_EVERY_SERVICE];
+    if cors.is_preflight()
+        && let Some(known) = known(&tables, &request.path)
+    {
+        return (None, cors::preflight(&known.methods));
+    }
     match find(&tables, &request.method, &request.path) {
         Found::Nothing => (
             Some("(none)"),
             render(context, Style::Problem, Problem::not_found()),
         ),
-        Found::WrongMethod(methods, style) => {
-            let allow = methods.join(", ");
-            if request.method == Method::OPTIONS && cross_origin {
-                return (None, cors::preflight(&allow));
-            }
-            (
-                None,
-                render(context, style, Problem::method_not_allowed(&allow)),
-            )
+        Found::WrongMethod(known) => {
+            let problem = Problem::method_not_allowed(&known.methods);
+            (Some(known.pattern), render(context, known.style, problem))
         }
         Found::Route(route, parameters) => {
             let body = request.rest_of_body();

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use spinreel_http::origin;
+
 /// The fewest characters of a secret.
 const MIN_SECRET: usize = 32;
 
@@ -17,6 +19,8 @@ pub enum Kind {
     BearerSecret,
     /// `http://host[:port]` or `https://host[:port]`, without a path.
     Origin,
+    /// Origins of scripts with commas between them, or `*` alone for all: see [`origin::list`], which normalises them.
+    Origins,
     /// What follows an [`Origin`](Self::Origin) in a URL: a path that begins with a slash, with or without a query.
     Path,
     /// One of these words.
@@ -47,7 +51,7 @@ impl Variable {
 /// its access lines over. `log_wait_ms`: how long a request waits for the log, after its answer.
 pub(crate) const SHARED: &[Variable] = &[
     Variable::new("service_secret", Kind::Secret),
-    Variable::new("cors_origins", Kind::Text),
+    Variable::new("cors_origins", Kind::Origins),
     Variable::new("trusted_proxies", Kind::Number),
     Variable::new("access_log", Kind::OneOf(&["stdout", "off"])),
     Variable::new("log_sample", Kind::Number),
@@ -63,17 +67,25 @@ pub struct Settings {
 
 impl Settings {
     /// Reads all of them with `get`, which gives `None` where the host knows none.
+    ///
+    /// A line feed at a value's end is none of it: it comes from the file that the value was kept in.
     pub fn load(
         variables: impl IntoIterator<Item = Variable>,
         get: impl Fn(&str) -> Option<String>,
     ) -> Self {
+        let get = |name: &str| {
+            let mut value = get(name)?;
+            value.truncate(value.trim_end_matches(['\r', '\n']).len());
+            Some(value)
+        };
         let mut settings = Self::default();
         for variable in variables {
-            match get(variable.name) {
-                Some(value) if fits(variable.kind, &value, &get) => {
+            let value = get(variable.name).and_then(|value| read(variable.kind, value, &get));
+            match value {
+                Some(value) => {
                     settings.values.insert(variable.name, value);
                 }
-                _ => settings.wrong.push(variable.name.to_owned()),
+                None => settings.wrong.push(variable.name.to_owned()),
             }
         }
         settings
@@ -95,6 +107,14 @@ impl Settings {
     }
 }
 
+/// A value as it is used; `None` where it is not what its kind says.
+fn read(kind: Kind, value: String, get: &impl Fn(&str) -> Option<String>) -> Option<String> {
+    match kind {
+        Kind::Origins => origin::list(&value),
+        _ => fits(kind, &value, get).then_some(value),
+    }
+}
+
 fn fits(kind: Kind, value: &str, get: &impl Fn(&str) -> Option<String>) -> bool {
     match kind {
         Kind::Text => true,
@@ -112,6 +132,7 @@ fn fits(kind: Kind, value: &str, get: &impl Fn(&str) -> Option<String>) -> bool 
                 && uri.query().is_none()
                 && !value.ends_with('/')
         }),
+        Kind::Origins => origin::list(value).is_some(),
         Kind::Path => {
             value.starts_with('/')
                 && value.is_ascii()
@@ -215,6 +236,53 @@ mod tests {
                 assert!(!fits(kind, value, &get), "{kind:?} {value}");
             }
         }
+    }
+
+    #[test]
+    fn a_line_feed_at_the_end_is_none_of_a_value() {
+        let variables = [
+            Variable::new("secret", Kind::Secret),
+            Variable::new("token", Kind::BearerSecret),
+            Variable::new("limit", Kind::Number),
+            Variable::new("key", Kind::Checked(|value| value == "{\n}")),
+            Variable::new(
+                "beside",
+                Kind::CheckedBeside("limit", |own, limit| own == limit),
+            ),
+            Variable::new("name", Kind::Text),
+        ];
+        let secret = "0123456789abcdef0123456789abcdef";
+        for end in ["", "\n", "\r\n", "\n\n"] {
+            let value = |name: &str| match name {
+                "secret" | "token" => Some(format!("{secret}{end}")),
+                "limit" | "beside" => Some(format!("5{end}")),
+                "key" => Some(format!("{{\n}}{end}")),
+                _ => Some(format!(" a\nb {end}")),
+            };
+            let settings = Settings::load(variables, value);
+            assert_eq!(settings.wrong(), [""; 0], "{end:?}");
+            assert_eq!(settings.text("secret"), secret);
+            assert_eq!(settings.text("token"), secret);
+            assert_eq!(settings.number("limit"), 5);
+            assert_eq!(settings.text("name"), " a\nb ");
+        }
+        // What is too short stays so, however many line feeds follow.
+        let short = format!("{}\n", &secret[1..]);
+        let settings = Settings::load(variables, |_| Some(short.clone()));
+        assert!(settings.wrong().contains(&"secret".to_owned()));
+    }
+
+    #[test]
+    fn origins_are_kept_as_browsers_write_them() {
+        let variable = [Variable::new("origins", Kind::Origins)];
+        let load = |value: &str| Settings::load(variable, |_| Some(value.to_owned()));
+        let settings = load("HTTPS://App.Example:443 , http://a:8080\n");
+        assert_eq!(
+            settings.text("origins"),
+            "https://app.example,http://a:8080"
+        );
+        let settings = load("https://app.example/");
+        assert_eq!((settings.wrong().len(), settings.text("origins")), (1, ""));
     }
 
     #[test]

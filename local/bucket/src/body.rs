@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
 use crate::error::ApiError;
+use crate::gunzip::GunzipBody;
 
 /// How long a request body may send nothing.
 const STALL: Duration = Duration::from_secs(120);
@@ -104,6 +105,8 @@ pub(crate) enum ResponseBody {
     Full(Option<Bytes>),
     /// A part of a file.
     File(FileBody),
+    /// What a file comes to when it is decompressed.
+    Gunzip(GunzipBody),
     /// A body that ends too early.
     Cut(Box<CutBody>),
 }
@@ -111,7 +114,11 @@ pub(crate) enum ResponseBody {
 impl ResponseBody {
     /// The same body, but broken off behind `length` bytes, if it has more.
     pub(crate) fn cut(self, length: u64) -> ResponseBody {
-        if self.size_hint().lower() <= length {
+        if self
+            .size_hint()
+            .upper()
+            .is_some_and(|upper| upper <= length)
+        {
             return self;
         }
         ResponseBody::Cut(Box::new(CutBody {
@@ -135,6 +142,7 @@ impl HttpBody for ResponseBody {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
             ResponseBody::File(file) => file.poll(context),
+            ResponseBody::Gunzip(gunzip) => gunzip.poll(context),
             ResponseBody::Cut(cut) => cut.poll(context),
         }
     }
@@ -143,7 +151,7 @@ impl HttpBody for ResponseBody {
         match self {
             ResponseBody::Full(bytes) => bytes.is_none(),
             ResponseBody::File(file) => file.left == 0,
-            ResponseBody::Cut(_) => false,
+            ResponseBody::Gunzip(_) | ResponseBody::Cut(_) => false,
         }
     }
 
@@ -151,6 +159,7 @@ impl HttpBody for ResponseBody {
         SizeHint::with_exact(match self {
             ResponseBody::Full(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
             ResponseBody::File(file) => file.left,
+            ResponseBody::Gunzip(_) => return SizeHint::default(),
             ResponseBody::Cut(cut) => return cut.inner.size_hint(),
         })
     }

@@ -44,6 +44,11 @@
 //!
 //! With [`Options::one_write_a_second`], a name that was written less than a second ago is refused with 429.
 //!
+//! # Transcoding
+//! An object whose `contentEncoding` is gzip, and which is gzip, is decompressed for a client that does not take gzip: all of it,
+//! without a length, with `Warning: 214 UploadServer gunzipped`. `x-goog-hash` stays that of what is stored. With
+//! `no-transform` in its `cacheControl` it is served as it is stored.
+//!
 //! # What it leaves out
 //! Several accounts with different rights, object versions, copying and composing, access lists, notifications,
 //! HTTPS. The MD5 is known only of objects whose client sent one. It is meant for a loopback address.
@@ -63,6 +68,7 @@ mod context;
 mod dispatch;
 mod error;
 mod faults;
+mod gunzip;
 mod list;
 mod manage;
 mod names;

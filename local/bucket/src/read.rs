@@ -13,6 +13,7 @@ use crate::checksum::{encode_crc32c, encode_md5};
 use crate::clock::http_date;
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::gunzip::{self, Gunzip, GunzipBody};
 use crate::object::{Record, Resource, STORAGE_CLASS};
 use crate::preconditions::Unmet;
 use crate::range::{Selection, select};
@@ -49,6 +50,11 @@ pub(crate) async fn media(
             Ok(record) => record,
             Err(not_modified) => return Ok(*not_modified),
         };
+        if gunzip::is_wanted(&record, &context.headers)
+            && let Some(response) = gunzipped(context, &record).await?
+        {
+            return Ok(response);
+        }
         let (status, first, length) = match selection(&context.headers, &record) {
             Selection::Whole => (StatusCode::OK, 0, record.size),
             Selection::Part { first, length } => (StatusCode::PARTIAL_CONTENT, first, length),
@@ -84,6 +90,31 @@ pub(crate) async fn media(
     Err(ApiError::internal(
         "an object's data file is missing, or is replaced all the time",
     ))
+}
+
+/// The object's bytes decompressed, all of them whatever range is asked for; `None` where they are no gzip, or are gone.
+async fn gunzipped(context: &Context, record: &Arc<Record>) -> Result<Option<Response>, ApiError> {
+    let stored = Arc::clone(record);
+    let opened = context
+        .blocking(move |storage| Ok(Gunzip::open(storage.open_data(&stored)?, stored.size)?))
+        .await;
+    let (gunzip, block) = match opened {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return Ok(None),
+        Err(StorageError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut response = Response::new(ResponseBody::Gunzip(GunzipBody::new(gunzip, block)));
+    let headers = response.headers_mut();
+    *headers = media_headers(record, context.dialect);
+    for absent in [header::CONTENT_ENCODING, header::ACCEPT_RANGES] {
+        headers.remove(absent);
+    }
+    put(headers, header::WARNING, gunzip::WARNING);
+    if context.dialect == Dialect::Xml {
+        override_headers(context, headers)?;
+    }
+    Ok(Some(response))
 }
 
 /// Opens the data and reads the first block of it, in one go: most small objects are done with that.
@@ -248,6 +279,9 @@ fn media_headers(record: &Record, dialect: Dialect) -> HeaderMap {
         goog("x-goog-stored-content-encoding"),
         encoding.unwrap_or("identity"),
     );
+    if gunzip::is_encoded(record) {
+        put(&mut headers, header::VARY, "Accept-Encoding");
+    }
     for (name, value) in [
         (header::CONTENT_ENCODING, &attributes.content_encoding),
         (header::CONTENT_DISPOSITION, &attributes.content_disposition),

@@ -36,6 +36,7 @@ pub(crate) async fn sweep(arguments: SweepArguments) -> Result<()> {
     let admin = Admin::sign_in(arguments.installation).await?;
     let mut request = SweepAll {
         from_start: true,
+        cursor: None,
         offline: arguments.offline,
     };
     let (mut storage, mut users, mut usage) = (
@@ -57,7 +58,8 @@ pub(crate) async fn sweep(arguments: SweepArguments) -> Result<()> {
         if !page.more {
             break;
         }
-        request.from_start = false;
+        // A round of its own: a timer that sweeps at the same time takes none of its pages.
+        request.cursor = page.next_cursor;
     }
     println!(
         "{} users: {} operations settled, {} recounts, {} pending",

@@ -17,7 +17,8 @@ const PATH: &str = "/internal/sweep";
 
 /// Has what is due done again and again, until it is dropped. A call that fails is made up for by the next one.
 pub(crate) async fn run(address: SocketAddr, secret: &str) -> Result<()> {
-    let secret = ServiceSecret::new(secret)?;
+    // As the services read it.
+    let secret = ServiceSecret::new(secret.trim_end_matches(['\r', '\n']))?;
     let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let url = format!("http://{address}{PATH}");
     loop {

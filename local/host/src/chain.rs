@@ -21,7 +21,7 @@ pub(crate) const DOMAIN_SUFFIX: &str = ".spin.internal";
 /// The address that a callee sees.
 const CALLER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-/// Calls component `id`. A callee that fails is a 500; an id that does not exist is an error.
+/// Calls component `id`. A callee that fails is a 500, one for which there is no room a 503; an id that does not exist is an error.
 pub(crate) async fn call(
     app: &Arc<App>,
     caller: &Component,
@@ -64,13 +64,13 @@ pub(crate) async fn call(
     );
     Ok(match invoke(app, callee, request).await {
         Ok(response) => response.map(|body| body.boxed_unsync()),
-        Err(_) => failed(),
+        Err(error) => failed(error.status(app.profile)),
     })
 }
 
-fn failed() -> Response<WasiBody> {
+fn failed(status: StatusCode) -> Response<WasiBody> {
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
     let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    *response.status_mut() = status;
     response
 }

@@ -12,11 +12,11 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use wasmtime::component::{Resource, ResourceTable};
-use wasmtime::{ResourceLimiter, Store};
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -136,6 +136,17 @@ pub(crate) enum InvokeError {
     Request(wasmtime::Error),
 }
 
+impl InvokeError {
+    /// What the client is told. Where there was no room for an instance nothing has happened, and it may come again; Spin
+    /// says 500 then, too.
+    pub(crate) fn status(&self, profile: Profile) -> StatusCode {
+        match (self, profile) {
+            (InvokeError::Instantiate(_), Profile::Ordinary) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
 /// The work that Spin 4.1 does for an instance and this host does not: it collects what each of two dozen factors gives the
 /// component, opens two log files, writes the headers anew, keeps spans for telemetry, and runs guests by the machinery for
 /// concurrent calls. Not looked up but measured as a whole: Spin answered the hello component of `bench/hello` 8,434 times a
@@ -242,7 +253,11 @@ async fn handle(
             .wasi_http_incoming_handler()
             .call_handle(&mut store, request, outparam)
             .await
-            .map_err(InvokeError::Trap),
+            .map_err(|error| match error.is::<PoolConcurrencyLimitError>() {
+                // Another start took the stack that this one had, and the guest has not run.
+                true => InvokeError::Instantiate(error),
+                false => InvokeError::Trap(error),
+            }),
         Err(error) => Err(InvokeError::Instantiate(error)),
     };
     if let Err(error) = &outcome {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -153,7 +153,7 @@ async fn respond(
     match invoked {
         Ok(response) => response.map(HostBody::Guest),
         // The reason is in the host's log, not for the client.
-        Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
+        Err(error) => status(error.status(app.profile)),
     }
 }
 
@@ -202,6 +202,12 @@ fn host_header<B>(request: &Request<B>) -> Result<Option<Authority>, StatusCode>
 fn status(status: StatusCode) -> Response<HostBody> {
     let mut response = Response::new(HostBody::Own(None));
     *response.status_mut() = status;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        // Instances come and go within a moment.
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     response
 }
 

@@ -1,22 +1,25 @@
 """OpenMetrics text, as the Prometheus project's own parser reads it.
 
-    check.py < TEXT
+    check.py < TEXT          OpenMetrics 1.0
+    check.py plain < TEXT    the text format 0.0.4
 
-The parser is the strict one: it wants `# EOF`, names that fit their types and units, buckets that add up, families in one
+OpenMetrics' parser is the strict one: it wants `# EOF`, names that fit their types and units, buckets that add up, families in one
 piece. Prints JSON: {family: {"type", "unit", "help", "samples": [{"name", "labels", "value"}]}}. The exit code is 1 where
-the text is not OpenMetrics, or says something twice.
+the text is not in its format, or says something twice.
 """
 
 import json
 import sys
 
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as plain
 
 
 def main():
     text = sys.stdin.buffer.read().decode("utf-8")
     families = {}
-    for family in text_string_to_metric_families(text):
+    parse = plain if sys.argv[1:] == ["plain"] else openmetrics
+    for family in parse(text):
         if family.name in families:
             raise ValueError(f"{family.name} comes twice")
         if not family.documentation or family.type == "unknown":

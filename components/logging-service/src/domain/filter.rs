@@ -3,6 +3,7 @@
 use serde::Serialize;
 use spinreel_api::Timestamp;
 use spinreel_api::logs::{Level, LogEntry};
+use spinreel_http::fold::fold;
 use spinreel_http::query::Query;
 use spinreel_http::{FieldError, Problem};
 
@@ -43,7 +44,7 @@ pub struct Filter {
     /// `?until=`: entries before this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// `?q=`: text in the message, whatever its case.
+    /// `?q=`: text in the message, [folded](fold).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
     /// `?order=`: `desc`, the newest first, or `asc`.
@@ -106,7 +107,7 @@ impl Filter {
                 Timestamp::parse,
                 "an RFC 3339 time",
             ),
-            q: text(query, "q", &mut errors).map(|q| q.to_lowercase()),
+            q: text(query, "q", &mut errors).map(|q| fold(&q)),
             order: parsed(query, "order", &mut errors, Order::parse, "asc or desc")
                 .unwrap_or_default(),
         };
@@ -135,7 +136,7 @@ impl Filter {
             && is(&self.action, Some(&entry.action))
             && is(&self.user_id, user_id)
             && is(&self.request_id, entry.request_id.as_deref())
-            && (self.q.as_ref()).is_none_or(|q| entry.message.to_lowercase().contains(q.as_str()))
+            && (self.q.as_ref()).is_none_or(|q| fold(&entry.message).contains(q.as_str()))
     }
 
     /// The list's name in cursors: a cursor is good for the same reader and the same filter only.
@@ -194,7 +195,7 @@ mod tests {
             level: Level::Warn,
             user_id: Some("u".to_owned()),
             request_id: Some("r".to_owned()),
-            ..entry(NOON, "The bucket was Slow")
+            ..entry(NOON, "The bucket was Slow: Stra\u{df}e/Caf\u{e9}.mp4")
         }
     }
 
@@ -219,6 +220,12 @@ mod tests {
             ("until=2023-11-14T12:00:00.001Z", true),
             ("q=SLOW", true),
             ("q=fast", false),
+            ("q=STRASSE", true),
+            ("q=CAFE%CC%81", true),
+            ("q=caf%C3%89", true),
+            ("q=cafe.", false),
+            ("q=%E1%BA%9E", false),
+            ("q=stra%E1%BA%9Ee", true),
             ("q=slow&level=error", false),
         ] {
             assert_eq!(

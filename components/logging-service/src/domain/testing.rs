@@ -36,7 +36,7 @@ pub(super) fn fields(object: Value) -> Map<String, Value> {
 /// Nothing is ever dropped.
 pub(super) const FOR_EVER: Retention = Retention {
     days: 0,
-    entries: 0,
+    entries: [0; 3],
 };
 
 /// What an admin looks for.

@@ -14,6 +14,7 @@ use spinreel_ledger::LedgerError;
 use spinreel_service::{Call, Context, WasiClock, WasiStore};
 
 use crate::domain::book::{Book, Retention};
+use crate::domain::class::Class;
 use crate::domain::filter::{Filter, Reader};
 use crate::domain::search::Search;
 
@@ -22,7 +23,11 @@ fn book(context: &Context) -> Book<'_, WasiStore, WasiClock> {
     let number = |name| u64::try_from(context.settings.number(name)).unwrap_or(0);
     let retention = Retention {
         days: number("log_retention_days"),
-        entries: number("log_retention_entries"),
+        entries: Class::ALL.map(|class| match class {
+            Class::Access => number("log_retention_access_entries"),
+            Class::Event => number("log_retention_entries"),
+            Class::Audit => number("log_retention_audit_entries"),
+        }),
     };
     Book::new(&context.store, &context.clock, retention)
 }

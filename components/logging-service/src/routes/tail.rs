@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use futures::stream;
-use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue};
 use spinreel_api::logs::LogEntry;
 use spinreel_http::{FieldError, Problem};
 use spinreel_platform::Clock;
@@ -14,6 +14,9 @@ use super::{book, problem, search};
 use crate::domain::book::{Position, Tail};
 use crate::domain::search::Search;
 
+/// What tells nginx to pass on what comes as it comes
+/// (<https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering>).
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// How often the log is looked at, in milliseconds.
 const LOOK_MS: u64 = 250;
 /// How long a connection may be silent, in milliseconds: proxies end those that are for a minute.
@@ -67,6 +70,7 @@ pub(crate) async fn tail(call: Call) -> Outcome {
     for (name, value) in [
         (CONTENT_TYPE, "text/event-stream"),
         (CACHE_CONTROL, "no-store"),
+        (UNBUFFERED, "no"),
     ] {
         let headers = response.headers_mut();
         headers.insert(name, HeaderValue::from_static(value));

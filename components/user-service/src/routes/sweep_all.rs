@@ -5,12 +5,17 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use spinreel_api::operations::{Sweep, SweepAll, Swept, SweptAll, SweptUsage, SweptUsers};
 use spinreel_http::Problem;
+use spinreel_http::query::{decode_cursor, encode_cursor};
 use spinreel_ledger::Cell;
 use spinreel_service::{Call, Context, Outcome, json};
 
 use super::{sweep, unavailable};
 
-/// How far a round through all users is. A hint: where it is lost, or two calls race, some are looked at twice.
+/// The list's name in cursors.
+const LIST: &str = "sweep";
+
+/// How far a round through all users is. A hint: where it is lost, or two calls race, some are looked at twice. All who send no
+/// cursor share one, which is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Round {
     storage: Progress,
@@ -46,17 +51,20 @@ fn round() -> Cell<Round> {
     Cell::new("users/sweep")
 }
 
-/// `POST /internal/sweep`: does a page of what is due in each service. One that cannot be reached keeps none of the others
+/// `POST /internal/sweep`: does a page of what is due in each service, of the shared round or of the caller's own. One that cannot be reached keeps none of the others
 /// from theirs, and makes the answer 503.
 pub(crate) async fn sweep_all(mut call: Call) -> Outcome {
     let request: SweepAll = call.request.json_or_default().await?;
     let context = &call.context;
-    let before = round().get(&context.store).await.map_err(unavailable)?;
-    let before = before.unwrap_or_default();
-    let begin = match request.from_start {
-        true => Round::default(),
-        false => before.clone(),
+    let begin = match (&request.cursor, request.from_start) {
+        (Some(cursor), _) => decode_cursor(LIST, cursor)?,
+        (None, true) => Round::default(),
+        (None, false) => {
+            let shared = round().get(&context.store).await.map_err(unavailable)?;
+            shared.unwrap_or_default()
+        }
     };
+    let is_shared = request.cursor.is_none() && !request.from_start;
     let page = |progress: &Progress| Sweep {
         cursor: progress.cursor(),
         offline: request.offline,
@@ -67,27 +75,32 @@ pub(crate) async fn sweep_all(mut call: Call) -> Outcome {
         sweep_usage(context, page(&Progress::Start)),
     )
     .await;
-    let mut after = Round {
-        storage: progress(&storage, begin.storage, |swept| &swept.next_cursor),
-        users: progress(&users, begin.users, |swept| &swept.next_cursor),
+    let after = Round {
+        storage: progress(&storage, &begin.storage, |swept| &swept.next_cursor),
+        users: progress(&users, &begin.users, |swept| &swept.next_cursor),
     };
     let is_over = after.storage == Progress::Done && after.users == Progress::Done;
-    if is_over {
-        after = Round::default();
-    }
-    // A round that fits one page writes nothing.
-    if after != before {
-        round()
-            .set(&context.store, &after)
-            .await
-            .map_err(unavailable)?;
+    if is_shared {
+        let next = match is_over {
+            true => Round::default(),
+            false => after.clone(),
+        };
+        // A round that fits one page writes nothing.
+        if next != begin {
+            round()
+                .set(&context.store, &next)
+                .await
+                .map_err(unavailable)?;
+        }
     }
     let usage = usage?;
+    let more = !is_over || usage.more;
     let swept = SweptAll {
         storage: storage?,
         users: users?,
-        more: !is_over || usage.more,
         usage,
+        more,
+        next_cursor: (more && !is_shared).then(|| encode_cursor(LIST, &after)),
     };
     json(StatusCode::OK, &swept)
 }
@@ -127,11 +140,11 @@ async fn sweep_usage(context: &Context, page: Sweep) -> Result<SweptUsage, Probl
 /// How far a service is after a page: where it began, if that failed.
 fn progress<T>(
     swept: &Result<T, Problem>,
-    begin: Progress,
+    begin: &Progress,
     cursor: impl Fn(&T) -> &Option<String>,
 ) -> Progress {
     match swept {
         Ok(swept) => Progress::after(cursor(swept)),
-        Err(_) => begin,
+        Err(_) => begin.clone(),
     }
 }

@@ -1,4 +1,5 @@
 mod read;
+mod rewrite;
 mod seal;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -31,7 +32,8 @@ pub trait Timed {
 /// An entry is a cell of its own until its stretch of 64 is full; then the stretch becomes one value, written first,
 /// and its cells are deleted after. Readers prefer the segment. So a journal of n entries has about n/64 keys, and
 /// reading a page costs the same however long it is. Segments that are too old to be wanted can be
-/// [dropped](Journal::drop_oldest) from the list's beginning, and a list that nobody wants can be
+/// [dropped](Journal::drop_oldest) from the list's beginning, entries can be taken out of [those that
+/// stay](Journal::rewrite), and a list that nobody wants can be
 /// [truncated](Journal::truncate) to nothing.
 #[derive(Debug, Clone)]
 pub struct Journal {

@@ -11,4 +11,5 @@ mod resumable;
 mod signed_urls;
 mod signer;
 mod support;
+mod transcoding;
 mod xml;

@@ -6,10 +6,11 @@
 //! - [`Export`] (`export`): all of it, as it stands.
 //! - [`Tail`] (`tail`): what arrives, as it arrives.
 //! - [`Book::metrics`] (`folded`): what all of it comes to.
-//! - [`Book::tidy`] (`tidy`): seals stretches of the journal, moves the index on, drops what is old.
+//! - [`Book::tidy`] (`tidy`): seals stretches of the journal, moves the index on, drops what is old (`keep`).
 
 mod export;
 mod folded;
+mod keep;
 mod position;
 mod read;
 mod tail;
@@ -25,15 +26,17 @@ use spinreel_api::logs::LogEntry;
 use spinreel_ledger::{Journal, LedgerError, SEGMENT};
 use spinreel_platform::{Clock, Store};
 
+use super::class::PerClass;
 use super::journal::blocks;
 
-/// How long entries are kept. What is older, or more, goes in whole stretches of the journal, the oldest first.
+/// How long entries are kept. What is older goes in whole stretches of the journal, the oldest first. Where there are more of
+/// a class, they are taken out of the oldest stretches, which go when nothing is left of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// How many days after their arrival, 0 for ever.
     pub days: u64,
-    /// How many, 0 for any number. A few more stay: a stretch only goes where so many are left.
-    pub entries: u64,
+    /// How many of each class, 0 for any number. A few more stay: a stretch is only touched where so many are left.
+    pub entries: PerClass,
 }
 
 /// The log.

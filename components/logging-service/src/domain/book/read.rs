@@ -12,6 +12,8 @@ use crate::domain::search::Search;
 
 /// The most cells of the journal that one page looks at, however few entries it finds.
 const MAX_CELLS: u64 = 4_096;
+/// What a stretch counts at least, of these: reading it is a call, however little there is left of it.
+const LEAST_CELLS: u64 = 16;
 /// The most values of the index that one page reads.
 const MAX_INDEX_READS: u32 = 256;
 
@@ -98,7 +100,7 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
                 .journal
                 .stretch::<Block>(self.store, stretch, lowest..=highest)
                 .await?;
-            cells_left = cells_left.saturating_sub(cells.len().max(1) as u64);
+            cells_left = cells_left.saturating_sub(LEAST_CELLS.max(cells.len() as u64));
             match page.look_at(cells) {
                 Look::Full(Position(cell, 0)) if direction == Direction::Down && cell == lowest => {
                     return Ok(page.end(None));

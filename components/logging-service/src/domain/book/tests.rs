@@ -1,6 +1,7 @@
 //! What readers find, whatever happened.
 #![allow(clippy::unwrap_used)]
 
+mod classes;
 mod keeping;
 mod model;
 mod reading;

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::Book;
 use super::folded::Folded;
 use crate::domain::index::levels::Levels;
-use crate::domain::index::{IndexError, pairs_of, zones};
+use crate::domain::index::{IndexError, pairs_of};
 use crate::domain::journal::Block;
 
 /// How many stretches are put in the index at most in one go, and how many dropped: for whom time does not end it.
@@ -79,12 +79,13 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
         if folded.segments > were_folded {
             Folded::cell().set(self.store, &folded).await?;
         }
+        let done = folded.segments.min(levels.indexed());
         for _ in 0..STRETCHES {
-            let done = folded.segments.min(levels.indexed());
             if !self.drop_oldest(done).await? || is_over() {
                 break;
             }
         }
+        self.strip(done, STRETCHES, is_over).await?;
         let dropped = self.journal.dropped(self.store).await?;
         for _ in 0..STRETCHES {
             if !levels.drop_step(self.store, dropped).await? || is_over() {
@@ -116,29 +117,5 @@ impl<S: Store, C: Clock> Book<'_, S, C> {
             written.map_err(LedgerError::from)?;
         }
         Ok(true)
-    }
-
-    /// Drops the oldest segment where it is past the retention, and before the segment `done`; returns whether it was.
-    async fn drop_oldest(&self, done: u64) -> Result<bool, LedgerError> {
-        let oldest = self.journal.dropped(self.store).await?;
-        if oldest >= done {
-            return Ok(false);
-        }
-        // A zone that is gone belongs to a segment whose dropping was not finished.
-        if let Some(zone) = zones::of_segment(self.store, oldest).await? {
-            let is_old = zone.received_ms < self.kept_since();
-            let left = zones::through(self.store, done)
-                .await?
-                .saturating_sub(zone.through);
-            let are_many = self.retention.entries > 0 && left >= self.retention.entries;
-            if !is_old && !are_many {
-                return Ok(false);
-            }
-        }
-        let nodes = zones::ended_by(oldest);
-        if !nodes.is_empty() {
-            self.store.delete_many(&nodes).await?;
-        }
-        self.journal.drop_oldest(self.store).await
     }
 }

@@ -23,6 +23,7 @@ use spinreel_ledger::LedgerError;
 use spinreel_platform::Store;
 use thiserror::Error;
 
+use crate::domain::class::Class;
 use levels::Levels;
 use postings::Postings;
 use zones::Zone;
@@ -52,12 +53,14 @@ pub async fn pairs_of(
         ..Zone::EMPTY
     };
     for (received_ms, entry) in entries {
+        let mut through = zone.through;
+        through[Class::of(entry).index()] += 1;
         term::of(entry).for_each(|term| page.add(term, 0));
         zone = zone.with(Zone {
             first_ms: entry.at.as_ms(),
             last_ms: entry.at.as_ms(),
             received_ms: *received_ms,
-            through: zone.through + 1,
+            through,
         });
     }
     let mut pairs = zones::append(store, segment, zone).await?;

@@ -4,12 +4,14 @@ use serde::{Deserialize, Serialize};
 use spinreel_ledger::{Cell, LedgerError};
 use spinreel_platform::Store;
 
+use crate::domain::class::PerClass;
+
 /// How many zones a node holds.
 pub const NODE: u64 = 64;
 
 /// Times of the entries of some segments, in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(u64, u64, u64, u64)", into = "(u64, u64, u64, u64)")]
+#[serde(from = "Numbers", into = "Numbers")]
 pub struct Zone {
     /// The earliest time that an entry says.
     pub first_ms: u64,
@@ -17,12 +19,15 @@ pub struct Zone {
     pub last_ms: u64,
     /// When the last one arrived.
     pub received_ms: u64,
-    /// How many entries there are from the journal's first to the last of these.
-    pub through: u64,
+    /// How many entries of each class there were from the journal's first to the last of these.
+    pub through: PerClass,
 }
 
-impl From<(u64, u64, u64, u64)> for Zone {
-    fn from((first_ms, last_ms, received_ms, through): (u64, u64, u64, u64)) -> Self {
+/// A zone as it is stored.
+type Numbers = (u64, u64, u64, PerClass);
+
+impl From<Numbers> for Zone {
+    fn from((first_ms, last_ms, received_ms, through): Numbers) -> Self {
         Self {
             first_ms,
             last_ms,
@@ -32,7 +37,7 @@ impl From<(u64, u64, u64, u64)> for Zone {
     }
 }
 
-impl From<Zone> for (u64, u64, u64, u64) {
+impl From<Zone> for Numbers {
     fn from(zone: Zone) -> Self {
         (zone.first_ms, zone.last_ms, zone.received_ms, zone.through)
     }
@@ -44,7 +49,7 @@ impl Zone {
         first_ms: u64::MAX,
         last_ms: 0,
         received_ms: 0,
-        through: 0,
+        through: [0; 3],
     };
 
     /// The zone of these entries and those of `other`.
@@ -54,7 +59,7 @@ impl Zone {
             first_ms: self.first_ms.min(other.first_ms),
             last_ms: self.last_ms.max(other.last_ms),
             received_ms: self.received_ms.max(other.received_ms),
-            through: self.through.max(other.through),
+            through: std::array::from_fn(|class| self.through[class].max(other.through[class])),
         }
     }
 
@@ -96,20 +101,26 @@ pub async fn of_segment(store: &impl Store, segment: u64) -> Result<Option<Zone>
     Ok(zones.and_then(|zones| zones.get((segment % NODE) as usize).copied()))
 }
 
-/// How many entries the segments before this one had, all that were ever written.
-pub async fn through(store: &impl Store, segment: u64) -> Result<u64, LedgerError> {
-    let Some(before) = segment.checked_sub(1) else {
-        return Ok(0);
+/// How many entries of each class the segments before this one had, all that were ever written; `None` where that is not
+/// known any more.
+pub async fn before(store: &impl Store, segment: u64) -> Result<Option<PerClass>, LedgerError> {
+    let Some(last) = segment.checked_sub(1) else {
+        return Ok(Some(PerClass::default()));
     };
-    let zone = of_segment(store, before).await?;
-    Ok(zone.map_or(0, |zone| zone.through))
+    let zone = of_segment(store, last).await?;
+    Ok(zone.map(|zone| zone.through))
 }
 
-/// The keys of the nodes whose last segment is this one.
-pub fn ended_by(segment: u64) -> Vec<String> {
+/// As [`before`], for a segment that the last one which has a zone lies before.
+pub async fn through(store: &impl Store, segment: u64) -> Result<PerClass, LedgerError> {
+    Ok(before(store, segment).await?.unwrap_or_default())
+}
+
+/// The keys of the nodes that the node of this segment follows, where it is the first of its own.
+pub fn followed_by(segment: u64) -> Vec<String> {
     [(0, NODE), (1, NODE * NODE)]
         .into_iter()
-        .filter(|(_, span)| (segment + 1).is_multiple_of(*span))
-        .map(|(level, span)| node(level, segment / span).key().to_owned())
+        .filter(|(_, span)| segment > 0 && segment.is_multiple_of(*span))
+        .map(|(level, span)| node(level, segment / span - 1).key().to_owned())
         .collect()
 }

@@ -35,7 +35,27 @@ impl Timed for Block {
 }
 
 impl Block {
-    /// The texts of the entries, in the order in which they were sent.
+    /// What is left without the entries that `goes` names; `None` where that is nothing. What stays keeps its place.
+    #[must_use]
+    pub fn without(self, goes: impl Fn(&LogEntry) -> bool) -> Option<Self> {
+        let mut entries: Vec<Box<RawValue>> = self.entry.into_iter().chain(self.entries).collect();
+        for text in &mut entries {
+            if read(text.get()).is_some_and(|entry| goes(&entry)) {
+                *text = RawValue::NULL.to_owned();
+            }
+        }
+        while entries
+            .pop_if(|text| text.get() == RawValue::NULL.get())
+            .is_some()
+        {}
+        (!entries.is_empty()).then_some(Self {
+            received_ms: self.received_ms,
+            entries,
+            entry: None,
+        })
+    }
+
+    /// The texts of the entries, in the order in which they were sent; `null` for one that was taken out.
     pub fn texts(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
         let texts: Vec<&str> = (self.entry.iter())
             .chain(&self.entries)
@@ -98,6 +118,29 @@ mod tests {
         let block: Block = serde_json::from_value(old).unwrap();
         let entries: Vec<LogEntry> = block.entries().collect();
         assert_eq!(entries, [entry(NOON, "old")]);
+    }
+
+    #[test]
+    fn what_is_taken_out_moves_nothing_that_stays() {
+        let batch: Vec<LogEntry> = (0..6).map(|n| entry(NOON, &n.to_string())).collect();
+        let left = |goes: &[&str]| {
+            let block = blocks(&batch, NOON).unwrap().remove(0);
+            let left = block.without(|entry| goes.contains(&entry.message.as_str()))?;
+            let again: Block =
+                serde_json::from_str(&serde_json::to_string(&left).unwrap()).unwrap();
+            let places = again.texts().enumerate();
+            let places = places.filter_map(|(place, text)| Some((place, read(text)?.message)));
+            Some((again.texts().len(), places.collect::<Vec<_>>()))
+        };
+        let named = |places: &[usize]| -> Vec<(usize, String)> {
+            places.iter().map(|n| (*n, n.to_string())).collect()
+        };
+        assert_eq!(left(&[]), Some((6, named(&[0, 1, 2, 3, 4, 5]))));
+        assert_eq!(left(&["0", "2", "5"]), Some((5, named(&[1, 3, 4]))));
+        assert_eq!(left(&["0", "1", "2", "3", "4", "5"]), None);
+        let old = serde_json::json!({ "received_ms": NOON, "entry": entry(NOON, "old") });
+        let old: Block = serde_json::from_value(old).unwrap();
+        assert!(old.without(|_| true).is_none());
     }
 
     proptest! {

@@ -7,11 +7,12 @@
 //! # Layout
 //! - `fold`: which lines move which numbers.
 //! - `series`: a bounded number of counters under labels. `served`: what a route's requests took.
-//! - `render`: the text that monitoring reads.
+//! - `render`: the text that monitoring reads; `plain` makes the older one of it.
 
 mod fold;
 #[cfg(test)]
 mod openmetrics_tests;
+mod plain;
 mod render;
 mod series;
 mod served;
@@ -21,7 +22,7 @@ mod testing;
 use serde::{Deserialize, Serialize};
 use spinreel_api::logs::Level;
 
-pub use render::CONTENT_TYPE;
+pub use render::Format;
 use series::Series;
 use served::Served;
 

@@ -10,13 +10,49 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use spinreel_api::logs::Level;
+use spinreel_http::accept::Offer;
 
 use super::Metrics;
+use super::plain;
 use super::series::OTHER;
 use super::served::{BOUNDS_MS, Served};
 
-/// The media type of the text (OpenMetrics 1.0, section "Protocol Negotiation").
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// A format of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// Prometheus's text format 0.0.4.
+    Plain,
+}
+
+impl Format {
+    /// All of them, and what each is called in `Accept`; the first where a client does not care.
+    pub const ALL: [(Self, Offer); 2] = [
+        (
+            Self::OpenMetrics,
+            Offer {
+                essence: "application/openmetrics-text",
+                version: "1.0.0",
+            },
+        ),
+        (
+            Self::Plain,
+            Offer {
+                essence: "text/plain",
+                version: "0.0.4",
+            },
+        ),
+    ];
+
+    /// The media type of the text (OpenMetrics 1.0, section "Protocol Negotiation").
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Plain => plain::CONTENT_TYPE,
+        }
+    }
+}
 
 /// What all names begin with.
 const PREFIX: &str = "spinreel";
@@ -24,6 +60,14 @@ const PREFIX: &str = "spinreel";
 type Label<'a> = (&'static str, &'a str);
 
 impl Metrics {
+    /// The numbers as text in a format; `version` is the application's.
+    pub fn render_as(&self, format: Format, version: &str) -> String {
+        match format {
+            Format::OpenMetrics => self.render(version),
+            Format::Plain => plain::from_openmetrics(&self.render(version)),
+        }
+    }
+
     /// The numbers as OpenMetrics text, `# EOF` included; `version` is the application's.
     pub fn render(&self, version: &str) -> String {
         let mut registry = Registry::with_prefix(PREFIX);

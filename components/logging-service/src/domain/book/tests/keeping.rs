@@ -13,7 +13,7 @@ fn old_entries_are_not_shown_and_their_stretches_are_dropped_whole() {
     let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
     let retention = Retention {
         days: 30,
-        entries: 0,
+        entries: [0, 0, 0],
     };
     let book = Book::new(&store, &clock, retention);
     block_on(async {
@@ -38,7 +38,7 @@ fn no_more_stretches_are_kept_than_hold_as_many_entries_as_shall_be_kept() {
     let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
     let retention = Retention {
         days: 0,
-        entries: 1_000,
+        entries: [0, 1_000, 0],
     };
     let book = Book::new(&store, &clock, retention);
     block_on(async {
@@ -95,7 +95,7 @@ fn a_sealed_stretch_of_the_largest_entries_fits_the_smallest_store() {
 fn a_tidier_that_died_anywhere_is_made_up_for_by_the_next_and_nothing_is_dropped_twice() {
     let retention = Retention {
         days: 30,
-        entries: 300,
+        entries: [0, 300, 0],
     };
     for calls in 0.. {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
@@ -133,7 +133,7 @@ fn a_tidier_that_died_anywhere_is_made_up_for_by_the_next_and_nothing_is_dropped
 fn the_metrics_count_every_line_once_and_outlive_what_is_dropped() {
     let retention = Retention {
         days: 0,
-        entries: 100,
+        entries: [0, 100, 0],
     };
     for calls in 0.. {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(NOON));
