@@ -191,7 +191,13 @@ async fn answer(
         }
         Found::Route(route, parameters) => {
             let outcome = run(context, route, request, parameters).await;
-            let response = outcome.unwrap_or_else(|problem| render(context, route.style, problem));
+            let mut response =
+                outcome.unwrap_or_else(|problem| render(context, route.style, problem));
+            if let Some((name, value)) = route.header {
+                let name = HeaderName::from_static(name);
+                let value = HeaderValue::from_static(value);
+                response.headers_mut().insert(name, value);
+            }
             ((!route.quiet).then_some(route.pattern), response)
         }
     }

@@ -85,8 +85,8 @@ impl Digest {
     }
 
     /// Whether this is what was claimed.
-    pub fn is(self, claim: &Claim) -> bool {
-        let digest = match self.0 {
+    pub fn is(&self, claim: &Claim) -> bool {
+        let digest = match self.0.clone() {
             State::Sha1(digest) => digest.finalize().to_vec(),
             State::Sha256(digest) => digest.finalize().to_vec(),
             State::Crc32(digest) => digest.finalize().to_be_bytes().to_vec(),

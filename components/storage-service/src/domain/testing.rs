@@ -17,6 +17,7 @@ use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, SeededR
 pub(crate) use self::bucket::MemoryBucket;
 use super::peers::{PeerFailure, Peers};
 use super::record::Owner;
+use super::resumable::Rules;
 use super::storage::Storage;
 use super::upload::{CHUNK, FileSource, NewFile, SourceError, UploadError, Uploaded};
 
@@ -199,6 +200,7 @@ impl World {
             peers: &self.peers,
             limit: self.limit,
             chunk: CHUNK,
+            resumable: rules(),
         }
     }
 
@@ -225,6 +227,15 @@ impl World {
             expected,
         };
         self.storage().upload(&owner(), file, &mut source).await
+    }
+}
+
+/// What holds for resumable uploads in tests.
+pub(crate) fn rules() -> Rules {
+    Rules {
+        most: 100,
+        expiry_ms: 3_600_000,
+        secret: "0123456789abcdef0123456789abcdef".to_owned(),
     }
 }
 

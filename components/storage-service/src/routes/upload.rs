@@ -20,7 +20,10 @@ use crate::multipart::{Form, FormError, boundary};
 use crate::peers::HttpPeers;
 
 /// What clients declare that know nothing of a file.
-const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
+pub(super) const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
+
+/// The most bytes of a media type.
+const LONGEST_MEDIA_TYPE: usize = 255;
 
 /// What a client hears whose form cannot be read to the end of its file.
 const MALFORMED: &str = "Malformed form";
@@ -85,7 +88,8 @@ async fn store(mut call: Call) -> Outcome {
     let (user_id, number) = (owner.user_id, uploaded.number);
     let after = context.clone();
     context.after_answer(async move {
-        settle(&HttpPeers(&after), &user_id, uploaded).await;
+        let moved = uploaded.file.object.size;
+        settle(&HttpPeers(&after), &user_id, uploaded, moved).await;
         report_use(&after, &user_id).await;
         tidy_after(&after, &user_id, number).await;
     });
@@ -93,15 +97,15 @@ async fn store(mut call: Call) -> Outcome {
     json(StatusCode::OK, &Message { message })
 }
 
-/// Writes the upload down, and gives back what was reserved too much.
-async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
+/// Writes the upload down, and gives back what was reserved beyond the bytes that were `moved`.
+pub(super) async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded, moved: u64) {
     let action = Action {
         at: Timestamp::from_ms(peers.0.clock.now_ms()),
         action: ActionKind::Upload,
         video_id: Some(uploaded.file.head.id.clone()),
         bytes: uploaded.file.object.size,
     };
-    let (moved, reservations) = (action.bytes, &uploaded.reservations);
+    let reservations = &uploaded.reservations;
     let settled = peers
         .settle_bandwidth(user_id, reservations, moved, Some(action))
         .await;
@@ -115,8 +119,23 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
     }
 }
 
+/// Whether a text can be a media type (RFC 9110, section 8.3.1): printable ASCII, two names with a slash between them and
+/// perhaps parameters.
+pub(super) fn is_media_type(text: &str) -> bool {
+    let essence = text.split(';').next().unwrap_or_default().trim_end();
+    let is_name = |name: &str| {
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !name.is_empty() && name.bytes().all(is_token)
+    };
+    let names = essence.split_once('/');
+    text.len() <= LONGEST_MEDIA_TYPE
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && names.is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
+}
+
 /// The declared media type; where a client declares none of its own, what the name's ending says.
-fn media_type(declared: String, name: &str) -> String {
+pub(super) fn media_type(declared: String, name: &str) -> String {
     if declared != UNKNOWN_MEDIA_TYPE {
         return declared;
     }
@@ -221,6 +240,27 @@ mod tests {
             ),
         ] {
             assert_eq!((problem.code, is_failure(&problem)), (reason, failed));
+        }
+    }
+
+    #[test]
+    fn a_media_type_has_two_names() {
+        for good in ["video/mp4", "text/plain; charset=utf-8", "a/b+c.d"] {
+            assert!(is_media_type(good), "{good}");
+        }
+        let long = format!("video/{}", "x".repeat(250));
+        for bad in [
+            "",
+            "video",
+            "/",
+            "video/",
+            "a b/c",
+            "a/b/c",
+            "vid\u{e9}o/mp4",
+            "a/b\r\n",
+            &long,
+        ] {
+            assert!(!is_media_type(bad), "{bad}");
         }
     }
 

@@ -189,6 +189,14 @@ async fn verify_user(
     Ok(user)
 }
 
+/// Asks user-service again whether a user's session is good, before a request that took long changes something: 401 where
+/// the session is over, or the account is disabled, departing or gone.
+pub async fn judge_again(context: &Rc<Context>, user: &User) -> Result<(), Problem> {
+    let standing = trust::standing(context, user).await?;
+    let is_good = standing.map(drop);
+    is_good.ok_or_else(|| Problem::unauthenticated(Unauthenticated::Revoked))
+}
+
 /// Whom a token names that is signed and has not expired, and what is known of revocations.
 async fn signed_user(context: &Rc<Context>, token: &str) -> Result<(Trusted, User), Problem> {
     if token.len() > MAX_TOKEN_LENGTH {
