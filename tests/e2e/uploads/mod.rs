@@ -1,5 +1,6 @@
 //! `/v1/uploads`: uploads that resume, by tus 1.0.0.
 
+mod clients;
 mod creation;
 mod lifecycle;
 mod limits;
