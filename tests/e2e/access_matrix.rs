@@ -198,6 +198,8 @@ async fn the_manifest_and_the_components_have_the_same_routes() {
         "GET /v1/videos/:id",
         "GET /v1/videos/:id/content",
         "GET /v1/videos/health",
+        "OPTIONS /v1/uploads",
+        "OPTIONS /v1/uploads/:id",
         "POST /v1/sessions",
         "POST /v1/sessions/refresh",
         "POST /v1/users",

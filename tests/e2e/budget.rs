@@ -276,6 +276,65 @@ async fn changes(measured: &mut Measured<'_>, user: &User<'_>) {
         .await;
 }
 
+/// Uploads that resume.
+async fn resumable(measured: &mut Measured<'_>, user: &User<'_>) {
+    let uploads = async |method, path: &str, headers: &[(&str, &str)], body: Vec<u8>| {
+        let mut request = user.request(method, path).header("tus-resumable", "1.0.0");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Reply::to(request.body(body)).await
+    };
+    let bytes = ("content-type", "application/offset+octet-stream");
+    let create = async || {
+        let length = [("upload-length", "600000")];
+        let created = uploads(Method::POST, "/v1/uploads", &length, Vec::new()).await;
+        let created = created.expect(StatusCode::CREATED);
+        let location = created.header("location");
+        location[location.find("/v1/").unwrap()..].to_owned()
+    };
+    measured
+        .row("`POST /v1/uploads`, 600 kB", async |_| {
+            create().await;
+        })
+        .await;
+    let mut paths = Vec::new();
+    for _ in 0..3 {
+        paths.push(create().await);
+    }
+    let append = async |path: &str, offset: &str, size: usize| {
+        let headers = [bytes, ("upload-offset", offset)];
+        let reply = uploads(Method::PATCH, path, &headers, vec![1; size]).await;
+        reply.expect(StatusCode::NO_CONTENT);
+    };
+    measured
+        .row("`PATCH /v1/uploads/{id}`, 300 kB", async |run| {
+            append(&paths[run], "0", 300_000).await;
+        })
+        .await;
+    measured
+        .row("`HEAD /v1/uploads/{id}`", async |run| {
+            let reply = uploads(Method::HEAD, &paths[run], &[], Vec::new()).await;
+            reply.expect(StatusCode::OK);
+        })
+        .await;
+    measured
+        .row("`PATCH /v1/uploads/{id}`, the last one", async |run| {
+            append(&paths[run], "300000", 300_000).await;
+        })
+        .await;
+    let mut paths = Vec::new();
+    for _ in 0..3 {
+        paths.push(create().await);
+    }
+    measured
+        .row("`DELETE /v1/uploads/{id}`", async |run| {
+            let reply = uploads(Method::DELETE, &paths[run], &[], Vec::new()).await;
+            reply.expect(StatusCode::NO_CONTENT);
+        })
+        .await;
+}
+
 /// What admins and account owners do now and then, and what services and timers ask for.
 async fn administration(measured: &mut Measured<'_>, user: &User<'_>, admin: &User<'_>) {
     let app = measured.app;
@@ -358,6 +417,7 @@ async fn every_request_costs_what_the_document_says() {
     reads(&mut measured, &user, &admin).await;
     playback(&mut measured, &user).await;
     changes(&mut measured, &user).await;
+    resumable(&mut measured, &user).await;
     administration(&mut measured, &user, &admin).await;
 
     let documented = documented();

@@ -56,6 +56,7 @@ mod upload_cut_off;
 mod upload_form;
 mod upload_limits;
 mod upload_race;
+mod uploads;
 mod usage;
 mod usage_alerts;
 mod videos;

@@ -28,6 +28,7 @@ async fn a_path_that_is_nobodys_is_not_found() {
         "/v1/users/a/b",
         "/v1/usage/tomorrow",
         "/v1/storage/more",
+        "/v1/uploads/a/b",
         "/v1/logs/more",
         "/internal/videos/a/b",
     ] {
@@ -45,6 +46,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::POST, "/delete-file", "DELETE"),
         (Method::POST, "/storage-status", "GET, HEAD"),
         (Method::DELETE, "/v1/videos/a", "GET, HEAD"),
+        (Method::PUT, "/v1/uploads", "OPTIONS, POST"),
         (Method::POST, "/v1/videos/a/content", "GET, HEAD"),
         (Method::PUT, "/v1/users", "GET, HEAD, POST"),
         (Method::POST, "/v1/users/me", "GET, HEAD, PATCH, DELETE"),

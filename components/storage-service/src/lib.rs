@@ -16,6 +16,11 @@ pub mod routes;
 
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
+/// A route of resumable uploads: every answer says which version of tus it speaks.
+const fn tus(route: Route) -> Route {
+    route.header("tus-resumable", spinreel_tus::VERSION)
+}
+
 /// The service.
 pub static SERVICE: Service = Service {
     id: "storage-service",
@@ -30,6 +35,8 @@ pub static SERVICE: Service = Service {
         Variable::new("upload_least_rate", Kind::Number),
         Variable::new("upload_rate_window_seconds", Kind::Checked(is_positive)),
         Variable::new("files_per_user", Kind::Number),
+        Variable::new("uploads_per_user", Kind::Number),
+        Variable::new("upload_expiry_seconds", Kind::Number),
         Variable::new("user_service_url", Kind::Origin),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("usage_service_url", Kind::Origin),
@@ -51,6 +58,44 @@ pub static SERVICE: Service = Service {
             handler!(routes::storage_status::storage_status),
         )
         .seed(),
+        tus(Route::options(
+            "/v1/uploads",
+            Access::Open,
+            handler!(routes::uploads::options),
+        )),
+        tus(Route::post(
+            "/v1/uploads",
+            Access::User,
+            handler!(routes::uploads::create),
+        ))
+        .streams_body(),
+        tus(Route::options(
+            "/v1/uploads/:id",
+            Access::Open,
+            handler!(routes::uploads::options),
+        )),
+        tus(Route::get(
+            "/v1/uploads/:id",
+            Access::User,
+            handler!(routes::uploads::head),
+        )),
+        tus(Route::patch(
+            "/v1/uploads/:id",
+            Access::User,
+            handler!(routes::uploads::append),
+        ))
+        .streams_body(),
+        tus(Route::post(
+            "/v1/uploads/:id",
+            Access::User,
+            handler!(routes::uploads::overridden),
+        ))
+        .streams_body(),
+        tus(Route::delete(
+            "/v1/uploads/:id",
+            Access::User,
+            handler!(routes::uploads::terminate),
+        )),
         Route::get(
             "/v1/storage/health",
             Access::Open,

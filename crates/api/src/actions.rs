@@ -88,6 +88,10 @@ actions! {
     /// A page of the videos of a deleted account was removed.
     VideoPurged = "video.purged",
 
+    /// An upload was created that resumes: its bytes come with other requests.
+    UploadCreated = "upload.created",
+    /// An upload that resumes was ended by its client before it was a file.
+    UploadTerminated = "upload.terminated",
     /// A file was stored.
     FileUploaded = "file.uploaded",
     /// An upload was refused; `upload.reason` is the code of the refusal.

@@ -134,6 +134,11 @@ impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
         sign::sign_url(&self.endpoint, url, key, self.clock.now_ms(), &self.random)
     }
 
+    /// The client's source of unpredictable bytes.
+    pub fn random(&self) -> &R {
+        &self.random
+    }
+
     /// The budget of failures for one call.
     pub(crate) fn retries(&self) -> Retries<'_, C, R> {
         Retries::new(self.policy, &self.clock, &self.random)

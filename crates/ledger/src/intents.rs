@@ -35,10 +35,13 @@ pub struct Intents {
 }
 
 /// Up to where all operations are over. A hint: an older one costs reads, never an operation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// No operation of a number up to this one goes on, or ever will.
+    /// No operation of a number up to this one goes on, or ever will, but for the [`open`](Self::open) ones.
     pub over: u64,
+    /// The numbers up to `over` whose operations go on for long, in order. Those that have ended since may be among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<u64>,
     /// No number up to this one gets a record any more: it has one, or is over.
     aged: u64,
     /// The highest number that had been given at `head_ms`: half a lease later all of them have their records.
@@ -64,15 +67,22 @@ impl Mark {
 
     /// Whether it says more than `before`, but for the time.
     pub fn is_news(&self, before: &Self) -> bool {
-        (self.over, self.aged, self.head) != (before.over, before.aged, before.head)
+        (self.over, self.aged, self.head, &self.open)
+            != (before.over, before.aged, before.head, &before.open)
     }
 
-    /// The mark after a look at `now_ms` that found all operations up to `over` over, `head` being the highest number
-    /// that had been given before.
-    fn moved(&self, over: u64, head: u64, now_ms: u64) -> Self {
+    /// The mark after a look at `now_ms` that found all operations up to `over` over but for those of `open`, `head`
+    /// being the highest number that had been given before.
+    fn moved(&self, over: u64, open: &[u64], head: u64, now_ms: u64) -> Self {
         let is_aged = self.head_ms + LEASE_MS <= now_ms;
+        let over = self.over.max(over);
         let mut mark = Self {
-            over: self.over.max(over),
+            over,
+            open: open
+                .iter()
+                .copied()
+                .filter(|number| *number <= over)
+                .collect(),
             looked_ms: now_ms,
             ..*self
         };
@@ -121,9 +131,20 @@ impl<T> Look<T> {
             .unwrap_or(self.first - 1)
     }
 
-    /// The mark after this look, if all operations up to `over` are over.
-    pub fn moved_mark(&self, over: u64) -> Mark {
-        self.mark.moved(over, self.head, self.began_ms)
+    /// The mark after this look, if all operations up to `over` are over but for those of `open`, in order: of the
+    /// mark's own and of the numbers of this look.
+    pub fn moved_mark(&self, over: u64, open: &[u64]) -> Mark {
+        self.mark.moved(over, open, self.head, self.began_ms)
+    }
+
+    /// Whether a number that had no record in this look may get one yet.
+    pub fn may_begin(&self, number: u64) -> bool {
+        !self.mark.is_over(number, self.began_ms, Patience::Leases)
+    }
+
+    /// The highest number that had been given.
+    pub fn head(&self) -> u64 {
+        self.head
     }
 
     /// Whether there are so many numbers after `over` that the mark is moved for the time alone.
@@ -201,7 +222,7 @@ mod tests {
     ) -> Vec<u64> {
         let intents = Intents::new("i");
         let look: Look<String> = intents.look(store, clock, head, 0).await.unwrap();
-        let mark = look.moved_mark(look.over(patience, |_| false));
+        let mark = look.moved_mark(look.over(patience, |_| false), &[]);
         intents.mark_cell().set(store, &mark).await.unwrap();
         look.records.into_iter().map(|(number, _)| number).collect()
     }
@@ -275,6 +296,30 @@ mod tests {
     }
 
     #[test]
+    fn an_operation_that_goes_on_for_long_is_named_by_the_mark_and_does_not_keep_it_back() {
+        let (store, clock) = (MemoryStore::default(), ManualClock::at(1_000_000));
+        block_on(async {
+            for number in 1..=4 {
+                write(&store, number).await;
+            }
+            let intents = Intents::new("i");
+            let first: Look<String> = intents.look(&store, &clock, 3, 0).await.unwrap();
+            let is_known = |number| number <= 3;
+            let mark = first.moved_mark(first.over(Patience::Leases, is_known), &[2]);
+            assert_eq!((mark.over, mark.open.as_slice()), (3, &[2][..]));
+            assert!(mark.is_news(&first.mark));
+            intents.mark_cell().set(&store, &mark).await.unwrap();
+            let next: Look<String> = intents.look(&store, &clock, 4, 0).await.unwrap();
+            assert_eq!(next.records.len(), 1);
+            // What lies above the mark is not named: the next look comes to it.
+            let stays = next.moved_mark(3, &[2, 4]);
+            assert_eq!((stays.over, stays.open.as_slice()), (3, &[2][..]));
+            let moves = next.moved_mark(4, &[4]);
+            assert_eq!((moves.over, moves.open.as_slice()), (4, &[4][..]));
+        });
+    }
+
+    #[test]
     fn a_look_in_the_middle_moves_nothing_that_it_did_not_see() {
         let (store, clock) = (MemoryStore::default(), ManualClock::at(1_000_000));
         block_on(async {
@@ -283,7 +328,7 @@ mod tests {
             assert_eq!(look.empty, [6, 7, 8, 9]);
             assert_eq!(look.over(Patience::Leases, |_| false), 5);
             assert!(look.mark.is_old(&clock));
-            let mark = look.moved_mark(0);
+            let mark = look.moved_mark(0, &[]);
             assert_eq!(mark.over, 0);
             assert!(!mark.is_old(&clock));
         });

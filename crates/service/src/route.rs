@@ -63,6 +63,8 @@ pub struct Route {
     pub(crate) body_limit: Option<usize>,
     /// Whether its requests are not worth a line in the log.
     pub(crate) quiet: bool,
+    /// A header of every answer.
+    pub(crate) header: Option<(&'static str, &'static str)>,
     pub(crate) handler: Handler,
 }
 
@@ -74,6 +76,7 @@ pub(crate) enum Verb {
     Put,
     Patch,
     Delete,
+    Options,
 }
 
 impl Verb {
@@ -84,6 +87,7 @@ impl Verb {
             Self::Put => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
         }
     }
 
@@ -102,6 +106,7 @@ impl Route {
             style: Style::Problem,
             body_limit: Some(JSON_LIMIT),
             quiet: false,
+            header: None,
             handler,
         }
     }
@@ -129,6 +134,18 @@ impl Route {
     /// DELETE.
     pub const fn delete(pattern: &'static str, access: Access, handler: Handler) -> Self {
         Self::new(Verb::Delete, pattern, access, handler)
+    }
+
+    /// OPTIONS, for what no browser asks before another request.
+    pub const fn options(pattern: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new(Verb::Options, pattern, access, handler)
+    }
+
+    /// Adds a header to every answer, those that refuse included.
+    #[must_use]
+    pub const fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.header = Some((name, value));
+        self
     }
 
     /// Takes bodies of at most `bytes` bytes, instead of [`JSON_LIMIT`].

@@ -189,7 +189,7 @@ async fn answer(
         Found::Route(route, parameters) => {
             let body = request.rest_of_body();
             let outcome = run(context, route, request, parameters).await;
-            let response = outcome.unwrap_or_else(|mut problem| {
+            let mut response = outcome.unwrap_or_else(|mut problem| {
                 // A handler that reads piece by piece may know no more than that the body was cut off.
                 if problem.status.is_client_error() && body.is_some_and(|body| body.is_late()) {
                     let reason = problem.internal;
@@ -198,6 +198,11 @@ async fn answer(
                 }
                 render(context, route.style, problem)
             });
+            if let Some((name, value)) = route.header {
+                let name = HeaderName::from_static(name);
+                let value = HeaderValue::from_static(value);
+                response.headers_mut().insert(name, value);
+            }
             ((!route.quiet).then_some(route.pattern), response)
         }
     }

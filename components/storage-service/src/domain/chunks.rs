@@ -59,6 +59,20 @@ impl<'a, F: FileSource> Chunks<'a, F> {
         }
     }
 
+    /// Goes on after `checksum`, with `rest` before what the source gives.
+    pub(super) fn resume(source: &'a mut F, rest: Bytes, checksum: Crc32c) -> Self {
+        Self {
+            source,
+            rest,
+            checksum,
+        }
+    }
+
+    /// Where the bytes come from.
+    pub(super) fn source(&self) -> &F {
+        self.source
+    }
+
     /// The next `size` bytes, or what is left of the file.
     pub(super) async fn next(&mut self, size: u64) -> Result<Chunk, SourceError> {
         let mut chunk = Chunk::default();
@@ -87,6 +101,11 @@ impl<'a, F: FileSource> Chunks<'a, F> {
     /// CRC32C of all that [`next`](Self::next) has given.
     pub(super) fn crc32c(&self) -> u32 {
         self.checksum.value()
+    }
+
+    /// The same with its length, and what it was resumed with before it.
+    pub(super) fn checksum(&self) -> Crc32c {
+        self.checksum
     }
 }
 

@@ -213,6 +213,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 number: deletion.number,
                 id: head.id.clone(),
             }),
+            ..Rest::default()
         };
         if rest != Rest::default() {
             // Before the file is gone: from then on, the intent is only read and deleted.

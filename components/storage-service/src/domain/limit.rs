@@ -72,7 +72,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let counts = match files.record(at).get(&self.store).await? {
                 Some(Record::File(_)) => true,
                 Some(Record::Intent(intent)) => match intent.operation {
-                    Operation::Upload(_) => true,
+                    Operation::Upload(_) | Operation::Resumable(_) => true,
                     Operation::Deletion(deletion) => {
                         deleted.insert(deletion.number);
                         false

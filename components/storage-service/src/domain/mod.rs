@@ -68,6 +68,7 @@ mod purge;
 pub mod reconcile;
 pub mod record;
 mod recount;
+pub mod resumable;
 mod settle;
 pub mod status;
 pub mod storage;

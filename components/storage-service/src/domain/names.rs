@@ -62,7 +62,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
             Some(Record::File(_)) => Holder::Foreign,
             Some(Record::Intent(Intent {
-                operation: Operation::Upload(_),
+                operation: Operation::Upload(_) | Operation::Resumable(_),
                 ..
             })) => Holder::Upload,
             Some(Record::Intent(_)) | None => Holder::Nobody,

@@ -8,7 +8,7 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 use super::delete::DeleteError;
 use super::peers::Peers;
 use super::record::{Record, Registration, UserFiles};
-use super::storage::Storage;
+use super::storage::{SettleError, Storage};
 use super::sweep::users;
 use super::tidy::Eagerness;
 
@@ -33,6 +33,16 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         self.bury(files).await?;
         self.tidy(files, Eagerness::Now).await?;
         let began_ms = self.clock.now_ms();
+        for number in self.uploads_of(files).await? {
+            if self.clock.now_ms().saturating_sub(began_ms) > LONGEST_MS {
+                return Ok(Purged::default());
+            }
+            // One that somebody is completing is a file when the next call comes.
+            match self.end_under_lock(files, number).await {
+                Ok(_) | Err(SettleError::Busy) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         let mark = files.intents.mark(&self.store).await?;
         let page = files
             .roster

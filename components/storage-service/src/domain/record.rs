@@ -1,11 +1,13 @@
 //! What is known of files and of what is being done with them.
 
+mod resumable;
 mod user_files;
 
 use serde::{Deserialize, Serialize};
 use spinreel_gcs::ResumableSession;
 use spinreel_ledger::{Found, LEASE_MS, Patience};
 
+pub use self::resumable::{Phase, Resumable};
 pub(super) use self::user_files::Registration;
 pub use self::user_files::UserFiles;
 
@@ -90,6 +92,9 @@ pub struct FileRecord {
     /// it is deleted; so it is not. 0 where there is no such request.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub settled_ms: u64,
+    /// Whether it came over many requests: these may have left something under its number.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resumable: bool,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -123,6 +128,8 @@ pub struct Intent {
 pub enum Operation {
     /// A file's bytes are coming in; the number is the file's.
     Upload(Box<Upload>),
+    /// A file's bytes are coming in over many requests; the number is the file's.
+    Resumable(Box<Resumable>),
     /// A file is going.
     Deletion(Box<Deletion>),
     /// What an operation left undone.
@@ -163,6 +170,9 @@ pub struct Rest {
     pub recount: bool,
     /// What the catalogue may not have heard.
     pub notice: Option<Notice>,
+    /// Keys that a call may have written that was late.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
 }
 
 /// A file of which the catalogue is to be told what became of it: that it is there, or that it is gone.
@@ -205,7 +215,7 @@ impl Intent {
     pub(super) fn recount(now_ms: u64) -> Self {
         let rest = Rest {
             recount: true,
-            notice: None,
+            ..Rest::default()
         };
         Self::rest(rest, now_ms)
     }

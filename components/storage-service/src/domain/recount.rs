@@ -27,7 +27,7 @@ pub(super) enum Recounted {
 pub(super) struct Count {
     /// The last number that had been given.
     pub(super) head: u64,
-    /// How many files there are, and deletions that are over and left their intents.
+    /// How many files and resumable uploads there are, and deletions that are over and left their intents.
     records: u64,
     /// By how much the counter is too high, in bytes.
     pub(super) drift: i64,
@@ -36,7 +36,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Whether there is no file, and nothing that an operation left.
+    /// Whether there is no file, none that is coming, and nothing that an operation left.
     pub(super) fn is_empty(&self) -> bool {
         self.records == 0 && self.rests.is_empty()
     }
@@ -83,7 +83,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let mark = files.intents.mark(&self.store).await?;
         let (mut records, mut sum) = (0, 0_i64);
         let mut rests = BTreeMap::new();
-        let mut deleted = BTreeSet::new();
+        let (mut deleted, mut open) = (BTreeSet::new(), Vec::new());
         let mut walk = files.roster.walk(&self.store, None, head).lazy();
         while let Some(number) = walk.next().await? {
             let now_ms = self.clock.now_ms();
@@ -104,6 +104,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             };
             let (rest, until_ms) = match intent.operation {
                 Operation::Upload(_) => return Ok(None),
+                Operation::Resumable(upload) => {
+                    if upload.moves_the_counter() {
+                        return Ok(None);
+                    }
+                    records += 1;
+                    sum = sum.saturating_add(signed(upload.reserved));
+                    open.push((number, upload));
+                    continue;
+                }
                 Operation::Rest(rest) => (rest, intent.until_ms),
                 Operation::Deletion(deletion) => {
                     let Some(ended) = self.ended(files, number, &deletion).await? else {
@@ -125,6 +134,16 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let used = files.used.get(&self.store).await?;
         if files.roster.head(&self.store).await? != head {
             return Ok(None);
+        }
+        // Each of these is written anew before it moves the counter, and is never again what it was.
+        for (number, upload) in open {
+            match files.intent(&self.store, number).await? {
+                Some(Intent {
+                    operation: Operation::Resumable(now),
+                    ..
+                }) if now == upload => {}
+                Some(_) | None => return Ok(None),
+            }
         }
         Ok(Some(Count {
             head,
@@ -156,10 +175,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 
     /// Ends what asked for the recount.
     async fn clear(&self, files: &UserFiles, count: Count) -> Result<(), LedgerError> {
-        let mut dead = Vec::new();
+        let (mut dead, mut over) = (Vec::new(), Vec::new());
         for (number, rest) in count.rests {
             if rest.notice.is_none() {
                 dead.push(number);
+                over.extend(rest.keys);
                 continue;
             }
             let rest = Rest {
@@ -169,10 +189,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let intent = Intent::rest(rest, self.clock.now_ms());
             files.set_intent(&self.store, number, intent).await?;
         }
-        let over: Vec<String> = dead
-            .iter()
-            .map(|number| files.record(*number).key().to_owned())
-            .collect();
+        // The records last: what they name is gone then.
+        let records = dead.iter().map(|number| files.record(*number));
+        over.extend(records.map(|record| record.key().to_owned()));
         self.store.delete_many(&over).await?;
         // One that is not struck costs readers a look.
         let _ = files.roster.bury(&self.store, &dead).await;

@@ -17,6 +17,8 @@ use super::upload::stored;
 pub(super) enum Settled {
     /// It is a file.
     File,
+    /// It is an upload that waits for bytes, and nobody needs to be at work on it.
+    Open,
     /// It is over, and its number has nothing any more.
     Gone,
     /// All that is left to do is to count.
@@ -37,11 +39,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         patience: Patience,
     ) -> Result<Settled, SettleError> {
         let file = match &intent.operation {
-            Operation::Upload(_) => number,
+            Operation::Upload(_) | Operation::Resumable(_) => number,
             Operation::Deletion(deletion) => deletion.number,
             Operation::Rest(rest) => match &rest.notice {
                 Some(notice) => notice.number,
-                None => return Ok(Settled::Recount),
+                None if rest.keys.is_empty() => return Ok(Settled::Recount),
+                None => number,
             },
         };
         let held = self.lock(&files.file_lock(file), patience).await?;
@@ -90,6 +93,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         match intent.operation {
             Operation::Upload(upload) => self.settle_upload(files, number, *upload).await,
+            Operation::Resumable(upload) => self.settle_resumable(files, number, *upload).await,
             Operation::Deletion(deletion) => {
                 self.settle_deletion(files, number, *deletion, patience)
                     .await
@@ -117,12 +121,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 object: stored(&object),
                 // The lease is over, and with it all that was sent before.
                 settled_ms: 0,
+                resumable: false,
             };
             let is_uncertain = upload.moving || upload.reserved != file.object.size;
             if is_uncertain {
                 let rest = Rest {
                     recount: true,
-                    notice: None,
+                    ..Rest::default()
                 };
                 self.note(files, Operation::Rest(rest)).await?;
             }
@@ -193,6 +198,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if let Some(notice) = &rest.notice {
             self.tell(files, notice).await?;
         }
+        keys.extend(rest.keys);
         if !rest.recount {
             keys.push(files.record(number).key().to_owned());
         }
@@ -221,7 +227,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
             // When that is settled, it is announced.
             Some(Record::Intent(Intent {
-                operation: Operation::Upload(_),
+                operation: Operation::Upload(_) | Operation::Resumable(_),
                 ..
             })) => return Err(SettleError::Busy),
             Some(Record::Intent(_)) | None => {}

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::peers::{PeerFailure, Peers};
 use super::record::{FileHead, FileRecord, Intent, Operation, Record, StoredObject, UserFiles};
+use super::resumable::Rules;
 
 /// The storage, as one request sees it.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Storage<S, H, C, R, P, T = NoTokenCache> {
     pub files_per_user: u64,
     /// What goes to the bucket in one request, in bytes: a multiple of 256 KiB. Two of them are in memory at a time.
     pub chunk: u64,
+    /// What holds for resumable uploads.
+    pub resumable: Rules,
 }
 
 /// Why something could not be finished now.

@@ -17,6 +17,7 @@ use spinreel_platform::{Clock, Store};
 pub(crate) use self::bucket::MemoryBucket;
 use super::peers::{PeerFailure, Peers};
 use super::record::Owner;
+use super::resumable::Rules;
 use super::storage::Storage;
 use super::upload::{CHUNK, FileSource, NewFile, SourceError, UploadError, Uploaded};
 
@@ -202,6 +203,7 @@ impl World {
             limit: self.limit,
             files_per_user: self.files_per_user,
             chunk: CHUNK,
+            resumable: rules(),
         }
     }
 
@@ -243,6 +245,15 @@ impl World {
             expected,
         };
         storage.upload(&owner(), file, &mut source).await
+    }
+}
+
+/// What holds for resumable uploads in tests.
+pub(crate) fn rules() -> Rules {
+    Rules {
+        most: 100,
+        expiry_ms: 3_600_000,
+        secret: "0123456789abcdef0123456789abcdef".to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use spinreel_ledger::{LOOK_EVERY, LedgerError, Look, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::peers::Peers;
-use super::record::{Deletion, Intent, Operation, Record, Rest, UserFiles};
+use super::record::{Deletion, Intent, Operation, Phase, Record, Rest, UserFiles};
 use super::recount::Recounted;
 use super::settle::Settled;
 use super::storage::{SettleError, Storage};
@@ -75,12 +75,20 @@ struct Over {
     deletions: u64,
     /// Whether something that was abandoned could not be finished.
     failed: bool,
+    /// The resumable uploads that go on, which others need not come back to.
+    open: BTreeSet<u64>,
 }
 
 impl Over {
     fn is_dead(&mut self, number: u64) {
         self.numbers.insert(number);
+        self.open.remove(&number);
         self.dead.push(number);
+    }
+
+    fn is_open(&mut self, number: u64) {
+        self.numbers.insert(number);
+        self.open.insert(number);
     }
 }
 
@@ -113,11 +121,26 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         };
         let mut over = Over::default();
         let (mut recount, mut bucket_fails) = (false, false);
-        for (number, record) in &look.records {
-            let Record::Intent(intent) = record else {
-                over.numbers.insert(*number);
-                continue;
+        for (number, record) in &self.looked_at(files, &look).await? {
+            let intent = match record {
+                Record::Intent(intent) => intent,
+                Record::File(file) => {
+                    over.numbers.insert(*number);
+                    if file.resumable {
+                        over.keys
+                            .extend(self.left_by_writers(files, *number).await?);
+                    }
+                    continue;
+                }
             };
+            if let Operation::Resumable(upload) = &intent.operation {
+                over.is_open(*number);
+                let due = self.is_upload_due(files, *number, intent, upload, patience);
+                if bucket_fails || !due.await? {
+                    tidied.pending += u64::from(upload.phase != Phase::Open);
+                    continue;
+                }
+            }
             if self.is_done(files, *number, intent, &mut over).await? {
                 continue;
             }
@@ -129,6 +152,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 Ok(Settled::File) => {
                     tidied.settled += 1;
                     over.numbers.insert(*number);
+                    over.open.remove(number);
+                }
+                Ok(Settled::Open) => {
+                    tidied.settled += 1;
+                    over.is_open(*number);
                 }
                 Ok(Settled::Gone) => {
                     tidied.settled += 1;
@@ -157,6 +185,21 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
         }
         Ok(tidied)
+    }
+
+    /// The records of a look, those that its mark names first.
+    async fn looked_at(
+        &self,
+        files: &UserFiles,
+        look: &Look<Record>,
+    ) -> Result<Vec<(u64, Record)>, LedgerError> {
+        let mut records = Vec::new();
+        for number in &look.mark.open {
+            let record = files.record(*number).get(&self.store).await?;
+            records.extend(record.map(|record| (*number, record)));
+        }
+        records.extend(look.records.iter().cloned());
+        Ok(records)
     }
 
     /// Whether an intent is that of a deletion that is over and left nothing undone; what it left is noted.
@@ -220,7 +263,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let passed = look.over(eagerness.patience(), |number| {
             over.numbers.contains(&number)
         });
-        let mark = look.moved_mark(passed);
+        let open: Vec<u64> = over.open.iter().copied().collect();
+        let mark = look.moved_mark(passed, &open);
         // Where nothing came of it, nobody tries again for a while.
         let moves = over.failed
             || match eagerness.can_wait() {

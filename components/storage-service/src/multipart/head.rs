@@ -52,7 +52,8 @@ impl PartHead {
     }
 }
 
-fn is_media_type(value: &str) -> bool {
+/// Whether a text is a media type that a file may have: one of RFC 9110, section 8.3.1, in printable ASCII, 255 bytes at most.
+pub(crate) fn is_media_type(value: &str) -> bool {
     value.len() <= MAX_MEDIA_TYPE
         && value.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         && MediaType::parse(value).is_ok()

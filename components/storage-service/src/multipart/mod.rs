@@ -15,6 +15,8 @@ use spinreel_http::parameters::MediaType;
 use spinreel_platform::{ReadBody, TransportError};
 use thiserror::Error;
 
+pub(crate) use self::head::is_media_type;
+
 use self::head::PartHead;
 use self::matcher::{Matcher, Step};
 use crate::domain::upload::{ESTIMATE_SLACK, FileSource, SourceError};

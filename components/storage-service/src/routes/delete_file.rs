@@ -1,5 +1,7 @@
 //! `DELETE /delete-file`.
 
+use std::rc::Rc;
+
 use http::StatusCode;
 use serde_json::json;
 use spinreel_api::Timestamp;
@@ -9,10 +11,10 @@ use spinreel_api::storage::{DeleteFile, Message};
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_http::Problem;
 use spinreel_platform::Clock;
-use spinreel_service::{Call, Outcome, json};
+use spinreel_service::{Call, Context, Outcome, json};
 
 use super::{bucket_problem, owner, storage, tidy_after};
-use crate::domain::delete::DeleteError;
+use crate::domain::delete::{DeleteError, Deleted};
 use crate::domain::peers::Peers;
 use crate::peers::HttpPeers;
 
@@ -40,12 +42,19 @@ pub async fn delete_file(mut call: Call) -> Outcome {
         .delete(&owner, name)
         .await
         .map_err(delete_problem)?;
+    after_deletion(&context, owner.user_id, deleted);
+    let message = "File deleted successfully".to_owned();
+    json(StatusCode::OK, &Message { message })
+}
+
+/// Says in the log that a file was deleted, and after the answer does what nobody waits for.
+pub(super) fn after_deletion(context: &Rc<Context>, user_id: String, deleted: Deleted) {
     context.log.info(
         actions::Action::FileDeleted,
         format!("Deleted {} bytes", deleted.size),
         json!({ "video.id": deleted.id, "file.bytes": deleted.size }),
     );
-    let after = context.clone();
+    let after = Rc::clone(context);
     context.after_answer(async move {
         let action = Action {
             at: Timestamp::from_ms(after.clock.now_ms()),
@@ -54,7 +63,7 @@ pub async fn delete_file(mut call: Call) -> Outcome {
             bytes: deleted.size,
         };
         let settled = HttpPeers(&after)
-            .settle_bandwidth(&owner.user_id, &[], 0, Some(action))
+            .settle_bandwidth(&user_id, &[], 0, Some(action))
             .await;
         if let Err(error) = settled {
             after.log.internal(
@@ -64,10 +73,8 @@ pub async fn delete_file(mut call: Call) -> Outcome {
                 json!({ "video.id": deleted.id }),
             );
         }
-        tidy_after(&after, &owner.user_id, deleted.operation).await;
+        tidy_after(&after, &user_id, deleted.operation).await;
     });
-    let message = "File deleted successfully".to_owned();
-    json(StatusCode::OK, &Message { message })
 }
 
 fn no_filename() -> Problem {

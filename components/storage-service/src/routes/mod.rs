@@ -9,6 +9,7 @@ pub mod reconcile;
 pub mod storage_status;
 pub mod sweep;
 pub mod upload;
+pub mod uploads;
 
 use serde_json::json;
 use spinreel_api::actions::Action;
@@ -21,6 +22,7 @@ use spinreel_service::{Call, Context, WasiClock, WasiHttp, WasiRandom, WasiStore
 
 use crate::bucket_token::SealedToken;
 use crate::domain::record::{Owner, UserFiles, is_user_id};
+use crate::domain::resumable::Rules;
 use crate::domain::storage::Storage;
 use crate::domain::tidy::{Eagerness, Tidied};
 use crate::domain::upload::CHUNK;
@@ -48,7 +50,16 @@ pub(crate) fn storage(context: &Context) -> Result<WasiStorage<'_>, Problem> {
         limit: context.settings.number("storage_limit_bytes"),
         files_per_user: context.settings.number("files_per_user").unsigned_abs(),
         chunk: CHUNK,
+        resumable: Rules {
+            most: number(context, "uploads_per_user"),
+            expiry_ms: number(context, "upload_expiry_seconds").saturating_mul(1_000),
+            secret: context.settings.text("service_secret").to_owned(),
+        },
     })
+}
+
+fn number(context: &Context, name: &str) -> u64 {
+    u64::try_from(context.settings.number(name)).unwrap_or(0)
 }
 
 /// The bucket's client.

@@ -98,7 +98,8 @@ async fn store(mut call: Call) -> Outcome {
     let (user_id, number) = (owner.user_id, uploaded.number);
     let after = context.clone();
     context.after_answer(async move {
-        settle(&HttpPeers(&after), &user_id, uploaded).await;
+        let moved = uploaded.file.object.size;
+        settle(&HttpPeers(&after), &user_id, uploaded, moved).await;
         report_use(&after, &user_id).await;
         tidy_after(&after, &user_id, number).await;
     });
@@ -139,15 +140,15 @@ impl Judged<'_> {
     }
 }
 
-/// Writes the upload down, and gives back what was reserved too much.
-async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
+/// Writes the upload down, and gives back what was reserved beyond the bytes that were `moved`.
+pub(super) async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded, moved: u64) {
     let action = Action {
         at: Timestamp::from_ms(peers.0.clock.now_ms()),
         action: ActionKind::Upload,
         video_id: Some(uploaded.file.head.id.clone()),
         bytes: uploaded.file.object.size,
     };
-    let (moved, reservations) = (action.bytes, &uploaded.reservations);
+    let reservations = &uploaded.reservations;
     let settled = peers
         .settle_bandwidth(user_id, reservations, moved, Some(action))
         .await;
@@ -162,7 +163,7 @@ async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded) {
 }
 
 /// The declared media type; where a client declares none of its own, what the name's ending says.
-fn media_type(declared: Option<String>, name: &str) -> String {
+pub(super) fn media_type(declared: Option<String>, name: &str) -> String {
     if let Some(declared) = declared.filter(|declared| declared != UNKNOWN_MEDIA_TYPE) {
         return declared;
     }

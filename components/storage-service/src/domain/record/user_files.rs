@@ -105,6 +105,21 @@ impl UserFiles {
         Lock::new(format!("{}/lock/{number}", self.prefix))
     }
 
+    /// Who writes to a resumable upload, by number: see [`resumable`](crate::domain::resumable).
+    pub(in crate::domain) fn writers(&self, number: u64) -> Counter {
+        Counter::new(self.writers_key(number))
+    }
+
+    /// The key of the [writers](Self::writers).
+    pub(in crate::domain) fn writers_key(&self, number: u64) -> String {
+        format!("{}/writer/{number}", self.prefix)
+    }
+
+    /// Where the writers of an epoch keep what was received of a resumable upload.
+    pub(in crate::domain) fn received_key(&self, number: u64, epoch: u64) -> String {
+        format!("{}/received/{number}/{epoch}", self.prefix)
+    }
+
     /// The right to recount.
     pub fn recount_lock(&self) -> Lock {
         Lock::new(format!("{}/lock/recount", self.prefix))

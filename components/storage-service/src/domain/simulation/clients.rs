@@ -19,6 +19,7 @@ use crate::domain::reconcile::Place;
 use crate::domain::record::{Owner, UserFiles};
 use crate::domain::status::Status;
 use crate::domain::storage::Storage;
+use crate::domain::testing::rules;
 use crate::domain::tidy::Eagerness;
 use crate::domain::upload::{FileSource, NewFile, SourceError, UploadError};
 
@@ -56,6 +57,7 @@ pub(super) fn storage(world: &World) -> Simulated<'_> {
         limit: world.profile.limit,
         files_per_user: world.profile.files_per_user,
         chunk: spinreel_gcs::CHUNK_QUANTUM,
+        resumable: rules(),
     }
 }
 

@@ -21,6 +21,8 @@ struct Held {
 struct Session {
     metadata: Value,
     bytes: Vec<u8>,
+    /// The object that it became.
+    done: Option<Held>,
 }
 
 /// The bucket.
@@ -50,7 +52,19 @@ impl MemoryBucket {
 
     /// How many upload sessions are open.
     pub(crate) fn sessions(&self) -> usize {
-        self.sessions.borrow().len()
+        let sessions = self.sessions.borrow();
+        sessions.values().filter(|one| one.done.is_none()).count()
+    }
+
+    /// What an object holds.
+    pub(crate) fn content(&self, name: &str) -> Option<Vec<u8>> {
+        let objects = self.objects.borrow();
+        objects.get(name).map(|held| held.bytes.clone())
+    }
+
+    /// Every session is forgotten.
+    pub(crate) fn lose_sessions(&self) {
+        self.sessions.borrow_mut().clear();
     }
 
     fn next_number(&self) -> i64 {
@@ -73,21 +87,47 @@ impl MemoryBucket {
         answer
     }
 
-    fn put(&self, id: &str, range: &str, body: &[u8]) -> Response<Pieces> {
+    fn put(&self, id: &str, range: &str, hash: Option<&str>, body: &[u8]) -> Response<Pieces> {
         let mut sessions = self.sessions.borrow_mut();
         let Some(session) = sessions.get_mut(id) else {
             return status(StatusCode::NOT_FOUND);
         };
-        session.bytes.extend(body);
-        if !range.ends_with("/*") {
-            let Session { metadata, bytes } = session.clone();
-            sessions.remove(id);
-            drop(sessions);
-            return self.create(metadata, bytes);
+        let name = session.metadata["name"].as_str().unwrap_or_default();
+        if let Some(done) = &session.done {
+            return resource(name, done);
+        }
+        let range = range.strip_prefix("bytes ").expect("a range of bytes");
+        let (part, total) = range.split_once('/').expect("a total");
+        if let Some((first, _)) = part.split_once('-') {
+            // What is there already is passed over; a gap is not filled.
+            let first: usize = first.parse().expect("an offset");
+            if let Some(skipped) = session.bytes.len().checked_sub(first) {
+                session.bytes.extend(body.iter().skip(skipped));
+            }
+        }
+        if total.parse() == Ok(session.bytes.len()) {
+            let Session {
+                metadata, bytes, ..
+            } = session.clone();
+            let crc32c = crc32c_text(&bytes);
+            if hash.is_some_and(|hash| hash != format!("crc32c={crc32c}")) {
+                sessions.remove(id);
+                return status(StatusCode::BAD_REQUEST);
+            }
+            let name = name.to_owned();
+            let answer = self.create(metadata, bytes);
+            match self.objects.borrow().get(&name) {
+                Some(held) if answer.status() == StatusCode::OK => {
+                    session.done = Some(held.clone());
+                }
+                _ => drop(sessions.remove(id)),
+            }
+            return answer;
         }
         let mut answer = status(StatusCode::PERMANENT_REDIRECT);
-        let stored = format!("bytes=0-{}", session.bytes.len() - 1);
-        if let Ok(value) = stored.parse() {
+        if let Some(last) = session.bytes.len().checked_sub(1)
+            && let Ok(value) = format!("bytes=0-{last}").parse()
+        {
             answer.headers_mut().insert("range", value);
         }
         answer
@@ -103,11 +143,13 @@ impl MemoryBucket {
         let range = range
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
+        let hash = request.headers().get("x-goog-hash");
+        let hash = hash.and_then(|value| value.to_str().ok());
         let session = query
             .split('&')
             .find_map(|pair| pair.strip_prefix("upload_id="));
         match (request.method(), session) {
-            (&Method::PUT, Some(id)) => return self.put(id, range, &body),
+            (&Method::PUT, Some(id)) => return self.put(id, range, hash, &body),
             (&Method::DELETE, Some(id)) => {
                 self.sessions.borrow_mut().remove(id);
                 return status(StatusCode::from_u16(499).expect("a status"));
@@ -120,6 +162,7 @@ impl MemoryBucket {
             let session = Session {
                 metadata,
                 bytes: Vec::new(),
+                done: None,
             };
             self.sessions.borrow_mut().insert(id.clone(), session);
             let location =
@@ -211,20 +254,24 @@ fn related(request: &Request<Vec<Bytes>>, body: &[u8]) -> (Value, Vec<u8>) {
     (metadata, body[bytes_at..bytes_end].to_vec())
 }
 
+fn crc32c_text(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    let crc32c = Crc32c::of(bytes).value().to_be_bytes();
+    base64::engine::general_purpose::STANDARD.encode(crc32c)
+}
+
 fn resource(name: &str, held: &Held) -> Response<Pieces> {
     json_answer(&attributes(name, held))
 }
 
 fn attributes(name: &str, held: &Held) -> Value {
-    use base64::Engine as _;
-    let crc32c = Crc32c::of(&held.bytes).value().to_be_bytes();
     json!({
         "kind": "storage#object",
         "name": name,
         "generation": held.generation.to_string(),
         "metageneration": "1",
         "size": held.bytes.len().to_string(),
-        "crc32c": base64::engine::general_purpose::STANDARD.encode(crc32c),
+        "crc32c": crc32c_text(&held.bytes),
         "contentType": held.metadata["contentType"],
         "metadata": held.metadata["metadata"],
         "timeCreated": "2024-01-01T00:00:00Z",

@@ -166,7 +166,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
     }
 
-    async fn is_name_taken(&self, files: &UserFiles, name: &str) -> Result<bool, LedgerError> {
+    pub(super) async fn is_name_taken(
+        &self,
+        files: &UserFiles,
+        name: &str,
+    ) -> Result<bool, LedgerError> {
         let Some(number) = files.name(name).get(&self.store).await? else {
             return Ok(false);
         };
@@ -175,7 +179,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Refuses what cannot fit, before anything is written; what the dead hold is set free first.
-    async fn refuse_hopeless(
+    pub(super) async fn refuse_hopeless(
         &self,
         files: &UserFiles,
         limit: i64,
@@ -290,6 +294,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             head: running.head.clone(),
             object: stored(object),
             settled_ms: running.object_settled_ms,
+            resumable: false,
         };
         let number = running.number;
         // Told before the file is there: a crash in between leaves an intent, and telling twice is harmless.
@@ -311,8 +316,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 id: file.head.id.clone(),
             };
             let rest = Rest {
-                recount: false,
                 notice: Some(notice),
+                ..Rest::default()
             };
             self.note(&running.files, Operation::Rest(rest)).await?;
         }
@@ -338,7 +343,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if *bucket.reason() != BucketError::PreconditionFailed {
             return error;
         }
-        match self.holder(owner, &running.head.name).await {
+        self.refused_name(owner, &running.head.name).await
+    }
+
+    /// What it means that the bucket refuses to create the object of a name.
+    pub(super) async fn refused_name(&self, owner: &Owner, name: &str) -> UploadError {
+        match self.holder(owner, name).await {
             Ok(Holder::File(..) | Holder::Foreign | Holder::Upload) => UploadError::NameTaken,
             Ok(Holder::Nobody) => UploadError::NameNotFreeYet,
             Err(error) => error.into(),

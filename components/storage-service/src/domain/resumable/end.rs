@@ -1,0 +1,219 @@
+//! Ending an upload that does not become a file: session → object → quota → record, with all that was received.
+
+use spinreel_gcs::TokenCache;
+use spinreel_ledger::{LEASE_MS, LedgerError, Patience};
+use spinreel_platform::{Clock, HttpClient, Random, Store};
+
+use super::received::Received;
+use super::writer::{epoch_of, leftovers};
+use super::{Found, ResumableError, UploadId};
+use crate::domain::delete::{DeleteError, Deleted};
+use crate::domain::peers::Peers;
+use crate::domain::record::{
+    FileRecord, Intent, Operation, Phase, Record, Rest, Resumable, UserFiles,
+};
+use crate::domain::settle::Settled;
+use crate::domain::storage::{SettleError, Storage};
+use crate::domain::upload::stored;
+
+/// What was ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// An upload.
+    Upload {
+        /// Its number, for a [look in passing](crate::domain::tidy::Eagerness::InPassing).
+        number: u64,
+    },
+    /// The file that it had become.
+    File(Deleted),
+}
+
+impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
+    Storage<S, H, C, R, P, T>
+{
+    /// Ends an upload at its owner's word; one that is a file is deleted as such.
+    pub async fn terminate_upload(
+        &self,
+        user_id: &str,
+        id: &UploadId,
+    ) -> Result<Ended, ResumableError> {
+        let files = UserFiles::new(user_id);
+        if let Found::Finished(file) = self.find_upload(&files, id).await? {
+            return self.delete_finished(&files, id.number, *file).await;
+        }
+        match self.end_under_lock(&files, id.number).await? {
+            Settled::File => match self.find_upload(&files, id).await? {
+                Found::Finished(file) => self.delete_finished(&files, id.number, *file).await,
+                Found::Open(_) => Err(ResumableError::Busy),
+            },
+            Settled::Open => Err(ResumableError::Busy),
+            Settled::Gone | Settled::Recount | Settled::RecountLater => {
+                Ok(Ended::Upload { number: id.number })
+            }
+        }
+    }
+
+    async fn delete_finished(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        file: FileRecord,
+    ) -> Result<Ended, ResumableError> {
+        match self.remove(files, number, file).await {
+            Ok(deleted) => Ok(Ended::File(deleted)),
+            Err(DeleteError::NotFound) => Err(ResumableError::NotFound),
+            Err(DeleteError::Busy) => Err(ResumableError::Busy),
+            Err(DeleteError::Bucket(error)) => Err(error.into()),
+            Err(DeleteError::Ledger(error)) => Err(error.into()),
+            Err(DeleteError::Peer(error)) => Err(error.into()),
+        }
+    }
+
+    /// Ends the upload of a number, whatever it is at, unless it has become a file.
+    pub(in crate::domain) async fn end_under_lock(
+        &self,
+        files: &UserFiles,
+        number: u64,
+    ) -> Result<Settled, SettleError> {
+        let lock = files.file_lock(number);
+        let held = self.lock(&lock, Patience::Leases).await?;
+        let work = async {
+            match files.record(number).get(&self.store).await? {
+                Some(Record::Intent(Intent {
+                    operation: Operation::Resumable(upload),
+                    ..
+                })) => self.end_upload(files, number, &upload, true).await,
+                Some(Record::File(_)) => Ok(Settled::File),
+                Some(Record::Intent(_)) | None => Ok(Settled::Gone),
+            }
+        };
+        self.under(held, work).await
+    }
+
+    /// Brings an upload to its end that nobody is at work on, or that has expired: under its lock.
+    pub(in crate::domain) async fn settle_resumable(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        upload: Resumable,
+    ) -> Result<Settled, SettleError> {
+        match upload.phase {
+            Phase::Creating => self.end_upload(files, number, &upload, false).await,
+            Phase::Ending => self.end_upload(files, number, &upload, true).await,
+            Phase::Open => {
+                let current = self.current(files, number, &upload.head).await?;
+                if current.received.expires_ms > self.clock.now_ms() {
+                    return Err(SettleError::Busy);
+                }
+                self.end_upload(files, number, &upload, true).await
+            }
+            Phase::Finishing => match self.object_of(&upload.head).await? {
+                Some(object) => {
+                    let file = FileRecord {
+                        head: upload.head.clone(),
+                        object: stored(&object),
+                        // The lease is over, and with it all that was sent before.
+                        settled_ms: 0,
+                        resumable: true,
+                    };
+                    self.announce(files.user_id(), number, &file.head, &file.object)
+                        .await?;
+                    let current = self.current(files, number, &upload.head).await?;
+                    self.enter(files, number, file).await?;
+                    let keys = self.kept_keys(files, number, &current.received).await?;
+                    self.store.delete_many(&keys).await?;
+                    Ok(Settled::File)
+                }
+                None => {
+                    let expires_ms = self.expires_ms(&upload.head, upload.head.created_at_ms);
+                    let open = upload.in_phase(Phase::Open);
+                    self.write_upload(files, number, &open, expires_ms).await?;
+                    Ok(Settled::Open)
+                }
+            },
+        }
+    }
+
+    /// Ends an upload: under its lock, where it was created. What fails is left to those who settle it.
+    pub(super) async fn end_upload(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        upload: &Resumable,
+        is_created: bool,
+    ) -> Result<Settled, SettleError> {
+        let mut received = None;
+        let mut was_idle = true;
+        if is_created {
+            let current = self.current(files, number, &upload.head).await?;
+            was_idle = current.is_idle;
+            received = Some(current.received);
+        }
+        // From here on no client is told of an upload that goes on.
+        let mut ending = upload.in_phase(Phase::Ending);
+        ending.moving |= upload.reserved > 0;
+        let until_ms = self.clock.now_ms() + LEASE_MS;
+        let is_certain = !upload.moving;
+        if is_created {
+            self.write_upload(files, number, &ending, until_ms).await?;
+        }
+        if let Some(session) = self.open_session(upload) {
+            self.bucket.cancel_upload(&session).await?;
+            if let Some(object) = self.object_of(&upload.head).await? {
+                self.bucket.delete(&object.name, object.generation).await?;
+            }
+        }
+        let mut rest = Rest {
+            recount: !is_certain,
+            ..Rest::default()
+        };
+        if is_certain && upload.reserved > 0 {
+            if !is_created {
+                self.write_upload(files, number, &ending, until_ms).await?;
+            }
+            rest.recount = self.give_back(files, upload.reserved).await.is_err();
+        }
+        let mut keys = Vec::new();
+        if let Some(received) = &received {
+            keys = self.kept_keys(files, number, received).await?;
+            let displaced_lately = received.displaced_ms + LEASE_MS > self.clock.now_ms();
+            if !was_idle || displaced_lately {
+                // A writer that does not know yet that it is over may keep something yet.
+                rest.keys.clone_from(&keys);
+            }
+        }
+        let settled = match rest == Rest::default() {
+            true => {
+                keys.push(files.record(number).key().to_owned());
+                Settled::Gone
+            }
+            false => {
+                let intent = Intent::rest(rest, self.clock.now_ms());
+                files.set_intent(&self.store, number, intent).await?;
+                Settled::RecountLater
+            }
+        };
+        if !keys.is_empty() {
+            self.store.delete_many(&keys).await?;
+        }
+        if let Some(received) = received.filter(|received| !received.paid.is_empty()) {
+            let paid = &received.paid;
+            let settling = self.peers.settle_bandwidth(files.user_id(), paid, 0, None);
+            // What is not given back now stays taken until midnight.
+            let _ = settling.await;
+        }
+        Ok(settled)
+    }
+
+    /// The keys of all that the writers of an upload kept.
+    pub(super) async fn kept_keys(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        received: &Received,
+    ) -> Result<Vec<String>, LedgerError> {
+        let generation = files.writers(number).get(&self.store).await?;
+        let last = epoch_of(generation);
+        Ok(leftovers(files, number, received.first_epoch, last))
+    }
+}
