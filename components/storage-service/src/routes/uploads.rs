@@ -245,7 +245,10 @@ fn new_upload(context: &Context, create: &Create) -> Result<NewUpload, Problem> 
         ));
     }
     let declared = text("filetype")?.map(str::to_owned);
-    if declared.as_deref().is_some_and(|declared| !is_media_type(declared)) {
+    if declared
+        .as_deref()
+        .is_some_and(|declared| !is_media_type(declared))
+    {
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "invalid_media_type",
