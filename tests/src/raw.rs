@@ -70,12 +70,12 @@ pub async fn read_answer(stream: &mut TcpStream) -> io::Result<String> {
 }
 
 fn content_length(head: &str) -> usize {
-    let lengths = head.lines().filter_map(|line| {
+    let mut lengths = head.lines().filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         let is_length = name.eq_ignore_ascii_case("content-length");
         is_length.then(|| value.trim().parse().ok()).flatten()
     });
-    lengths.last().unwrap_or(0)
+    lengths.next().unwrap_or(0)
 }
 
 /// As [`read_and_hang_up`], but with a receive buffer of about `buffer` bytes, and the end is a reset.

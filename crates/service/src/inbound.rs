@@ -1,31 +1,21 @@
 use std::cell::Cell;
 use std::rc::Rc;
-use std::task::Poll;
 
-use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::de::DeserializeOwned;
 use spin_sdk::http::IncomingRequest;
 use spinreel_http::query::Query;
 use spinreel_http::{FieldError, Problem};
-use spinreel_platform::{ReadBody, TransportError, collect};
-use wasi::io::streams::InputStream;
+use spinreel_platform::{TransportError, collect};
 
-use crate::outbound::try_read;
 use crate::pace::Pace;
+use crate::request_body::RequestBody;
 use crate::settings::Settings;
-use crate::wait::{Deadline, now_ns, ready_by};
+use crate::wait::now_ns;
 
 /// The largest JSON body that a route takes unless it says otherwise, in bytes.
 pub const JSON_LIMIT: usize = 64 * 1024;
-
-/// How much of a body is read on after the answer, in bytes.
-const DRAIN_LIMIT: u64 = 64 * 1024 * 1024;
-/// How long it is read on after the answer, in milliseconds.
-const DRAIN_MS: u64 = 5_000;
-/// How long nothing may come meanwhile: who has sent nothing for so long is not in the middle of sending.
-const DRAIN_PAUSE_MS: u64 = 500;
 
 /// A request, its body still arriving.
 #[derive(Debug)]
@@ -52,7 +42,7 @@ impl Request {
     pub(crate) fn rest_of_body(&self) -> Option<RequestBody> {
         self.body
             .as_ref()
-            .filter(|body| body.0.is_some())
+            .filter(|body| body.arrives())
             .map(RequestBody::share)
     }
 
@@ -103,8 +93,8 @@ impl Request {
         settings: &Settings,
     ) -> Result<(), Problem> {
         self.body_limit = limit.unwrap_or(usize::MAX);
-        if let Some(arriving) = self.body.as_ref().and_then(|body| body.0.as_ref()) {
-            arriving.pace.set(match limit {
+        if let Some(body) = &self.body {
+            body.hold_to(match limit {
                 Some(_) => Pace::whole(now_ns()),
                 None => Pace::streamed(settings),
             });
@@ -215,111 +205,6 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem
         };
         Problem::invalid(vec![FieldError::new(field, message)])
     })
-}
-
-/// The body of a request, still arriving; `None` where there is none.
-#[derive(Debug)]
-pub struct RequestBody(Option<Rc<Arriving>>);
-
-/// The fields are dropped in their order: a stream is a child of its body.
-#[derive(Debug)]
-struct Arriving {
-    stream: InputStream,
-    ended: Cell<bool>,
-    pace: Cell<Pace>,
-    is_late: Cell<bool>,
-    read: Rc<Cell<u64>>,
-    _body: spin_sdk::wit::wasi::http0_2_0::types::IncomingBody,
-    _request: IncomingRequest,
-}
-
-impl RequestBody {
-    fn empty() -> Self {
-        Self(None)
-    }
-
-    fn of(request: IncomingRequest, read: Rc<Cell<u64>>) -> Option<Self> {
-        let body = request.consume().ok()?;
-        let stream = body.stream().ok()?;
-        Some(Self(Some(Rc::new(Arriving {
-            stream,
-            ended: Cell::new(false),
-            pace: Cell::new(Pace::whole(now_ns())),
-            is_late: Cell::new(false),
-            read,
-            _body: body,
-            _request: request,
-        }))))
-    }
-
-    fn share(&self) -> Self {
-        Self(self.0.clone())
-    }
-
-    fn has_ended(&self) -> bool {
-        self.0.as_ref().is_none_or(|arriving| arriving.ended.get())
-    }
-
-    /// Whether the client did not keep the pace.
-    pub(crate) fn is_late(&self) -> bool {
-        self.0
-            .as_ref()
-            .is_some_and(|arriving| arriving.is_late.get())
-    }
-
-    /// Reads on after the answer and forgets what comes, while the client is sending: it hears the answer only if
-    /// somebody listens on, since a connection that is closed with bytes unread is reset. That takes five seconds at
-    /// most, and ends with the first half second in which nothing came.
-    pub(crate) async fn drain(mut self) {
-        let Some(arriving) = self.0.clone() else {
-            return;
-        };
-        let end = Deadline::in_ms(DRAIN_MS);
-        let mut drained = 0;
-        while !self.has_ended() && drained < DRAIN_LIMIT && !end.has_passed() {
-            let pause = end.min(Deadline::in_ms(DRAIN_PAUSE_MS));
-            arriving.pace.set(Pace::Until(pause.as_ns()));
-            match self.read().await {
-                Ok(Some(piece)) => drained += piece.len() as u64,
-                Ok(None) | Err(_) => break,
-            }
-        }
-    }
-}
-
-impl Arriving {
-    /// The next piece; [`TransportError::Timeout`] where the client does not keep the pace.
-    async fn next(&self) -> Result<Option<Bytes>, TransportError> {
-        loop {
-            if let Poll::Ready(piece) = try_read(&self.stream)? {
-                let bytes = piece.as_ref().map_or(0, Bytes::len) as u64;
-                self.pace.set(self.pace.get().after_bytes(bytes));
-                return Ok(piece);
-            }
-            let began = now_ns();
-            let deadline = Deadline::at_ns(self.pace.get().deadline(began));
-            if ready_by(self.stream.subscribe(), deadline).await.is_err() {
-                return Err(TransportError::Timeout);
-            }
-            let waited = now_ns().saturating_sub(began);
-            self.pace.set(self.pace.get().after_wait(waited));
-        }
-    }
-}
-
-impl ReadBody for RequestBody {
-    async fn read(&mut self) -> Result<Option<Bytes>, TransportError> {
-        let Some(arriving) = self.0.as_ref().filter(|arriving| !arriving.ended.get()) else {
-            return Ok(None);
-        };
-        let piece = arriving.next().await;
-        match &piece {
-            Ok(Some(bytes)) => arriving.read.set(arriving.read.get() + bytes.len() as u64),
-            Err(TransportError::Timeout) => arriving.is_late.set(true),
-            Ok(None) | Err(_) => arriving.ended.set(true),
-        }
-        piece
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::outbound::{CLIENT_MS, ResponseBody, Stopped, write_all};
 
 /// What one splice asks the host to move, in bytes. Hosts keep a few such pieces for a client that is slow, and what a
 /// client that went away never had counts as sent to it.
-const SPLICE_SIZE: u64 = 64 * 1024;
+const SPLICE_SIZE: u64 = 128 * 1024;
 
 /// An answer.
 pub type Response = http::Response<Body>;
