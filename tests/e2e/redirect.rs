@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use reqwest::redirect::Policy;
-use spinreel_tests::{App, CLIP, Reply, User, eventually};
+use spinreel_tests::{App, CLIP, Form, Reply, User, eventually};
 
 async fn with_redirects() -> App {
     App::builder()
@@ -68,6 +68,40 @@ async fn the_signed_url_gives_the_bytes_without_credentials() {
     // A client that follows by itself needs nothing else.
     let reply = user.get(&video.links.content).await.expect(StatusCode::OK);
     assert!(reply.body == CLIP, "the bytes differ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strangers_page_is_none_of_the_bucket() {
+    let app = with_redirects().await;
+    let user = app.with_user().await;
+    let page = b"<script>alert(document.domain)</script>";
+    for (name, declared, shown) in [
+        ("page.html", "text/html", "application/octet-stream"),
+        ("picture.svg", "image/svg+xml", "application/octet-stream"),
+        ("clip.mp4", "video/mp4; x=\"text/html\"", "video/mp4"),
+    ] {
+        let form = Form::new().file("file", name, declared, page);
+        user.upload_form(form).await.expect(StatusCode::OK);
+        let video = user.video_of(name).await;
+        for download in [false, true] {
+            let path = match download {
+                true => format!("{}?download=1", video.links.content),
+                false => video.links.content.clone(),
+            };
+            let url = location(&app, &user, &path).await;
+            let reply = Reply::to(client().get(&url)).await.expect(StatusCode::OK);
+            assert_eq!(reply.header("content-type"), shown, "{name}");
+            let is_saved = reply
+                .header("content-disposition")
+                .starts_with("attachment");
+            assert_eq!(is_saved, download || shown != "video/mp4", "{name}");
+            // Both are signed.
+            let wanted = parameter(&url, "response-content-type");
+            let tampered = url.replace(wanted, "text%2Fhtml");
+            assert_ne!(tampered, url);
+            assert_eq!(Reply::to(client().get(&tampered)).await.status, 403);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

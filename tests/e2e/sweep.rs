@@ -1,7 +1,7 @@
 //! `POST /internal/storage/sweep` and `/reconcile`.
 
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use spinreel_api::Page;
 use spinreel_api::logs::LogEntry;
 use spinreel_tests::upkeep::{self, Finding};
@@ -217,6 +217,57 @@ async fn a_file_whose_object_somebody_deleted_is_reported_and_its_quota_freed_on
         .await
         .expect(StatusCode::OK);
     assert_eq!(user.upload("more.mp4", b"x").await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repair_against_the_wrong_bucket_removes_nothing() {
+    let app = App::start().await;
+    let email = {
+        let user = app.with_user().await;
+        for number in 0..5 {
+            let name = format!("{number}.mp4");
+            user.upload(&name, b"bytes").await.expect(StatusCode::OK);
+        }
+        user.email.clone()
+    };
+    let app = app.restart_with("gcs_bucket", "another-bucket").await;
+    let ask = async |body: Value| {
+        let admin = app.with_admin().await;
+        let request = admin.request(Method::POST, PATHS[1]);
+        Reply::to(request.json(&body)).await
+    };
+    for body in [
+        json!({}),
+        json!({"repair": true}),
+        json!({"repair": true, "force": true}),
+    ] {
+        let reply = ask(body).await;
+        assert_eq!(reply.problem(), (409, "bucket_missing".to_owned()));
+    }
+    let app = app.restart_with("gcs_bucket", "spinreel").await;
+    let user = User::sign_in(&app, &email, User::PASSWORD).await;
+    for name in app.objects().await {
+        app.bucket().delete(&name).await;
+    }
+    let mut cursor = Value::Null;
+    let refusal = loop {
+        let admin = app.with_admin().await;
+        let request = admin.request(Method::POST, PATHS[1]);
+        let body = json!({"repair": true, "offline": true, "cursor": cursor});
+        let reply = Reply::to(request.json(&body)).await;
+        if reply.status != 200 {
+            break reply;
+        }
+        cursor = reply.json::<Value>()["next_cursor"].clone();
+        assert_ne!(cursor, Value::Null, "all was repaired");
+    };
+    assert_eq!(refusal.problem(), (409, "repair_refused".to_owned()));
+    assert!(
+        refusal.text().contains("5 of the 5 files"),
+        "{}",
+        refusal.text()
+    );
+    assert_eq!(user.status().await.files.len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

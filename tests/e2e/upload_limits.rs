@@ -148,6 +148,37 @@ async fn uploads_at_once_never_pass_the_quota() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_without_a_byte_have_a_number_as_well() {
+    let app = App::builder().variable("files_per_user", "3").start().await;
+    let (user, other) = (app.with_user().await, app.with_user().await);
+    for name in ["a.mp4", "b.mp4", "c.mp4"] {
+        user.upload(name, &[]).await.expect(StatusCode::OK);
+    }
+    for name in ["d.mp4", "e.mp4"] {
+        assert_eq!(user.upload(name, &[]).await.seen(), STORAGE, "{name}");
+    }
+    // A name that is taken is that first.
+    assert_eq!(user.upload("a.mp4", &[]).await.status, 409);
+    for (gone, name) in [("b.mp4", "d.mp4"), ("d.mp4", "e.mp4")] {
+        user.delete_file(gone).await.expect(StatusCode::OK);
+        user.upload(name, b"bytes").await.expect(StatusCode::OK);
+        assert_eq!(user.upload("f.mp4", &[]).await.seen(), STORAGE);
+    }
+    assert_eq!(user.status().await.files.len(), 3);
+
+    let names: Vec<String> = (0..6).map(|number| format!("{number}.mp4")).collect();
+    let uploads = names.iter().map(|name| other.upload(name, b"x"));
+    let statuses: Vec<u16> = join_all(uploads)
+        .await
+        .iter()
+        .map(|reply| reply.status)
+        .collect();
+    let stored = statuses.iter().filter(|status| **status == 200).count();
+    assert_eq!(stored, 3, "{statuses:?}");
+    assert_eq!(other.status().await.files.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_bandwidth_of_the_day_can_be_met_exactly_and_not_passed() {
     let app = App::builder()
         .variable("bandwidth_limit_bytes", "1000")
