@@ -173,7 +173,7 @@ mod tests {
             assert!(trusted.may_lack_keys(now_ms), "{back_ms}");
             // Where that was in vain it is not asked for a second, and no longer.
             trusted.note_failure(now_ms);
-            assert_eq!(trusted.freshness(now_ms + 999), Freshness::Stale);
+            assert_eq!(trusted.freshness(now_ms), Freshness::Stale);
             assert!(!trusted.may_lack_keys(now_ms + 999));
             trusted.note_failure(NOW_MS + 1);
             assert_eq!(trusted.freshness(now_ms), Freshness::Ask, "{back_ms}");

@@ -243,7 +243,7 @@ fn a_video_that_could_not_be_recorded_to_the_end_is_absent_or_there_and_the_next
             assert!(find(&store, "v-1").await.unwrap().is_some());
         });
         if finished {
-            assert_eq!(calls, 5);
+            assert_eq!(calls, 7);
             return;
         }
     }
