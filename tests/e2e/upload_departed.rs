@@ -24,7 +24,6 @@ impl Slow {
             user.token,
             body.len()
         );
-        app.idle().await;
         // Without a file the user is judged; with the head of one its upload takes a number.
         let (label, operation, calls) = match sent {
             0 => ("users", StoreOperation::Get, 2),
@@ -70,6 +69,7 @@ async fn a_file_of_an_account_that_was_disabled_meanwhile_is_not_stored() {
     let admin = app.with_admin().await;
     for sent in [0, 20_000] {
         let user = app.with_user().await;
+        app.idle().await;
         let upload = Slow::begin(&app, &user, sent).await;
         let disable = admin.request(Method::PATCH, &format!("/v1/users/{}", user.id));
         let disabled = Reply::to(disable.json(&json!({"disabled": true}))).await;
@@ -94,6 +94,7 @@ async fn a_file_of_an_account_that_was_deleted_meanwhile_leaves_nothing() {
     let app = App::start().await;
     let admin = app.with_admin().await;
     let (one, other) = (app.with_user().await, app.with_user().await);
+    app.idle().await;
     let begun = Slow::begin(&app, &one, 20_000).await;
     let waiting = Slow::begin(&app, &other, 0).await;
     for user in [&one, &other] {

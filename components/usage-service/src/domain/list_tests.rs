@@ -134,8 +134,8 @@ fn an_action_whose_cell_was_never_written_is_stepped_over() {
     let usage = Usage::new(&store, &clock, 1_000);
     block_on(async {
         delete(&usage, &clock, 1).await;
-        // The tally, and no further.
-        let dying = Stepping::dying_after(&store, 2);
+        // The look for the tombstone, the tally, and no further.
+        let dying = Stepping::dying_after(&store, 3);
         let dead = Usage::new(&dying, &clock, 1_000);
         let lost = settle(Vec::new(), Some(action(&clock, ActionKind::Delete, 2)));
         assert!(futures::FutureExt::now_or_never(dead.settle(&lost)).is_none());
