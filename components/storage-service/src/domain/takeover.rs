@@ -44,11 +44,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
             let file = files.file(&self.store, deletion.number).await?;
             if file.is_none() {
-                if deletion.stage == Stage::Waiting {
-                    // A look may have removed it before it was written again.
-                    let _ = files.record(operation).delete(&self.store).await;
-                }
-                return Err(DeleteError::NotFound);
+                return Err(self.too_late(files, operation, &deletion).await);
             }
             if attempt == 1 {
                 // Of several that wait for each other, one may go on.
@@ -69,13 +65,27 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let ending = self.end_alone(files, operation, &deletion, Patience::Leases);
             return match self.under(held, ending).await {
                 Ok(true) => Ok(()),
-                Ok(false) => Err(DeleteError::NotFound),
+                Ok(false) => Err(self.too_late(files, operation, &deletion).await),
                 Err(SettleError::Busy) => continue,
                 Err(error) => Err(error.into()),
             };
         }
         self.give_up(files, operation, deletion).await;
         Err(DeleteError::Busy)
+    }
+
+    /// Ends a deletion whose file another one has deleted.
+    async fn too_late(
+        &self,
+        files: &UserFiles,
+        operation: u64,
+        deletion: &Deletion,
+    ) -> DeleteError {
+        if deletion.stage == Stage::Waiting {
+            // A look may have removed it before it was written again.
+            let _ = files.record(operation).delete(&self.store).await;
+        }
+        DeleteError::NotFound
     }
 
     /// Ends a deletion whose object is gone, under the file's lock; `false` where another one has done it.
