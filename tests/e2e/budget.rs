@@ -293,9 +293,11 @@ async fn resumable(measured: &mut Measured<'_>, user: &User<'_>) {
         let location = created.header("location");
         location[location.find("/v1/").unwrap()..].to_owned()
     };
+    let created = std::cell::RefCell::new(Vec::new());
     measured
         .row("`POST /v1/uploads`, 600 kB", async |_| {
-            create().await;
+            let path = create().await;
+            created.borrow_mut().push(path);
         })
         .await;
     let mut paths = Vec::new();
@@ -323,10 +325,7 @@ async fn resumable(measured: &mut Measured<'_>, user: &User<'_>) {
             append(&paths[run], "300000", 300_000).await;
         })
         .await;
-    let mut paths = Vec::new();
-    for _ in 0..3 {
-        paths.push(create().await);
-    }
+    let paths = created.take();
     measured
         .row("`DELETE /v1/uploads/{id}`", async |run| {
             let reply = uploads(Method::DELETE, &paths[run], &[], Vec::new()).await;

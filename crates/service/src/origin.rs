@@ -1,6 +1,6 @@
 use http::header::HOST;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Uri};
 
 use crate::inbound::Request;
 use crate::settings::Settings;
@@ -9,9 +9,9 @@ const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The origin that the client asked for, for URLs that it is to ask next: its `Host`, and behind trusted proxies (variable
-/// `trusted_proxies`) what the outermost of them says in `X-Forwarded-Host` and `X-Forwarded-Proto`. `None` where the client
-/// names none.
+/// The origin that the client asked for, for URLs that it is to ask next: what the host says of its request, and behind
+/// trusted proxies (variable `trusted_proxies`) what the outermost of them says in `X-Forwarded-Host` and
+/// `X-Forwarded-Proto`. `None` where the client names none.
 ///
 /// A client can make up its `Host`, so this may stand in an answer to that client and decides nothing.
 pub fn requested_origin(request: &Request, settings: &Settings) -> Option<String> {
@@ -20,20 +20,21 @@ pub fn requested_origin(request: &Request, settings: &Settings) -> Option<String
 }
 
 fn origin(headers: &HeaderMap, proxies: usize) -> Option<String> {
+    // A client can send that header too: the last one is the host's.
+    let url = headers.get_all(FULL_URL).iter().next_back();
+    let url: Option<Uri> = url.and_then(|url| url.to_str().ok()?.parse().ok());
     let forwarded = |name: &HeaderName| match proxies {
         0 => None,
         _ => outermost(headers, name, proxies),
     };
+    let by_host = url.as_ref().and_then(|url| Some(url.authority()?.as_str()));
     let own = || headers.get(HOST)?.to_str().ok();
-    let host = forwarded(&FORWARDED_HOST).or_else(own)?;
+    let host = forwarded(&FORWARDED_HOST).or(by_host).or_else(own)?;
     let authority: Authority = host.parse().ok()?;
     if authority.host().is_empty() || authority.as_str().contains('@') {
         return None;
     }
-    let by_host = || {
-        let url = headers.get_all(FULL_URL).iter().next_back()?;
-        url.as_bytes().starts_with(b"https:").then_some("https")
-    };
+    let by_host = || url.as_ref()?.scheme_str();
     let scheme = match forwarded(&FORWARDED_PROTO).or_else(by_host) {
         Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
         Some(_) | None => "http",
@@ -77,7 +78,6 @@ mod tests {
         let expected = Some("http://spinreel.example:8080".to_owned());
         assert_eq!(found(&disguised, 0), expected);
         let secure = [
-            ("host", "spinreel.example"),
             ("spin-full-url", "http://made.up/"),
             ("spin-full-url", "https://spinreel.example/v1/uploads"),
         ];

@@ -179,6 +179,7 @@ async fn an_upload_that_is_ended_is_gone_with_all_that_it_took() {
 async fn an_upload_that_nobody_goes_on_with_expires() {
     let app = App::builder()
         .variable("upload_expiry_seconds", "600")
+        .variable("access_token_seconds", "100000")
         .variable("storage_limit_bytes", "1000")
         .anonymous_bucket()
         .start()

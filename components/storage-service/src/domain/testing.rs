@@ -253,6 +253,7 @@ pub(crate) fn rules() -> Rules {
     Rules {
         most: 100,
         expiry_ms: 3_600_000,
+        patience_ms: 0,
         secret: "0123456789abcdef0123456789abcdef".to_owned(),
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn storage(context: &Context) -> Result<WasiStorage<'_>, Problem> {
         resumable: Rules {
             most: number(context, "uploads_per_user"),
             expiry_ms: number(context, "upload_expiry_seconds").saturating_mul(1_000),
+            patience_ms: 1_000,
             secret: context.settings.text("service_secret").to_owned(),
         },
     })

@@ -3,7 +3,7 @@
 mod answers;
 mod problems;
 
-use http::header::{LOCATION, TRANSFER_ENCODING};
+use http::header::LOCATION;
 use http::{Method, StatusCode};
 use serde_json::json;
 use spinreel_api::actions::Action;
@@ -82,7 +82,7 @@ pub async fn create(mut call: Call) -> Outcome {
     }
     let bytes = Bytes {
         offset: 0,
-        size: size(&call),
+        size: call.request.content_length(),
         length: None,
         claim: create.claim,
     };
@@ -135,7 +135,7 @@ pub async fn append(mut call: Call) -> Outcome {
     let storage = storage(&context)?;
     let bytes = Bytes {
         offset: append.offset,
-        size: size(&call),
+        size: call.request.content_length(),
         length: append.length,
         claim: append.claim,
     };
@@ -273,20 +273,11 @@ fn upload_id(call: &Call) -> Result<UploadId, Problem> {
     id.map_err(|_| Problem::not_found())
 }
 
+/// Whether the request says that it has a body.
 fn has_body(call: &Call) -> bool {
-    call.request.headers.contains_key(TRANSFER_ENCODING)
-        || call
-            .request
-            .content_length()
-            .is_some_and(|length| length > 0)
-}
-
-/// How many bytes the request brings, where it tells.
-fn size(call: &Call) -> Option<u64> {
-    match call.request.content_length() {
-        None if !call.request.headers.contains_key(TRANSFER_ENCODING) => Some(0),
-        length => length,
-    }
+    call.request
+        .content_length()
+        .is_some_and(|length| length > 0)
 }
 
 /// A request's body as the bytes of an upload.

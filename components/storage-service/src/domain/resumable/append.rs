@@ -73,7 +73,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         let length = bytes.length.or(upload.length);
         let end = bytes.size.and_then(|size| bytes.offset.checked_add(size));
-        let current = self.current(&files, id.number, &upload.head).await?;
+        let current = self.idle_soon(&files, id.number, &upload.head).await?;
         self.refuse_expired(current.received.expires_ms)?;
         let offset = current.received.offset();
         if current.is_idle && offset != bytes.offset {

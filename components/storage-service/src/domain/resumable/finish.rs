@@ -41,6 +41,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         last: Last<'_>,
         may_store: impl AsyncFn() -> Result<bool, PeerFailure>,
     ) -> Result<Uploaded, ResumableError> {
+        if !may_store().await? {
+            // What is not ended now is ended with the account, or when it expires.
+            let _ = self.end_under_lock(files, id.number).await;
+            return Err(ResumableError::NotAllowed);
+        }
         let lock = files.file_lock(id.number);
         let held = self.lock(&lock, Patience::Leases).await?;
         let work = async {
@@ -53,10 +58,6 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             };
             self.refuse_displaced(files, id.number, last.generation)
                 .await?;
-            if !may_store().await? {
-                self.end_upload(files, id.number, &upload, true).await?;
-                return Err(ResumableError::NotAllowed);
-            }
             let until_ms = self.clock.now_ms() + LEASE_MS;
             let finishing = upload.in_phase(Phase::Finishing);
             self.write_upload(files, id.number, &finishing, until_ms)
@@ -81,7 +82,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let done = done.unwrap_or(Err(ResumableError::Busy));
         let mut over = Vec::new();
         if done.is_ok() {
-            over = self.kept_keys(files, id.number, last.received).await?;
+            // What is not found now is found by a look.
+            let kept = self.kept_keys(files, id.number, last.received).await;
+            over = kept.unwrap_or_default();
         }
         let is_over = !matches!(
             done,

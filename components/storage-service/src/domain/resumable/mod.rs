@@ -72,6 +72,9 @@ pub struct Rules {
     pub most: u64,
     /// How long one lives after its last request, in milliseconds.
     pub expiry_ms: u64,
+    /// How long a request waits for another one that writes to the same upload, in milliseconds, before it displaces it: one
+    /// whose client has gone away keeps what came within that.
+    pub patience_ms: u64,
     /// Seals the sessions of the bucket, which are credentials.
     pub secret: String,
 }
@@ -136,7 +139,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         head: &FileHead,
     ) -> Result<Received, ResumableError> {
         for _ in 0..TRIES {
-            let current = self.current(files, number, head).await?;
+            let current = self.idle_soon(files, number, head).await?;
             if current.is_idle {
                 return Ok(current.received);
             }

@@ -19,6 +19,8 @@ use crate::domain::storage::Storage;
 
 /// How many generations an epoch has. A client that uses them up goes on in the next one.
 const EPOCH: i64 = 1 << 20;
+/// How often a request looks whether another one has come to its end, in milliseconds.
+const PAUSE_MS: u64 = 50;
 /// How many epochs may have died without a trace, one after the other.
 const SILENT: u64 = 64;
 
@@ -58,6 +60,23 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             is_idle: received.generation == generation && !received.busy,
             received,
         })
+    }
+
+    /// What was received, when nobody writes any more, or somebody still does after the time of our patience.
+    pub(super) async fn idle_soon(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        head: &FileHead,
+    ) -> Result<Current, LedgerError> {
+        let until_ms = self.clock.now_ms() + self.resumable.patience_ms;
+        loop {
+            let current = self.current(files, number, head).await?;
+            if current.is_idle || self.clock.now_ms() >= until_ms {
+                return Ok(current);
+            }
+            self.clock.sleep_ms(PAUSE_MS).await;
+        }
     }
 
     /// The newest that was written by the writers up to this generation.
