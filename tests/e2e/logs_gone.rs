@@ -63,10 +63,11 @@ async fn nobody_waits_and_what_is_lost_is_told(behind: Behind) {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let (arrived, told) = lines(&admin).await;
         assert!(
-            arrived + told <= logged,
+            arrived <= logged && told <= logged,
             "{arrived} and {told} of {logged} lines"
         );
-        if told > 0 && arrived + told == logged {
+        // A line that the log took after nobody waited for it any more is told as lost, too.
+        if told > 0 && arrived + told >= logged {
             break;
         }
         assert!(

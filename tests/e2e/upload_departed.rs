@@ -91,7 +91,11 @@ async fn a_file_of_an_account_that_was_disabled_meanwhile_is_not_stored() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_of_an_account_that_was_deleted_meanwhile_leaves_nothing() {
-    let app = App::start().await;
+    // An account goes by and by; its upload must not be given up meanwhile.
+    let app = App::builder()
+        .variable("upload_rate_window_seconds", "600")
+        .start()
+        .await;
     let admin = app.with_admin().await;
     let (one, other) = (app.with_user().await, app.with_user().await);
     app.idle().await;
