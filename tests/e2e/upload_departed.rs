@@ -119,9 +119,11 @@ async fn a_file_of_an_account_that_was_deleted_meanwhile_leaves_nothing() {
     for user in [&one, &other] {
         let account =
             json!({"email": user.email, "password": User::PASSWORD, "username": user.username});
-        app.post("/v1/users", &account)
-            .await
-            .expect(StatusCode::CREATED);
+        eventually("the names are free", || async {
+            let reply = app.post("/v1/users", &account).await;
+            (reply.status == 201).then_some(())
+        })
+        .await;
         let next = User::sign_in(&app, &user.email, User::PASSWORD).await;
         next.upload("clip.mp4", b"new").await.expect(StatusCode::OK);
         assert_eq!(next.status().await.files.len(), 1);

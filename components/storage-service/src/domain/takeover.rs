@@ -38,13 +38,18 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         operation: u64,
         mut deletion: Deletion,
     ) -> Result<(), DeleteError> {
+        let mut may_have_ended_it = false;
         for attempt in 0..TRIES {
             if attempt > 0 {
                 self.clock.sleep_ms(PAUSE_MS).await;
             }
             let file = files.file(&self.store, deletion.number).await?;
             if file.is_none() {
-                return Err(self.too_late(files, operation, &deletion).await);
+                self.forget(files, operation, &deletion).await;
+                return Err(match may_have_ended_it {
+                    true => DeleteError::Busy,
+                    false => DeleteError::NotFound,
+                });
             }
             if attempt == 1 {
                 // Of several that wait for each other, one may go on.
@@ -65,8 +70,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let ending = self.end_alone(files, operation, &deletion, Patience::Leases);
             return match self.under(held, ending).await {
                 Ok(true) => Ok(()),
-                Ok(false) => Err(self.too_late(files, operation, &deletion).await),
-                Err(SettleError::Busy) => continue,
+                // The next look says what is told.
+                Ok(false) => continue,
+                Err(SettleError::Busy) => {
+                    // The lock may have run out when all was done.
+                    may_have_ended_it = true;
+                    continue;
+                }
                 Err(error) => Err(error.into()),
             };
         }
@@ -74,18 +84,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         Err(DeleteError::Busy)
     }
 
-    /// Ends a deletion whose file another one has deleted.
-    async fn too_late(
-        &self,
-        files: &UserFiles,
-        operation: u64,
-        deletion: &Deletion,
-    ) -> DeleteError {
+    /// Leaves no intent of a deletion whose file is gone.
+    async fn forget(&self, files: &UserFiles, operation: u64, deletion: &Deletion) {
         if deletion.stage == Stage::Waiting {
             // A look may have removed it before it was written again.
             let _ = files.record(operation).delete(&self.store).await;
         }
-        DeleteError::NotFound
     }
 
     /// Ends a deletion whose object is gone, under the file's lock; `false` where another one has done it.
