@@ -1,7 +1,7 @@
 //! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
 //! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; the
-//! reference library of Standard Webhooks, against the webhooks; Prometheus' library, against the metrics; and tuspy and
-//! tus-js-client, against uploads that resume.
+//! reference library of Standard Webhooks, against the webhooks; Prometheus' library, against the metrics; and tuspy,
+//! against uploads that resume.
 //!
 //! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`INTEROP_PINS`] name,
 //! and by the machine's own pip, npm and apt as they are configured. A part whose versions have not changed is not
@@ -26,8 +26,6 @@ const INTEROP: [(&str, &str); 4] = [
     ("tus", "tuspy"),
     ("webhook", "Standard Webhooks"),
 ];
-/// The folder of tus-js-client below [`INTEROP_PINS`].
-const TUS_CLIENT: &str = "tus-js";
 /// Google's Python client's name in `requirements.txt`.
 const PYTHON_CLIENT: &str = "google-cloud-storage";
 /// The oldest major version of Node.js that the pinned JavaScript client runs on (its `engines`); Debian 12 has it.
@@ -35,23 +33,14 @@ const OLDEST_NODE: u32 = 18;
 /// Written into a part's folder when the part is complete; it holds what the part was made from.
 const STAMP: &str = ".complete";
 
-/// Makes `google/venv/`, `google/sdist/`, `google/node/`, `interop/*/venv/` and `interop/tus-js/node/` in `target`; returns
-/// at once where they are already there.
+/// Makes `google/venv/`, `google/sdist/`, `google/node/` and `interop/*/venv/` in `target`; returns at once where they
+/// are already there.
 pub(crate) fn prepare(root: &Path, target: &Path) -> Result<()> {
     let (pins, folder) = (root.join(GOOGLE_PINS), target.join("google"));
     google_python(&pins.join("python"), &folder)
         .context("Google's Python client, which the tests use, cannot be installed")?;
-    javascript(
-        &pins.join("javascript"),
-        &folder.join("node"),
-        "Google's JavaScript client of Cloud Storage",
-    )?;
-    let (pins, folder) = (root.join(INTEROP_PINS), target.join("interop"));
-    javascript(
-        &pins.join(TUS_CLIENT),
-        &folder.join(TUS_CLIENT).join("node"),
-        "tus-js-client",
-    )?;
+    google_javascript(&pins.join("javascript"), &folder.join("node"))
+        .context("Google's JavaScript client, which the tests use, cannot be installed")?;
     for (name, what) in INTEROP {
         let requirements = root.join(INTEROP_PINS).join(name).join("requirements.txt");
         let environment = target.join("interop").join(name).join("venv");
@@ -140,13 +129,8 @@ fn download_source(interpreter: &Path, requirement: &str, source: &Path) -> Resu
     Ok(())
 }
 
-/// `node_modules/` as the lock file says; `what` tells a person.
-fn javascript(pins: &Path, folder: &Path, what: &str) -> Result<()> {
-    install_javascript(pins, folder, what)
-        .with_context(|| format!("{what}, which the tests use, cannot be installed"))
-}
-
-fn install_javascript(pins: &Path, folder: &Path, what: &str) -> Result<()> {
+/// `node_modules/` as the lock file says.
+fn google_javascript(pins: &Path, folder: &Path) -> Result<()> {
     let files = ["package.json", "package-lock.json"];
     let wanted = files
         .iter()
@@ -167,7 +151,7 @@ fn install_javascript(pins: &Path, folder: &Path, what: &str) -> Result<()> {
     if installed {
         return Ok(());
     }
-    step(&format!("Installing {what}"));
+    step("Installing Google's JavaScript client of Cloud Storage");
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder)?;
     for name in files {

@@ -1,4 +1,4 @@
-//! Clients that others wrote: tuspy and tus-js-client.
+//! A client that others wrote: tuspy.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -59,35 +59,4 @@ async fn tuspy_uploads_whole_checked_and_resumed_in_a_new_process() {
         );
     }
     assert_eq!(user.status().await.used_storage, 3 * 5_000_003);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tus_js_client_uploads_in_all_its_ways_and_resumes_in_a_new_process() {
-    let app = App::start().await;
-    let user = app.with_user().await;
-    let film = film(1_200_001);
-    let path = app.folder().join("film.mp4");
-    std::fs::write(&path, &film).unwrap();
-    let client = async |what: &str, url: &str| {
-        let mut command = Command::new("node");
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        command
-            .env("TUS_MODULES", installed("tus-js/node"))
-            .arg(root.join("tests/interop/tus-js/check.mjs"))
-            .args(arguments(&user, &app, &path, what, url));
-        run(command).await
-    };
-    let url = client("begin", "").await;
-    assert_eq!(client("resume", &url).await, "1200001");
-    for what in ["whole", "small", "late", "overridden"] {
-        assert_eq!(client(what, "").await, "1200001");
-    }
-    for what in ["resumed", "whole", "small", "late", "overridden"] {
-        let name = format!("{what}-js.mp4");
-        assert!(
-            content(&user, &name).await == film,
-            "{name}: the bytes differ"
-        );
-    }
-    assert_eq!(user.status().await.used_storage, 5 * 1_200_001);
 }
