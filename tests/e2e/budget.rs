@@ -416,8 +416,8 @@ async fn every_request_costs_what_the_document_says() {
     reads(&mut measured, &user, &admin).await;
     playback(&mut measured, &user).await;
     changes(&mut measured, &user).await;
-    resumable(&mut measured, &user).await;
     administration(&mut measured, &user, &admin).await;
+    resumable(&mut measured, &user).await;
 
     let documented = documented();
     let rows = measured.rows.iter();

@@ -62,7 +62,7 @@ async fn tuspy_uploads_whole_checked_and_resumed_in_a_new_process() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tus_js_client_uploads_in_all_its_ways_and_resumes_in_a_new_process() {
+async fn tus_js_client_uploads_and_resumes_in_a_new_process() {
     let app = App::start().await;
     let user = app.with_user().await;
     let film = film(1_200_001);
@@ -79,15 +79,15 @@ async fn tus_js_client_uploads_in_all_its_ways_and_resumes_in_a_new_process() {
     };
     let url = client("begin", "").await;
     assert_eq!(client("resume", &url).await, "1200001");
-    for what in ["whole", "small", "late", "overridden"] {
+    for what in ["whole", "small", "overridden"] {
         assert_eq!(client(what, "").await, "1200001");
     }
-    for what in ["resumed", "whole", "small", "late", "overridden"] {
+    for what in ["resumed", "whole", "small", "overridden"] {
         let name = format!("{what}-js.mp4");
         assert!(
             content(&user, &name).await == film,
             "{name}: the bytes differ"
         );
     }
-    assert_eq!(user.status().await.used_storage, 5 * 1_200_001);
+    assert_eq!(user.status().await.used_storage, 4 * 1_200_001);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use spinreel_host::StoreOperation;
 use spinreel_tests::{Fault, eventually, raw};
 
 use super::*;
@@ -119,13 +120,17 @@ async fn a_newer_request_displaces_one_that_hangs() {
         user.token,
         film.len(),
     );
+    app.idle().await;
+    let before = app.host().store_calls();
     let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
     let part = [head_of_request.as_bytes(), &film[..100_000]].concat();
     tokio::io::AsyncWriteExt::write_all(&mut stream, &part)
         .await
         .unwrap();
+    // It has taken the right to write, which is the only thing here that counts in that store.
     eventually("it is at work", || async {
-        (app.host().guests() > 0).then_some(())
+        let calls = app.host().store_calls().since(&before);
+        (calls.of("storage", StoreOperation::Increment) > 0).then_some(())
     })
     .await;
     let mut at = 0;
