@@ -81,7 +81,7 @@ fn the_whole_object_is_one_request() {
     assert_eq!(result, Ok(10));
     assert_eq!(
         seen[0].head(),
-        "GET http://bucket.test/storage/v1/b/spinreel/o/a%2Fb%20c?alt=media\n"
+        "GET http://bucket.test/storage/v1/b/spinreel/o/a%2Fb%20c?alt=media\naccept-encoding: gzip\n"
     );
 }
 
@@ -99,7 +99,7 @@ fn a_range_of_a_generation_is_asked_for_in_header_and_query() {
         assert_eq!(
             seen[0].head(),
             format!(
-                "GET http://bucket.test/storage/v1/b/spinreel/o/a?alt=media&generation=7\nrange: {header}\n"
+                "GET http://bucket.test/storage/v1/b/spinreel/o/a?alt=media&generation=7\naccept-encoding: gzip\nrange: {header}\n"
             )
         );
     }
