@@ -60,7 +60,7 @@ async fn nobody_waits_and_what_is_lost_is_told(behind: Behind) {
     door.put(Behind::Server(app.address())).await;
     let began = Instant::now();
     loop {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         let (arrived, told) = lines(&admin).await;
         assert!(
             arrived <= logged && told <= logged,

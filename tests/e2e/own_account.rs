@@ -70,6 +70,15 @@ async fn a_deleted_account_takes_everything_with_it_and_frees_its_names() {
         [format!("{}/clip.mp4", other.username)]
     );
 
+    // When everything is gone, the names are free.
+    let account =
+        json!({"email": user.email, "password": User::PASSWORD, "username": user.username});
+    eventually("the names are free", || async {
+        let reply = app.post("/v1/users", &account).await;
+        (reply.status == 201).then_some(())
+    })
+    .await;
+
     // Whoever is late with something for the user is refused, or has nothing more to do.
     let id = Some(user.id.as_str());
     let late = json!({"user_id": user.id, "direction": "in", "bytes": 1});
@@ -92,15 +101,7 @@ async fn a_deleted_account_takes_everything_with_it_and_frees_its_names() {
     let admin = app.with_admin().await;
     let path = path.replace("/internal", "/v1");
     assert_eq!(admin.get(&path).await.status, 404);
-
-    // The names are free, and who has them now has nothing of what was.
-    let account =
-        json!({"email": user.email, "password": User::PASSWORD, "username": user.username});
-    eventually("the names are free", || async {
-        let reply = app.post("/v1/users", &account).await;
-        (reply.status == 201).then_some(())
-    })
-    .await;
+    // Who has the names now has nothing of what was.
     let again = User::sign_in(&app, &user.email, User::PASSWORD).await;
     assert_ne!(again.id, user.id);
     assert!(again.videos().await.is_empty());

@@ -120,6 +120,9 @@ async fn a_file_of_an_account_that_was_deleted_meanwhile_leaves_nothing() {
         let account =
             json!({"email": user.email, "password": User::PASSWORD, "username": user.username});
         eventually("the names are free", || async {
+            // The deletion of the account may have found the upload at work.
+            let swept = Reply::to(admin.request(Method::POST, "/internal/sweep")).await;
+            swept.expect(StatusCode::OK);
             let reply = app.post("/v1/users", &account).await;
             (reply.status == 201).then_some(())
         })
