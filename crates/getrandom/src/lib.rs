@@ -48,6 +48,8 @@ pub fn getrandom(dest: &mut [u8]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

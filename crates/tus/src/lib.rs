@@ -4,7 +4,7 @@
 //! Nothing here knows where bytes go, or who sends them.
 //!
 //! - [`Create`], [`Append`]: what a `POST` and a `PATCH` say.
-//! - [`Metadata`]: `Upload-Metadata`.
+//! - [`Metadata`]: the header `Upload-Metadata`.
 //! - [`Claim`], [`Digest`]: `Upload-Checksum`, and the digest of what came.
 //! - [`Refusal`]: what is wrong with a request, with its status.
 //! - [`header`]: the names of the protocol's header fields.

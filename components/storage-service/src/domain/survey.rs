@@ -99,13 +99,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         bucket_is_empty: bool,
     ) -> Result<Option<Survey>, ReconcileError> {
         let check = |tally: Tally, user_id: Option<&str>| {
-            if !tally.is_suspicious() && !(bucket_is_empty && tally.missing > 0) {
-                return Ok(());
+            if tally.is_suspicious() || bucket_is_empty && tally.missing > 0 {
+                return Err(ReconcileError::Suspicious {
+                    tally,
+                    user_id: user_id.map(str::to_owned),
+                });
             }
-            Err(ReconcileError::Suspicious {
-                tally,
-                user_id: user_id.map(str::to_owned),
-            })
+            Ok(())
         };
         let known = match survey.before {
             0 => {
