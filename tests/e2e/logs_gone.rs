@@ -54,6 +54,8 @@ async fn nobody_waits_and_what_is_lost_is_told(behind: Behind) {
         ask(&user).await;
     }
     join_all((0..10).map(|_| ask(&user))).await;
+    // Lines are handed over after the answers.
+    app.idle().await;
     // One for each status.
     let mut logged = 1 + 5 + 10;
 
