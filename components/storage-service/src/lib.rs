@@ -33,7 +33,7 @@ pub static SERVICE: Service = Service {
         Variable::new("delivery", Kind::OneOf(&["proxy", "redirect"])),
         Variable::new("storage_limit_bytes", Kind::Number),
         Variable::new("upload_least_rate", Kind::Number),
-        Variable::new("upload_rate_window_seconds", Kind::Checked(is_positive)),
+        Variable::new("upload_rate_window_seconds", Kind::Positive),
         Variable::new("files_per_user", Kind::Number),
         Variable::new("uploads_per_user", Kind::Number),
         Variable::new("upload_expiry_seconds", Kind::Number),
@@ -131,10 +131,5 @@ pub static SERVICE: Service = Service {
     authority: Authority::UserService,
     logs: LogSink::LoggingService,
 };
-
-/// Whether a variable is a whole number of at least 1.
-fn is_positive(value: &str) -> bool {
-    value.parse::<u32>().is_ok_and(|number| number > 0)
-}
 
 spinreel_service::component!(crate::SERVICE);

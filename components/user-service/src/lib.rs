@@ -21,7 +21,7 @@ pub static SERVICE: Service = Service {
     variables: &[
         Variable::new("access_token_seconds", Kind::Number),
         Variable::new("refresh_token_seconds", Kind::Number),
-        Variable::new("password_hashes_per_second", Kind::Checked(is_positive)),
+        Variable::new("password_hashes_per_second", Kind::Positive),
         Variable::new("admin_email", Kind::Checked(FirstAdmin::may_have_address)),
         Variable::new(
             "admin_password",
@@ -132,9 +132,5 @@ pub static SERVICE: Service = Service {
     },
     logs: LogSink::LoggingService,
 };
-
-fn is_positive(text: &str) -> bool {
-    text.parse::<i64>().is_ok_and(|number| number > 0)
-}
 
 spinreel_service::component!(crate::SERVICE);

@@ -12,6 +12,8 @@ pub enum Kind {
     Text,
     /// A whole number that is not negative and fits into 63 bits.
     Number,
+    /// A [`Number`](Self::Number) above 0.
+    Positive,
     /// A secret of at least 32 characters.
     Secret,
     /// A secret of at least 32 characters that `Authorization: Bearer …` can carry (`b64token` of RFC 6750, section 2.1), and
@@ -101,7 +103,7 @@ impl Settings {
         self.values.get(name).map_or("", String::as_str)
     }
 
-    /// A [`Kind::Number`]; 0 where the component does not declare it.
+    /// A [`Kind::Number`] or [`Kind::Positive`]; 0 where the component does not declare it.
     pub fn number(&self, name: &str) -> i64 {
         self.text(name).parse().unwrap_or(0)
     }
@@ -119,6 +121,7 @@ fn fits(kind: Kind, value: &str, get: &impl Fn(&str) -> Option<String>) -> bool 
     match kind {
         Kind::Text => true,
         Kind::Number => value.parse::<i64>().is_ok_and(|number| number >= 0),
+        Kind::Positive => value.parse::<i64>().is_ok_and(|number| number > 0),
         Kind::Secret => value.chars().count() >= MIN_SECRET,
         Kind::BearerSecret => {
             let text = value.trim_end_matches('=');
@@ -161,6 +164,7 @@ mod tests {
                 &["0", "52428800"][..],
                 &["", "-1", "5 MB", "9223372036854775808"][..],
             ),
+            (Kind::Positive, &["1", "30"], &["", "0", "-1", "one"]),
             (
                 Kind::Secret,
                 &["0123456789abcdef0123456789abcdef"],

@@ -31,7 +31,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     /// Ends a deletion that was told that its object was gone, unless another one does.
     ///
     /// # Errors
-    /// [`DeleteError::NotFound`] where another one did; [`DeleteError::Busy`] where another one takes too long.
+    /// [`DeleteError::NotFound`] where another one did; [`DeleteError::Busy`] where another one takes too long, or it is not known
+    /// which of them did.
     pub(super) async fn take_over(
         &self,
         files: &UserFiles,

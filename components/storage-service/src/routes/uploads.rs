@@ -30,6 +30,9 @@ use crate::peers::HttpPeers;
 const EXTENSIONS: &str =
     "creation,creation-with-upload,creation-defer-length,expiration,termination,checksum";
 
+/// What an upload's path takes.
+const METHODS: &str = "HEAD, PATCH, POST, DELETE, OPTIONS";
+
 /// What the server can do.
 pub async fn options(_: Call) -> Outcome {
     let mut response = empty(StatusCode::OK);
@@ -109,9 +112,7 @@ pub async fn create(mut call: Call) -> Outcome {
 pub async fn head(call: Call) -> Outcome {
     // There is nothing here but what HEAD says.
     if call.request.method != Method::HEAD {
-        return Err(Problem::method_not_allowed(
-            "HEAD, PATCH, POST, DELETE, OPTIONS",
-        ));
+        return Err(Problem::method_not_allowed(METHODS));
     }
     check_version(&call.request.headers).map_err(refusal)?;
     let id = upload_id(&call)?;
@@ -172,9 +173,7 @@ pub async fn overridden(call: Call) -> Outcome {
     match method_override(&call.request.headers) {
         Some(Method::PATCH) => append(call).await,
         Some(Method::DELETE) => terminate(call).await,
-        Some(_) | None => Err(Problem::method_not_allowed(
-            "HEAD, PATCH, POST, DELETE, OPTIONS",
-        )),
+        Some(_) | None => Err(Problem::method_not_allowed(METHODS)),
     }
 }
 
