@@ -9,12 +9,13 @@ use anyhow::Result;
 use crate::run::{is_quiet, replace, run, step};
 use crate::{clients, wasm_target};
 
-const COMPONENTS: [&str; 5] = [
+const COMPONENTS: [&str; 6] = [
     "user-service",
     "video-service",
     "storage-service",
     "usage-service",
     "logging-service",
+    "console",
 ];
 
 /// What every native build selects. Cargo unites the features of what is selected, so a smaller selection would compile

@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Everything that is their own.
@@ -16,6 +17,7 @@ pub enum Role {
 
 /// An account, as its owner and admins see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     /// Time-ordered and opaque.
     pub id: String,
@@ -31,42 +33,47 @@ pub struct User {
 
 /// An account, as everybody sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PublicUser {
-    /// See [`User::id`].
+    /// Time-ordered and opaque.
     pub id: String,
-    /// See [`User::username`].
+    /// Unique and immutable.
     pub username: String,
-    /// See [`User::created_at`].
+    /// When the account was made.
     pub created_at: Timestamp,
 }
 
 /// An account, as admins see and change it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ManagedUser {
     /// What its owner sees.
     #[serde(flatten)]
     pub user: User,
     /// Whether it is shut: nobody signs in, and its tokens are worth nothing.
     pub disabled: bool,
-    /// What it may store, in bytes; `None`: what everybody may.
+    /// What it may store, in bytes; `null`: what everybody may.
     pub storage_limit: Option<u64>,
-    /// What it may move in a day, in bytes; `None`: what everybody may.
+    /// What it may move in a day, in bytes; `null`: what everybody may.
     pub bandwidth_limit: Option<u64>,
 }
 
 /// `PATCH /v1/users/{id}`, by an admin. Members that are left out stay as they are; a limit of `null` is taken away.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChangeUser {
-    /// See [`User::role`].
+    /// What the user may do from now on.
     pub role: Option<Role>,
-    /// See [`ManagedUser::disabled`].
+    /// Whether the account is shut from now on.
     pub disabled: Option<bool>,
-    /// See [`ManagedUser::storage_limit`].
+    /// What it may store from now on, in bytes.
     #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub storage_limit: Option<Option<u64>>,
-    /// See [`ManagedUser::bandwidth_limit`].
+    /// What it may move in a day from now on, in bytes.
     #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub bandwidth_limit: Option<Option<u64>>,
 }
 
@@ -79,6 +86,7 @@ fn present<'de, D: serde::Deserializer<'de>>(
 
 /// `PATCH /v1/users/me`: changes the password, and ends the other sessions.
 #[derive(Clone, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangePassword {
     /// The password as it is.
     pub current_password: String,
@@ -89,6 +97,7 @@ pub struct ChangePassword {
 
 /// `POST /v1/users`.
 #[derive(Clone, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewUser {
     /// An e-mail address.
     pub email: String,
@@ -100,6 +109,7 @@ pub struct NewUser {
 
 /// `POST /v1/sessions`.
 #[derive(Clone, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Credentials {
     /// The address of the account.
     pub email: String,
@@ -109,6 +119,7 @@ pub struct Credentials {
 
 /// A session's tokens (RFC 6749, section 5.1).
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tokens {
     /// A JWT (RFC 9068).
     pub access_token: String,

@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 /// What is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AlertKind {
     /// The bytes that a user stores.
@@ -34,6 +35,7 @@ pub struct RaiseAlert {
 
 /// `GET /v1/usage/alerts`: one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Alert {
     /// Opaque; no other alert of the user has it.
     pub id: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The state of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It works.
@@ -16,6 +17,7 @@ pub enum State {
 
 /// `GET /v1/health`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Health {
     /// `ok` where every part is.
     pub status: State,
@@ -31,6 +33,7 @@ pub struct Health {
 
 /// `GET /v1/{users,videos,storage,usage,logs}/health`: one service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServiceHealth {
     /// `ok` where every part is.
     pub status: State,

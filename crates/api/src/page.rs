@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// A page of a list, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The entries of this page.
     pub items: Vec<T>,

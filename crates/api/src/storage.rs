@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `POST /upload` and `DELETE /delete-file`, when they succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Message {
     /// What was done.
     pub message: String,
@@ -11,6 +12,7 @@ pub struct Message {
 
 /// Any of the seed's errors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorMessage {
     /// What was wrong.
     pub error: String,
@@ -18,6 +20,7 @@ pub struct ErrorMessage {
 
 /// `DELETE /delete-file`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeleteFile {
     /// `video.mp4` and `username/video.mp4` alike.
     pub filename: Option<String>,
@@ -25,6 +28,7 @@ pub struct DeleteFile {
 
 /// A stored file, as the status lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StoredFile {
     /// `username/video.mp4`.
     pub filename: String,
@@ -34,6 +38,7 @@ pub struct StoredFile {
 
 /// `GET /storage-status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StorageStatus {
     /// The user's limit, in bytes.
     pub total_storage: i64,

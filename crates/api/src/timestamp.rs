@@ -124,6 +124,40 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
+#[cfg(feature = "openapi")]
+mod openapi {
+    use utoipa::openapi::schema::Schema;
+    use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, SchemaFormat, Type};
+    use utoipa::{PartialSchema, ToSchema};
+
+    use super::{Day, Timestamp};
+
+    fn text(format: KnownFormat, description: &str) -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let text = text.format(Some(SchemaFormat::KnownFormat(format)));
+        text.description(Some(description)).into()
+    }
+
+    impl PartialSchema for Timestamp {
+        fn schema() -> RefOr<Schema> {
+            text(
+                KnownFormat::DateTime,
+                "A time in UTC with milliseconds (RFC 3339).",
+            )
+        }
+    }
+
+    impl ToSchema for Timestamp {}
+
+    impl PartialSchema for Day {
+        fn schema() -> RefOr<Schema> {
+            text(KnownFormat::Date, "A day in UTC.")
+        }
+    }
+
+    impl ToSchema for Day {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use crate::{Day, Timestamp};
 
 /// What a user did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ActionKind {
     /// Bytes came in.
@@ -20,6 +21,7 @@ pub enum ActionKind {
 
 /// `GET /v1/usage/actions`: one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Action {
     /// When it ended; of a playback, when it began.
     pub at: Timestamp,
@@ -33,6 +35,7 @@ pub struct Action {
 
 /// `GET /v1/usage/today`, and one day of `GET /v1/usage/daily`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DayUsage {
     /// The UTC day.
     pub date: Day,

@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 /// Who may see a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     /// Its owner and admins.
@@ -19,6 +20,7 @@ pub enum Visibility {
 
 /// Where a video is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Announced; its bytes are not all there.
@@ -33,6 +35,7 @@ pub enum Status {
 
 /// What a file is as a video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Media {
     /// The container's short name, such as `mp4`.
     pub container: String,
@@ -52,6 +55,7 @@ pub struct Media {
 
 /// Where to go from a video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Links {
     /// The video itself.
     #[serde(rename = "self")]
@@ -62,6 +66,7 @@ pub struct Links {
 
 /// A video in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Video {
     /// Time-ordered and opaque.
     pub id: String,

@@ -1,7 +1,7 @@
-//! `Accept`: which of several forms of an answer a client wants (RFC 9110, section 12.5.1).
+//! `Accept` and `Accept-Encoding`: which of several forms of an answer a client wants (RFC 9110, section 12.5).
 
 use http::HeaderMap;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, ACCEPT_ENCODING};
 
 /// A form that an answer can have: a media type of a version.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,31 @@ pub fn preferred(headers: &HeaderMap, offers: &[Offer]) -> Option<usize> {
         }
     }
     best.map(|(place, _)| place)
+}
+
+/// Whether the client takes an answer with the content coding `coding`, in lower case (RFC 9110, section 12.5.3). Who says
+/// nothing may get any; ours are for who asks.
+pub fn takes_coding(headers: &HeaderMap, coding: &str) -> bool {
+    let mut any = false;
+    let lines = headers.get_all(ACCEPT_ENCODING).iter();
+    for member in lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+    {
+        let mut parts = member.split(';');
+        let name = parts.next().unwrap_or_default().trim();
+        let weight = parts.find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            let is_weight = name.trim().eq_ignore_ascii_case("q");
+            is_weight.then(|| thousandths(value.trim()))
+        });
+        let is_wanted = weight.is_none_or(|weight| weight.is_some_and(|weight| weight > 0));
+        if name.eq_ignore_ascii_case(coding) {
+            return is_wanted;
+        }
+        any |= name == "*" && is_wanted;
+    }
+    any
 }
 
 /// A media range: `type/subtype`, `type/*` or `*/*`.
@@ -196,5 +221,25 @@ mod tests {
         ] {
             assert_eq!(chosen(lines), expected, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_coding_is_taken_by_who_asks_for_it() {
+        for (value, taken) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("*", true),
+            ("*, gzip;q=0", false),
+            ("gzip;q=2", false),
+            ("identity", false),
+            ("xgzip", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
+            assert_eq!(takes_coding(&headers, "gzip"), taken, "{value}");
+        }
+        assert!(!takes_coding(&HeaderMap::new(), "gzip"));
     }
 }

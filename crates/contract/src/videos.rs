@@ -1,0 +1,265 @@
+//! video-service: the catalogue, playback, and what stands beside a video.
+
+use serde_json::{Value, json};
+use spinreel_api::videos::Video;
+
+use crate::operation::{Access, Operation};
+
+/// What a private video is to everybody else.
+const NO_VIDEO: &str = "There is no such video, or not for the caller.";
+
+pub(crate) fn operations() -> Vec<Operation> {
+    let mut all = lists();
+    all.extend(life());
+    all.extend(content());
+    all.extend(playback());
+    all.extend(beside());
+    all
+}
+
+fn lists() -> Vec<Operation> {
+    let found = |operation: Operation| {
+        operation
+            .list()
+            .query("tag", json!({"type": "string"}), "One of its tags.")
+            .query(
+                "q",
+                json!({"type": "string"}),
+                "Words of title, description and tags; beginnings of three letters and more find, too.",
+            )
+    };
+    vec![
+        found(Operation::new(
+            "GET",
+            "/v1/videos",
+            Access::User,
+            "listOwnVideos",
+            "The own videos, newest first",
+        ))
+        .query(
+            "status",
+            json!({"$ref": "#/components/schemas/Status"}),
+            "Those with that status; without it, all that are not in the trash.",
+        )
+        .answers_page::<Video>("A page of videos."),
+        found(Operation::new(
+            "GET",
+            "/v1/feed",
+            Access::Open,
+            "getFeed",
+            "Public videos, newest first",
+        ))
+        .answers_page::<Video>("A page of videos.")
+        .with_header(200, "ETag", "For `If-None-Match`.")
+        .answers_nothing(304, "It is the one that the client has."),
+        Operation::new(
+            "GET",
+            "/v1/users/:id/videos",
+            Access::Optional,
+            "listVideosOfUser",
+            "A user's public videos, newest first",
+        )
+        .list()
+        .answers_page::<Video>("A page of videos.")
+        .refuses(404, &["not_found"], "There is no such user."),
+    ]
+}
+
+/// What a client says of a video.
+fn details() -> Value {
+    json!({
+        "title": {"type": "string"},
+        "description": {"type": "string"},
+        "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 30},
+        "visibility": {"$ref": "#/components/schemas/Visibility"}
+    })
+}
+
+fn life() -> Vec<Operation> {
+    let mut new = details();
+    new["filename"] = json!({"type": "string"});
+    new["size"] = json!({"type": "integer", "minimum": 0, "description": "Where it is known."});
+    let announced = json!({"type": "object", "required": ["filename"], "properties": new});
+    let mut form = details();
+    form["file"] = json!({"type": "string", "format": "binary"});
+    let form = json!({"type": "object", "required": ["file"], "properties": form});
+    vec![
+        Operation::new(
+            "POST",
+            "/v1/videos",
+            Access::User,
+            "createVideo",
+            "Announce a video, or upload one as a form",
+        )
+        .describes("Of an announced video the bytes come by `links.upload`, an upload of tus.")
+        .takes_json(announced)
+        .takes_form_too(form)
+        .answers::<Video>(201, "The video.")
+        .with_header(201, "Location", "The video's address.")
+        .refuses(
+            403,
+            &["quota_exceeded", "bandwidth_exceeded"],
+            "It does not fit.",
+        )
+        .refuses(409, &["file_exists"], "There is a file of that name.")
+        .refuses(
+            429,
+            &["too_many_uploads"],
+            "As many are open as a user may have.",
+        ),
+        Operation::new(
+            "DELETE",
+            "/v1/videos",
+            Access::User,
+            "deleteAllVideos",
+            "Delete all own videos, a page a call",
+        )
+        .answers_json(200, "What was done.", json!({"type": "object"})),
+        Operation::new(
+            "GET",
+            "/v1/videos/:id",
+            Access::Optional,
+            "getVideo",
+            "A video",
+        )
+        .answers::<Video>(200, "The video.")
+        .with_header(
+            200,
+            "ETag",
+            "For `If-None-Match`, and for `If-Match` of a change.",
+        )
+        .answers_nothing(304, "It is the one that the client has.")
+        .refuses(404, &["not_found"], NO_VIDEO),
+        Operation::new(
+            "PATCH",
+            "/v1/videos/:id",
+            Access::User,
+            "changeVideo",
+            "Change what is said of a video",
+        )
+        .header(
+            "If-Match",
+            true,
+            "The entity tag of the version that is changed.",
+        )
+        .takes_json(json!({"type": "object", "properties": details()}))
+        .answers::<Video>(200, "The video.")
+        .with_header(200, "ETag", "Of the new version.")
+        .refuses(404, &["not_found"], NO_VIDEO)
+        .refuses(412, &["precondition_failed"], "It was changed meanwhile.")
+        .refuses(428, &["precondition_required"], "There is no `If-Match`."),
+        Operation::new(
+            "DELETE",
+            "/v1/videos/:id",
+            Access::User,
+            "deleteVideo",
+            "Move a video to the trash, or end it",
+        )
+        .query(
+            "permanent",
+            json!({"type": "boolean", "default": false}),
+            "Ends it at once.",
+        )
+        .answers_nothing(204, "It is there, or gone.")
+        .refuses(404, &["not_found"], NO_VIDEO),
+        Operation::new(
+            "POST",
+            "/v1/videos/:id/restore",
+            Access::User,
+            "restoreVideo",
+            "Take a video out of the trash",
+        )
+        .answers::<Video>(200, "The video.")
+        .refuses(404, &["not_found"], NO_VIDEO)
+        .refuses(409, &["not_in_trash"], "It is not in the trash."),
+        Operation::new(
+            "POST",
+            "/v1/videos/:id/replacement",
+            Access::User,
+            "replaceVideo",
+            "New bytes under the same id",
+        )
+        .answers::<Video>(
+            201,
+            "The video, with `links.upload`; the old bytes serve until the new ones are whole.",
+        )
+        .refuses(404, &["not_found"], NO_VIDEO)
+        .refuses(
+            429,
+            &["too_many_uploads"],
+            "As many are open as a user may have.",
+        ),
+        Operation::new(
+            "POST",
+            "/v1/videos/:id/views",
+            Access::Optional,
+            "countView",
+            "A player says that it plays",
+        )
+        .answers_nothing(204, "It is counted, once a viewer and day.")
+        .refuses(404, &["not_found"], NO_VIDEO),
+    ]
+}
+
+/// Bytes, whole or in part.
+fn bytes(operation: Operation) -> Operation {
+    operation
+        .header(
+            "Range",
+            false,
+            "One range of bytes or several (RFC 9110, section 14).",
+        )
+        .header("If-Range", false, "The entity tag that the range is of.")
+        .header("If-None-Match", false, "Entity tags that the client has.")
+        .query(
+            "download",
+            json!({"type": "string", "enum": ["1"]}),
+            "Names the file, for saving.",
+        )
+        .answers_bytes(200, "All of it.", &["*/*"])
+        .answers_bytes(
+            206,
+            "The part, or the parts as `multipart/byteranges`.",
+            &["*/*"],
+        )
+        .with_header(206, "Content-Range", "Which part it is.")
+        .answers_nothing(304, "It is the one that the client has.")
+        .answers_nothing(
+            307,
+            "The bucket has it, at `Location` (where `delivery` is `redirect`).",
+        )
+        .refuses(404, &["not_found"], NO_VIDEO)
+        .refuses(
+            412,
+            &["precondition_failed"],
+            "It is another one than the condition names.",
+        )
+        .refuses(
+            416,
+            &["range_not_satisfiable"],
+            "It has no such part; `Content-Range` has its size.",
+        )
+        .refuses(
+            429,
+            &["bandwidth_exceeded"],
+            "The owner's bandwidth is used up for today.",
+        )
+}
+
+fn content() -> Vec<Operation> {
+    vec![bytes(Operation::new(
+        "GET",
+        "/v1/videos/:id/content",
+        Access::Optional,
+        "getContent",
+        "The bytes of a video",
+    ))]
+}
+
+fn playback() -> Vec<Operation> {
+    Vec::new()
+}
+
+fn beside() -> Vec<Operation> {
+    Vec::new()
+}

@@ -1,0 +1,50 @@
+//! The published contract: what it says and what there is.
+
+use std::collections::BTreeSet;
+
+use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{Method, StatusCode};
+use spinreel_tests::{App, Reply};
+
+use crate::access_matrix::entries;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_public_route_is_described_and_nothing_else() {
+    let app = App::start().await;
+    let served: BTreeSet<_> = entries(&app)
+        .await
+        .into_iter()
+        .filter(|entry| !entry.pattern.starts_with("/internal/"))
+        .map(|entry| (entry.method.to_string(), entry.pattern, entry.access))
+        .collect();
+    let described: BTreeSet<_> = spinreel_contract::routes()
+        .into_iter()
+        .map(|(method, path, access)| (method, path, access.to_owned()))
+        .collect();
+    let missing: Vec<_> = served.difference(&described).collect();
+    assert!(missing.is_empty(), "not described: {missing:#?}");
+    let invented: Vec<_> = described.difference(&served).collect();
+    assert!(invented.is_empty(), "not served: {invented:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_document_and_the_page_are_served_to_everybody() {
+    let app = App::start().await;
+    let reply = app.get("/openapi.json").await.expect(StatusCode::OK);
+    assert_eq!(reply.header(CONTENT_TYPE.as_str()), "application/json");
+    assert_eq!(reply.header("access-control-allow-origin"), "*");
+    let document: serde_json::Value = reply.json();
+    assert_eq!(document, spinreel_contract::document());
+
+    let tag = reply.header(ETAG.as_str()).to_owned();
+    let request = app.request(Method::GET, "/openapi.json");
+    let again = Reply::to(request.header(IF_NONE_MATCH, tag)).await;
+    again.expect(StatusCode::NOT_MODIFIED);
+
+    let page = app.get("/docs").await.expect(StatusCode::OK);
+    assert!(page.text().contains("<code>/v1/users/me</code>"));
+    // It needs no other host, and no script.
+    assert!(!page.text().contains("http://") && !page.text().contains("<script"));
+    let reply = Reply::to(app.request(Method::POST, "/docs")).await;
+    assert_eq!(reply.seen(), (405, ""));
+}
