@@ -1,6 +1,8 @@
 //! The published contract: what it says and what there is.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{Method, StatusCode};
@@ -47,4 +49,39 @@ async fn the_document_and_the_page_are_served_to_everybody() {
     assert!(!page.text().contains("http://") && !page.text().contains("<script"));
     let reply = Reply::to(app.request(Method::POST, "/docs")).await;
     assert_eq!(reply.seen(), (405, ""));
+}
+
+/// Schemathesis tries every operation by what the document says of it: no failure of ours, no status, header or body that is
+/// not described, nothing let in that is closed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemathesis_finds_no_difference_as_a_user() {
+    let app = App::start().await;
+    let user = app.with_user().await;
+    try_contract(&app, &user.token).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemathesis_finds_no_difference_as_an_admin() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    try_contract(&app, &admin.token).await;
+}
+
+async fn try_contract(app: &App, token: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let schemathesis = root.join("target/interop/contract/venv/bin/schemathesis");
+    assert!(schemathesis.exists(), "run `cargo xtask clients` first");
+    let mut command = Command::new(schemathesis);
+    command
+        .current_dir(root.join("tests/interop/contract"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .args(["run", "--no-color", "--header"])
+        .arg(format!("Authorization: Bearer {token}"))
+        .arg(format!("http://{}/openapi.json", app.address()));
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}{complained}");
 }

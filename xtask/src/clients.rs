@@ -1,6 +1,6 @@
 //! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
 //! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; the
-//! reference library of Standard Webhooks, against the webhooks; Prometheus' library, against the metrics; and tuspy and
+//! reference library of Standard Webhooks, against the webhooks; Schemathesis, against the published contract; Prometheus' library, against the metrics; and tuspy and
 //! tus-js-client, against uploads that resume.
 //!
 //! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`INTEROP_PINS`] name,
@@ -20,7 +20,8 @@ const GOOGLE_PINS: &str = "local/bucket/tests/google";
 /// The folder with a folder for each of [`INTEROP`], below the repository's root.
 const INTEROP_PINS: &str = "tests/interop";
 /// Python libraries: a folder with `requirements.txt`, and what is in it, for a person.
-const INTEROP: [(&str, &str); 4] = [
+const INTEROP: [(&str, &str); 5] = [
+    ("contract", "Schemathesis"),
     ("jwt", "PyJWT"),
     ("metrics", "Prometheus' library"),
     ("tus", "tuspy"),

@@ -23,6 +23,7 @@ pub struct ErrorMessage {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeleteFile {
     /// `video.mp4` and `username/video.mp4` alike.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1))]
     pub filename: Option<String>,
 }
 

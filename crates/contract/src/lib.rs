@@ -77,7 +77,7 @@ pub fn document() -> Value {
     for (name, about, operations) in operations() {
         tags.push(json!({"name": name, "description": about}));
         for operation in operations {
-            let method = operation.method.to_ascii_lowercase();
+            let method = operation.key();
             let (path, operation) = operation.into_document(name, &mut schemas);
             let path = paths.entry(path).or_insert_with(|| json!({}));
             path[method] = operation;

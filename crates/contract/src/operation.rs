@@ -67,6 +67,7 @@ pub struct Operation {
     /// Who may call it.
     pub access: Access,
     legacy: bool,
+    only_head: bool,
     members: Map<String, Value>,
     parameters: Vec<Value>,
     responses: BTreeMap<u16, Value>,
@@ -87,6 +88,7 @@ impl Operation {
             path,
             access,
             legacy: false,
+            only_head: false,
             members: Map::new(),
             parameters: Vec::new(),
             responses: BTreeMap::new(),
@@ -141,16 +143,30 @@ impl Operation {
         self
     }
 
+    /// Is answered to HEAD alone, by the route for GET.
+    pub(crate) fn only_head(mut self) -> Self {
+        self.only_head = true;
+        self
+    }
+
+    /// The operation's key in its path's object.
+    pub(crate) fn key(&self) -> String {
+        match self.only_head {
+            true => "head".to_owned(),
+            false => self.method.to_ascii_lowercase(),
+        }
+    }
+
     /// More than the summary says.
     pub(crate) fn describes(mut self, text: &str) -> Self {
         self.members.insert("description".to_owned(), json!(text));
         self
     }
 
-    /// A query parameter that may be left out.
+    /// A query parameter that may be left out. One with an empty value counts as left out.
     pub(crate) fn query(mut self, name: &str, schema: Value, description: &str) -> Self {
         self.parameters.push(json!({
-            "name": name, "in": "query", "schema": schema, "description": description
+            "name": name, "in": "query", "schema": {"anyOf": [schema, {"const": ""}]}, "description": description
         }));
         self
     }

@@ -115,7 +115,7 @@ fn offset() -> Operation {
         "getUploadOffset",
         "How far an upload came",
     )
-    .describes("To be asked by HEAD.");
+    .only_head();
     protocol(operation)
         .answers_nothing(200, "How far it came, in headers.")
         .with_header(200, "Upload-Offset", "How many bytes are there.")

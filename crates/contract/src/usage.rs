@@ -35,7 +35,7 @@ fn today(path: &'static str, access: Access, id: &str) -> Operation {
 }
 
 fn daily(path: &'static str, access: Access, id: &str) -> Operation {
-    let days = json!({"type": "integer", "minimum": 1, "maximum": 365, "default": 30});
+    let days = json!({"type": "integer", "minimum": 1, "maximum": 90, "default": 30});
     let page = json!({
         "type": "object",
         "required": ["items", "next_cursor"],

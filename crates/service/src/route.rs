@@ -186,9 +186,10 @@ pub(crate) enum Found<'a> {
     Nothing,
 }
 
-/// Finds the first route of the tables that fits: put literal paths before those with `:name` segments.
+/// Finds the route of the tables: of several patterns that fit the first one counts, with all of its methods. Put literal
+/// paths before those with `:name` segments.
 pub(crate) fn find<'a>(tables: &[&'a [Route]], method: &Method, path: &str) -> Found<'a> {
-    for route in tables.iter().copied().flatten() {
+    for route in of_path(tables, path) {
         if route.method.takes(method)
             && let Some(parameters) = pattern::matches(route.pattern, path)
         {
@@ -196,6 +197,15 @@ pub(crate) fn find<'a>(tables: &[&'a [Route]], method: &Method, path: &str) -> F
         }
     }
     known(tables, path).map_or(Found::Nothing, Found::WrongMethod)
+}
+
+/// The routes of the first pattern that fits a path.
+fn of_path<'a>(tables: &[&'a [Route]], path: &str) -> impl Iterator<Item = &'a Route> {
+    let mut all = tables.iter().copied().flatten();
+    let first = all.find(|route| pattern::matches(route.pattern, path).is_some());
+    let pattern = first.map(|route| route.pattern);
+    let rest = all.filter(move |route| Some(route.pattern) == pattern);
+    first.into_iter().chain(rest)
 }
 
 /// What the tables know of a path, whatever the method.
@@ -211,25 +221,15 @@ pub(crate) struct Known {
 
 /// Looks for a path; `None` where there is none.
 pub(crate) fn known(tables: &[&[Route]], path: &str) -> Option<Known> {
-    let (mut methods, mut first) = (Vec::new(), None);
-    for route in tables.iter().copied().flatten() {
-        if pattern::matches(route.pattern, path).is_none() {
-            continue;
-        }
-        let own = [Some(route.method.as_str())].into_iter();
-        let own = own.chain([(route.method == Verb::Get).then_some("HEAD")]);
-        // A path can fit several patterns, so a method can come up twice.
-        for method in own.flatten() {
-            if !methods.contains(&method) {
-                methods.push(method);
-            }
-        }
-        first.get_or_insert(route);
-    }
-    first.map(|route: &Route| Known {
-        methods: methods.join(", "),
-        pattern: route.pattern,
-        style: route.style,
+    let first = of_path(tables, path).next()?;
+    let methods = of_path(tables, path).flat_map(|route| {
+        let head = (route.method == Verb::Get).then_some("HEAD");
+        [Some(route.method.as_str()), head].into_iter().flatten()
+    });
+    Some(Known {
+        methods: methods.collect::<Vec<_>>().join(", "),
+        pattern: first.pattern,
+        style: first.style,
     })
 }
 
@@ -245,6 +245,7 @@ mod tests {
         Route::get("/v1/users/me", Access::User, crate::handler!(nothing)),
         Route::delete("/v1/users/me", Access::User, crate::handler!(nothing)),
         Route::get("/v1/users/:id", Access::User, crate::handler!(nothing)),
+        Route::patch("/v1/users/:id", Access::Admin, crate::handler!(nothing)),
     ];
 
     #[test]
@@ -263,7 +264,7 @@ mod tests {
             panic!("found");
         };
         let expected = Known {
-            methods: "GET, HEAD".to_owned(),
+            methods: "GET, HEAD, PATCH".to_owned(),
             pattern: "/v1/users/:id",
             style: Style::Problem,
         };
@@ -271,12 +272,18 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_several_patterns_names_each_method_once() {
-        let Found::WrongMethod(known) = find(&[TABLE], &Method::PUT, "/v1/users/me") else {
-            panic!("found");
-        };
-        assert_eq!(known.methods, "GET, HEAD, DELETE");
-        assert_eq!(known.pattern, "/v1/users/me");
+    fn a_path_of_several_patterns_has_the_methods_of_the_first() {
+        for method in [Method::PUT, Method::PATCH] {
+            let Found::WrongMethod(known) = find(&[TABLE], &method, "/v1/users/me") else {
+                panic!("found");
+            };
+            assert_eq!(known.methods, "GET, HEAD, DELETE");
+            assert_eq!(known.pattern, "/v1/users/me");
+        }
+        assert!(matches!(
+            find(&[TABLE], &Method::PATCH, "/v1/users/x"),
+            Found::Route(..)
+        ));
     }
 
     #[test]
