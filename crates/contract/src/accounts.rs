@@ -16,6 +16,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     all.extend(others());
     all.extend(sessions());
     all.extend(tokens());
+    all.extend(password_resets());
     all
 }
 
@@ -174,5 +175,58 @@ fn tokens() -> Vec<Operation> {
             "The public keys (RFC 7517)",
         )
         .answers_json(200, "The keys that access tokens are signed with.", keys),
+    ]
+}
+
+fn password_resets() -> Vec<Operation> {
+    let text = |name: &str| json!({"type": "object", "required": [name], "properties": {name: {"type": "string"}}});
+    let mut complete = text("token");
+    complete["required"] = json!(["token", "password"]);
+    complete["properties"]["password"] =
+        json!({"type": "string", "description": "8–256 characters."});
+    let made = json!({
+        "type": "object",
+        "required": ["token", "expires_at"],
+        "properties": {"token": {"type": "string"}, "expires_at": {"type": "string", "format": "date-time"}}
+    });
+    vec![
+        Operation::new(
+            "POST",
+            "/v1/password-resets",
+            Access::Open,
+            "requestPasswordReset",
+            "Ask for a new password",
+        )
+        .describes(
+            "The same answer for addresses that nobody has. The token goes out by the webhook.",
+        )
+        .takes_json(text("email"))
+        .answers_nothing(202, "It is noted.")
+        .refuses(429, &["too_many_attempts"], TOO_MANY),
+        Operation::new(
+            "POST",
+            "/v1/password-resets/complete",
+            Access::Open,
+            "completePasswordReset",
+            "Set a new password",
+        )
+        .describes("All sessions end.")
+        .takes_json(complete)
+        .answers_nothing(204, "The password is the new one.")
+        .refuses(
+            401,
+            &["reset_token_invalid"],
+            "The token is none, was used, or has expired.",
+        )
+        .refuses(429, &["too_many_attempts"], TOO_MANY),
+        Operation::new(
+            "POST",
+            "/v1/users/:id/password-reset",
+            Access::Admin,
+            "createPasswordReset",
+            "A token for a user who asks an operator",
+        )
+        .answers_json(201, "The token.", made)
+        .refuses(404, &["not_found"], "There is no such user."),
     ]
 }

@@ -257,9 +257,191 @@ fn content() -> Vec<Operation> {
 }
 
 fn playback() -> Vec<Operation> {
-    Vec::new()
+    let wanted = json!({
+        "type": "object",
+        "properties": {
+            "expires_in": {"type": "integer", "minimum": 1, "description": "Seconds."},
+            "max_bytes": {"type": "integer", "minimum": 1},
+            "referrer": {"type": "string", "description": "The origin of the page that plays it."}
+        }
+    });
+    let url = || json!({"type": ["string", "null"], "format": "uri"});
+    let links = json!({
+        "type": "object",
+        "required": ["expires_at", "content_url", "hls_url", "dash_url", "poster_url", "captions"],
+        "properties": {
+            "expires_at": {"type": "string", "format": "date-time"},
+            "content_url": {"type": "string", "format": "uri"},
+            "hls_url": url(), "dash_url": url(), "poster_url": url(),
+            "captions": {"type": "array", "items": {
+                "type": "object",
+                "required": ["lang", "url"],
+                "properties": {"lang": {"type": "string"}, "url": {"type": "string", "format": "uri"}}
+            }}
+        }
+    });
+    vec![
+        Operation::new(
+            "POST",
+            "/v1/videos/:id/playback",
+            Access::Optional,
+            "createLinks",
+            "Links that play without a token",
+        )
+        .takes_json(wanted)
+        .answers_json(201, "The links; null where one cannot be had.", links)
+        .refuses(404, &["not_found"], NO_VIDEO),
+        Operation::new(
+            "DELETE",
+            "/v1/videos/:id/playback",
+            Access::User,
+            "endLinks",
+            "End all links of a video",
+        )
+        .answers_nothing(204, "They are over.")
+        .refuses(404, &["not_found"], NO_VIDEO),
+        playlist(
+            "/v1/videos/:id/master.m3u8",
+            "getMasterPlaylist",
+            "application/vnd.apple.mpegurl",
+        ),
+        playlist(
+            "/v1/videos/:id/manifest.mpd",
+            "getManifest",
+            "application/dash+xml",
+        ),
+    ]
+}
+
+/// A playlist or a manifest.
+fn playlist(path: &'static str, id: &str, media_type: &str) -> Operation {
+    Operation::new(
+        "GET",
+        path,
+        Access::Optional,
+        id,
+        "How the segments of a video follow each other",
+    )
+    .answers_bytes(200, "The playlist or manifest.", &[media_type])
+    .answers_nothing(304, "It is the one that the client has.")
+    .refuses(
+        404,
+        &["not_found"],
+        "There is no such video, or it cannot be packaged.",
+    )
 }
 
 fn beside() -> Vec<Operation> {
-    Vec::new()
+    let images = ["image/jpeg", "image/png", "image/webp"];
+    let lang = json!({
+        "type": "object",
+        "required": ["items"],
+        "properties": {"items": {"type": "array", "items": {
+            "type": "object",
+            "required": ["lang"],
+            "properties": {"lang": {"type": "string", "description": "BCP 47."}}
+        }}}
+    });
+    let written = |operation: Operation| {
+        operation
+            .refuses(403, &["quota_exceeded"], "It does not fit.")
+            .refuses(404, &["not_found"], NO_VIDEO)
+            .refuses(413, &["body_too_large"], "It has more than 1 MiB.")
+    };
+    vec![
+        bytes_of(
+            Operation::new(
+                "GET",
+                "/v1/videos/:id/poster",
+                Access::Optional,
+                "getPoster",
+                "The poster",
+            ),
+            &images,
+        ),
+        written(
+            Operation::new(
+                "PUT",
+                "/v1/videos/:id/poster",
+                Access::User,
+                "putPoster",
+                "Set the poster",
+            )
+            .takes_bytes(&images, "A picture, told by its bytes."),
+        )
+        .answers_nothing(204, "It is set.")
+        .refuses(
+            415,
+            &["unsupported_media_type"],
+            "It is no JPEG, PNG or WebP.",
+        )
+        .refuses(
+            422,
+            &["invalid_image"],
+            "It is broken, or too large in pixels.",
+        ),
+        Operation::new(
+            "DELETE",
+            "/v1/videos/:id/poster",
+            Access::User,
+            "deletePoster",
+            "Remove the poster",
+        )
+        .answers_nothing(204, "It is gone.")
+        .refuses(404, &["not_found"], NO_VIDEO),
+        Operation::new(
+            "GET",
+            "/v1/videos/:id/captions",
+            Access::Optional,
+            "listCaptions",
+            "The languages that have captions",
+        )
+        .answers_json(200, "The languages.", lang)
+        .refuses(404, &["not_found"], NO_VIDEO),
+        bytes_of(
+            Operation::new(
+                "GET",
+                "/v1/videos/:id/captions/:lang",
+                Access::Optional,
+                "getCaptions",
+                "Captions in a language",
+            ),
+            &["text/vtt; charset=utf-8"],
+        ),
+        written(
+            Operation::new(
+                "PUT",
+                "/v1/videos/:id/captions/:lang",
+                Access::User,
+                "putCaptions",
+                "Set captions in a language",
+            )
+            .takes_bytes(&["text/vtt"], "WebVTT."),
+        )
+        .answers_nothing(204, "They are set.")
+        .refuses(
+            422,
+            &["invalid_captions"],
+            "They are no WebVTT, or the language is none.",
+        ),
+        Operation::new(
+            "DELETE",
+            "/v1/videos/:id/captions/:lang",
+            Access::User,
+            "deleteCaptions",
+            "Remove captions in a language",
+        )
+        .answers_nothing(204, "They are gone.")
+        .refuses(404, &["not_found"], NO_VIDEO),
+    ]
+}
+
+/// A small file beside a video.
+fn bytes_of(operation: Operation, media_types: &[&str]) -> Operation {
+    operation
+        .header("If-None-Match", false, "Entity tags that the client has.")
+        .answers_bytes(200, "Its bytes.", media_types)
+        .with_header(200, "ETag", "For `If-None-Match`.")
+        .answers_nothing(304, "It is the one that the client has.")
+        .refuses(404, &["not_found"], "There is none, or not for the caller.")
 }
