@@ -8,7 +8,6 @@ async fn a_path_that_is_nobodys_is_not_found() {
     let app = App::start().await;
     // No service sees these: the host answers them, as Spin does.
     for path in [
-        "/",
         "/nothing",
         "/uploads",
         "/upload/more",

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{is_quiet, replace, run, step};
-use crate::{clients, wasm_target};
+use crate::{clients, console, wasm_target};
 
 const COMPONENTS: [&str; 6] = [
     "user-service",
@@ -22,11 +22,20 @@ const COMPONENTS: [&str; 6] = [
 /// wasmtime once more with other ones.
 const NATIVE: [&str; 1] = ["--workspace"];
 
-/// Builds the components of `spin.toml`, and the target that they need where it is missing.
+/// Builds the components of `spin.toml`, and the target that they need where it is missing. A machine that cannot bundle the
+/// console's page gets a console without one.
 pub(crate) fn components() -> Result<()> {
     wasm_target::ensure_installed(&target_dir().join("wasm32-wasip2"))?;
+    let page = console::bundle(&root(), &target_dir());
+    if let Err(error) = &page {
+        eprintln!("The console has no page: {error:#}");
+    }
     step("Building the components");
-    run(cargo("build")
+    let mut build = cargo("build");
+    if let Ok(page) = page {
+        build.env("CONSOLE_PAGE", page);
+    }
+    run(build
         .args(["--release", "--target", "wasm32-wasip2"])
         .args(COMPONENTS.iter().flat_map(|name| ["--package", name])))
 }

@@ -147,7 +147,8 @@ fn javascript(pins: &Path, folder: &Path, what: &str) -> Result<()> {
         .with_context(|| format!("{what}, which the tests use, cannot be installed"))
 }
 
-fn install_javascript(pins: &Path, folder: &Path, what: &str) -> Result<()> {
+/// As [`javascript`], for whatever uses it.
+pub(crate) fn install_javascript(pins: &Path, folder: &Path, what: &str) -> Result<()> {
     let files = ["package.json", "package-lock.json"];
     let wanted = files
         .iter()
@@ -223,15 +224,15 @@ fn works(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
-fn read(path: &Path) -> Result<String> {
+pub(crate) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-fn is_complete(part: &Path, made_from: &str) -> bool {
+pub(crate) fn is_complete(part: &Path, made_from: &str) -> bool {
     fs::read_to_string(part.join(STAMP)).is_ok_and(|stamp| stamp == made_from)
 }
 
-fn complete(part: &Path, made_from: &str) -> Result<()> {
+pub(crate) fn complete(part: &Path, made_from: &str) -> Result<()> {
     fs::write(part.join(STAMP), made_from)?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod build;
 mod clients;
+mod console;
 mod fuzz;
 mod run;
 mod wasm_target;

@@ -12,12 +12,19 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use spinreel_http::accept::takes_coding;
 
-/// The page has its style in itself, and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page of the contract has its style in itself, and nothing else.
+const DOCUMENT: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The console has scripts of this origin only. Films may come from the bucket (`delivery = redirect`), or out of the
+/// player's hands.
+const CONSOLE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' https:; \
+    img-src 'self' https:; media-src 'self' blob: https:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+/// Names of assets change with what they hold.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// A file that is built in.
 struct File {
-    /// Its name in `files/`.
+    /// Its name in `files/`, or in the bundled page.
     name: &'static str,
     /// What its entity tags begin with.
     tag: &'static str,
@@ -28,11 +35,55 @@ struct File {
 
 static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
-/// Paths, the files that they stand for, and their media types.
-const PATHS: [(&str, &str, &str); 2] = [
-    ("/openapi.json", "openapi.json", "application/json"),
-    ("/docs", "docs.html", "text/html; charset=utf-8"),
-];
+/// What a path stands for.
+struct Found {
+    file: &'static File,
+    content_type: &'static str,
+    cache: &'static str,
+    policy: &'static str,
+}
+
+/// Finds what a path stands for. Every path of the console is its one page, which knows what to show.
+fn find(path: &str) -> Option<Found> {
+    let (name, content_type, cache, policy) = match path {
+        "/openapi.json" => (
+            "openapi.json",
+            "application/json",
+            "public, max-age=300",
+            DOCUMENT,
+        ),
+        "/docs" => (
+            "docs.html",
+            "text/html; charset=utf-8",
+            "public, max-age=300",
+            DOCUMENT,
+        ),
+        _ if path == "/" || path == "/app" || path.starts_with("/app/") => (
+            "index.html",
+            "text/html; charset=utf-8",
+            "no-cache",
+            CONSOLE,
+        ),
+        _ => {
+            let name = path
+                .strip_prefix('/')
+                .filter(|name| name.starts_with("assets/"))?;
+            let content_type = match name.rsplit_once('.')?.1 {
+                "js" => "text/javascript; charset=utf-8",
+                "css" => "text/css; charset=utf-8",
+                _ => return None,
+            };
+            (name, content_type, FOR_EVER, CONSOLE)
+        }
+    };
+    let file = FILES.iter().find(|file| file.name == name)?;
+    Some(Found {
+        file,
+        content_type,
+        cache,
+        policy,
+    })
+}
 
 /// The answer to a request for `target`, a path with its query.
 pub(crate) fn answer(
@@ -41,12 +92,13 @@ pub(crate) fn answer(
     headers: &HeaderMap,
 ) -> Response<&'static [u8]> {
     let path = target.split('?').next().unwrap_or_default();
-    let found = PATHS.iter().find(|(known, ..)| *known == path);
-    let file = found.and_then(|(_, name, content_type)| {
-        let file = FILES.iter().find(|file| file.name == *name)?;
-        Some((file, *content_type))
-    });
-    let Some((file, content_type)) = file else {
+    let Some(Found {
+        file,
+        content_type,
+        cache,
+        policy,
+    }) = find(path)
+    else {
         return refusal(StatusCode::NOT_FOUND);
     };
     if ![Method::GET, Method::HEAD].contains(method) {
@@ -71,14 +123,6 @@ pub(crate) fn answer(
         true => &[][..],
         false => bytes,
     });
-    let mut add = |name: HeaderName, value: &'static str| {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    };
-    add(VARY, "accept-encoding");
-    add(CACHE_CONTROL, "public, max-age=300");
-    add(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
     }
@@ -87,13 +131,16 @@ pub(crate) fn answer(
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
     };
+    add(VARY, "accept-encoding");
+    add(CACHE_CONTROL, cache);
+    add(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
     add(CONTENT_TYPE, content_type);
     add(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    add(CONTENT_SECURITY_POLICY, POLICY);
+    add(CONTENT_SECURITY_POLICY, policy);
     if is_compressed {
         add(CONTENT_ENCODING, "gzip");
     }

@@ -4,7 +4,8 @@
 //!
 //! # Layout
 //! - `answer`: which file a request gets, and as what.
-//! - `files/`: the files, which are built into the component, compressed besides (`build.rs`).
+//! - `files/`: files that are built into the component as they are, and compressed (`build.rs`).
+//! - `web/`: the page for people, which `cargo xtask build` bundles first.
 
 mod answer;
 
