@@ -6,6 +6,7 @@
 //! | `videos/{owner}/list/{slot}` | a video's record, in its slot of its owner's list |
 //! | `videos/{owner}/list/head`, `…/list/dead/…` | the last slot that was given, and the maps of those that are dead ([`Roster`](spinreel_ledger::Roster)) |
 //! | `videos/{owner}/watermark/{0,1,2}` | which slots had been given when |
+//! | `videos/{owner}/state`, `…/lock/{version}/{window}` | how many changes there were, and the lock of each version: an owner's videos change one at a time |
 //! | `videos/{owner}/gone` | the tombstone of an owner who is gone: nothing is recorded for them any more |
 //! | `videos/video/{id}` | where the video's record is: owner and slot |
 //!
@@ -21,10 +22,12 @@ pub mod filter;
 pub mod id;
 mod listed;
 pub mod media_type;
+mod owner_lock;
 pub mod pseudonym;
 pub mod purge;
 pub mod record;
 pub mod stored;
+mod update;
 
 #[cfg(test)]
 mod testing;

@@ -6,6 +6,7 @@ use spinreel_platform::{Clock, Store};
 
 use super::catalogue::{place_key, slot_key};
 use super::listed::{bury_owner, dead, forget_watermarks, list_of, record_at};
+use super::owner_lock::state_keys;
 
 /// How many videos go at most in one call.
 const PAGE: usize = 64;
@@ -54,6 +55,10 @@ pub async fn purge(
         let done = page.next.is_none();
         if done {
             forget_watermarks(store, owner).await?;
+            let keys = state_keys(store, owner).await?;
+            if !keys.is_empty() {
+                store.delete_many(&keys).await?;
+            }
         }
         if done || !page.items.is_empty() {
             return Ok(Purged {
@@ -169,7 +174,7 @@ mod tests {
         for calls in 0.. {
             let store = MemoryStore::default();
             block_on(put_some(&store, "ada", 1..=5));
-            block_on(remove(&store, "ada-2")).unwrap();
+            block_on(remove(&store, &now(), "ada-2")).unwrap();
             // This one writes and deletes key by key.
             let dying = StoppingStore::dying_before_call(&store, calls);
             let finished = die_after(1, purge(&dying, &now(), "ada")).is_some();
@@ -208,17 +213,17 @@ mod tests {
         for schedule in 0..1 << 10 {
             let store = PoliteStore::default();
             block_on(put_some(&store.0, "ada", 1..=2));
+            let clock = now();
             let (purged, removed) = interleave(
                 schedule,
                 purge(&store, &now(), "ada"),
-                remove(&store, "ada-1"),
+                remove(&store, &clock, "ada-1"),
             );
             assert!(purged.is_ok() && removed.is_ok());
             // One that saw a video go may have to look again.
             assert!(block_on(purge(&store.0, &now(), "ada")).unwrap().done);
             assert_eq!(left(&store.0), Vec::<String>::new(), "{schedule:010b}");
 
-            let clock = now();
             let video = stored("ada", "3.mp4");
             let (purged, recorded) = interleave(
                 schedule,

@@ -4,7 +4,7 @@ use spinreel_api::actions::Action;
 use spinreel_service::{Call, Outcome, empty};
 
 use crate::domain::catalogue;
-use crate::routes::{ledger_problem, video_id};
+use crate::routes::{ledger_problem, update_problem, video_id};
 
 /// `DELETE /internal/videos/{id}`: storage-service has the file no more. Harmless when repeated.
 pub(crate) async fn delete(call: Call) -> Outcome {
@@ -13,9 +13,9 @@ pub(crate) async fn delete(call: Call) -> Outcome {
     let found = catalogue::find(store, id).await.map_err(ledger_problem)?;
     if let Some(record) = found {
         call.caller.must_be_about(&record.stored.owner)?;
-        catalogue::forget(store, &record)
+        catalogue::forget(store, &call.context.clock, &record)
             .await
-            .map_err(ledger_problem)?;
+            .map_err(update_problem)?;
         let log = &call.context.log;
         log.set_user(&record.stored.owner);
         log.info(

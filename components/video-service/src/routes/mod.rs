@@ -10,9 +10,10 @@ pub(crate) mod put;
 
 use spinreel_http::Problem;
 use spinreel_ledger::LedgerError;
+use spinreel_platform::Clock;
 use spinreel_service::{Call, Caller};
 
-use crate::domain::catalogue::find;
+use crate::domain::catalogue::{UpdateError, find};
 use crate::domain::id::is_id;
 use crate::domain::record::{Record, Viewer};
 
@@ -28,7 +29,17 @@ async fn visible_video(call: &Call) -> Result<Record, Problem> {
         .await
         .map_err(ledger_problem)?
         .filter(|record| record.is_visible_to(viewer))
+        .filter(|record| !record.is_over(call.context.clock.now_ms()))
         .ok_or_else(Problem::not_found)
+}
+
+/// As [`visible_video`], where its bytes can be had, too: what is in the trash plays for nobody.
+async fn playable_video(call: &Call) -> Result<Record, Problem> {
+    let record = visible_video(call).await?;
+    match record.plays() {
+        true => Ok(record),
+        false => Err(Problem::not_found()),
+    }
 }
 
 /// `:id`, where it can be one.
@@ -38,6 +49,13 @@ fn video_id(call: &Call) -> Result<&str, Problem> {
         Ok(id)
     } else {
         Err(Problem::not_found())
+    }
+}
+
+fn update_problem(error: UpdateError) -> Problem {
+    match error {
+        UpdateError::Busy => Problem::unavailable(error),
+        UpdateError::Ledger(error) => ledger_problem(error),
     }
 }
 
