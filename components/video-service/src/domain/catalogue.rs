@@ -8,7 +8,7 @@
 //! | [`put`], one that is there | 2 `get`; those of [`update`] too where something changed | none; 1 `increment`, 1 `set_many` |
 //! | [`update`] | 9 `get` | 1 `increment`, 1 `set_many` |
 //! | [`find`] | 2 `get` | none |
-//! | [`forget`] | 4 `get` for the lock, 2 where the videos beside it were recorded at other times, 6 at most; and the same once more | 1 `increment`, 1 `delete_many` |
+//! | [`forget`] | 6 `get` for the lock and the record, 2 where the videos beside it were recorded at other times, 6 at most; and the same once more | 1 `increment`, 1 `delete_many` |
 //! | [`page`] of n videos | 1 `get` for each and for each empty slot between them, 1 for the head, and one or two for each stretch of 4,096 slots that they are in | none |
 //! | [`bury`] after a page that met at least 8 empty slots | 3 `get`; 1 where it strikes them | 1 `set` where at least 8 of them are dead for certain |
 //!
@@ -23,6 +23,7 @@ use spinreel_ledger::{Cell, Found, LedgerError, Roster};
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
+use super::feed;
 use super::filter::Filter;
 pub use super::listed::bury;
 use super::listed::{MANY, is_gone, list_of, record_at, watermark};
@@ -117,11 +118,12 @@ pub async fn put(
             let watermark = watermark(&stored.owner, slot, now_ms)?;
             let mut record = Record::new(id, slot, stored);
             record.recorded_ms = now_ms;
+            let feed = feed::follow(store, clock, &mut record).await?;
             let place = Place {
                 owner: record.stored.owner.clone(),
                 slot,
             };
-            let pairs = [
+            let mut pairs = vec![
                 // The place goes first: where a provider stores one after the other, a place with an empty slot is read
                 // as absent and the next attempt begins anew, while a record without its place would be listed and not
                 // be found.
@@ -129,6 +131,7 @@ pub async fn put(
                 list_of(&place.owner).cell(slot).pair(&record)?,
                 watermark,
             ];
+            pairs.extend(feed.after);
             store.set_many(&pairs).await.map_err(LedgerError::from)?;
             // A purge beside this may not have seen it.
             if is_gone(store, &place.owner).await? {
@@ -163,11 +166,18 @@ pub async fn forget(
     let list = list_of(&record.stored.owner);
     // A change beside this would bring the record back.
     let lock = OwnerLock::acquire(store, clock, &record.stored.owner).await?;
+    // As it is under the lock: another change may have taken it out of the feed.
+    let found = find(store, &record.id).await?;
+    let number = found.as_ref().unwrap_or(record).feed_number;
+    let mut keys: Vec<String> = number.into_iter().map(feed::cell_key).collect();
     // The place goes last: a removal that is repeated begins there.
-    let mut keys = copies(store, &list, record).await?;
+    keys.extend(copies(store, &list, record).await?);
     keys.push(slot_key(&list, record.slot));
     keys.push(place_key(&record.id));
     lock.commit_removal(store, clock, keys).await?;
+    if let Some(number) = number {
+        feed::feed().bury(store, &[number]).await?;
+    }
     // One that was written meanwhile has no place any more. One that comes later has: it goes when this is repeated.
     let late = copies(store, &list, record).await?;
     if !late.is_empty() {

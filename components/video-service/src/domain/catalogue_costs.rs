@@ -146,9 +146,9 @@ fn reading_recording_and_removing_cost_the_same_at_10_videos_and_at_10_000() {
         set_many: 1,
         ..NOTHING
     };
-    // The two to find it, the lock, and its neighbours, before and after.
+    // The two to find it, the lock, the two once more, and its neighbours, before and after.
     let removed = |neighbours: u64| Calls {
-        get: 2 + 4 + 2 * neighbours,
+        get: 2 + 4 + 2 + 2 * neighbours,
         increment: 1,
         delete_many: 1,
         ..NOTHING

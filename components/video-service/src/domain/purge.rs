@@ -5,8 +5,10 @@ use spinreel_ledger::{Found, LedgerError};
 use spinreel_platform::{Clock, Store};
 
 use super::catalogue::{place_key, slot_key};
+use super::feed;
 use super::listed::{bury_owner, dead, forget_watermarks, list_of, record_at};
 use super::owner_lock::state_keys;
+use super::record::Record;
 
 /// How many videos go at most in one call.
 const PAGE: usize = 64;
@@ -31,18 +33,20 @@ pub async fn purge(
     // Before anything is looked for.
     bury_owner(store, clock, owner).await?;
     let list = list_of(owner);
-    let look = async |slot| -> Result<Found<String>, LedgerError> {
+    let look = async |slot| -> Result<Found<Record>, LedgerError> {
         let record = record_at(store, &list, slot).await?;
-        Ok(record.map_or(Found::Nothing, |record| Found::Item(record.id)))
+        Ok(record.map_or(Found::Nothing, Found::Item))
     };
     let mut below = None;
     for _ in 0..EMPTY_PAGES {
         let page = list.page(store, below, PAGE, &look).await?;
-        let (mut gone, mut keys) = (Vec::new(), Vec::new());
-        for (slot, id) in &page.items {
+        let (mut gone, mut keys, mut published) = (Vec::new(), Vec::new(), Vec::new());
+        for (slot, record) in &page.items {
             gone.push(*slot);
+            published.extend(record.feed_number);
+            keys.extend(record.feed_number.map(feed::cell_key));
             // The slot goes after the place: a purge that is repeated begins there.
-            keys.push(place_key(id));
+            keys.push(place_key(&record.id));
             keys.push(slot_key(&list, *slot));
         }
         if !keys.is_empty() {
@@ -52,6 +56,9 @@ pub async fn purge(
             gone.extend(dead(store, clock, owner, &page.empty).await?);
         }
         list.bury(store, &gone).await?;
+        if !published.is_empty() {
+            feed::feed().bury(store, &published).await?;
+        }
         let done = page.next.is_none();
         if done {
             forget_watermarks(store, owner).await?;
@@ -86,7 +93,6 @@ mod tests {
     use super::*;
     use crate::domain::catalogue::{Put, page, put, remove};
     use crate::domain::filter::Filter;
-    use crate::domain::record::Record;
     use crate::domain::testing::{PoliteStore, interleave, stored};
 
     fn now() -> ManualClock {

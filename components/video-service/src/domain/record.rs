@@ -54,6 +54,9 @@ pub struct Record {
     /// Its entry in the queue of the trash; there with `deleted_at`.
     #[serde(default)]
     pub trash_entry: Option<u64>,
+    /// Its entry in the queue of those that end; there with `ending`.
+    #[serde(default)]
+    pub ending_entry: Option<u64>,
     /// Whether it is about to end for good: nobody sees it any more, its files are being deleted.
     #[serde(default)]
     pub ending: bool,
@@ -110,6 +113,7 @@ impl Record {
             deleted_at: None,
             ends_at: None,
             trash_entry: None,
+            ending_entry: None,
             ending: false,
             feed_number: None,
             playback_epoch: 0,
