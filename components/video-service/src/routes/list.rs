@@ -5,12 +5,14 @@ use spinreel_api::Page;
 use spinreel_http::fold::fold;
 use spinreel_http::query::{Query, encode_cursor};
 use spinreel_http::{FieldError, Problem};
+use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, json};
 
 use crate::domain::catalogue::{VideoPage, bury, page};
+use crate::domain::edits::tag_key;
 use crate::domain::filter::{Filter, parse_status};
 use crate::domain::record::Record;
-use crate::routes::ledger_problem;
+use crate::routes::{end_later, ledger_problem, video_id};
 
 /// The name of the list in cursors.
 const LIST: &str = "videos";
@@ -18,11 +20,27 @@ const LIST: &str = "videos";
 /// `GET /v1/videos`: the caller's own videos, newest first.
 pub(crate) async fn list(call: Call) -> Outcome {
     let owner = &call.caller.user()?.user_id;
+    let filter = filter(&call.request.query, call.context.clock.now_ms())?;
+    answer(&call, owner, &filter).await
+}
+
+/// `GET /internal/videos/users/{id}/public`: a user's videos that everybody may see, newest first.
+pub(crate) async fn public(call: Call) -> Outcome {
+    let owner = video_id(&call)?;
+    call.caller.must_be_about(owner)?;
+    let filter = Filter {
+        published: true,
+        now_ms: call.context.clock.now_ms(),
+        ..Filter::default()
+    };
+    answer(&call, owner, &filter).await
+}
+
+async fn answer(call: &Call, owner: &str, filter: &Filter) -> Outcome {
     let query = &call.request.query;
     let limit = query.limit()?;
     let below = query.cursor::<u64>(LIST)?;
-    let filter = filter(query)?;
-    let page = page(&call.context.store, owner, below, limit, &filter)
+    let page = page(&call.context.store, owner, below, limit, filter)
         .await
         .map_err(ledger_problem)?;
     let is_worth_burying = page.has_many_empty();
@@ -30,9 +48,11 @@ pub(crate) async fn list(call: Call) -> Outcome {
         records,
         next,
         empty,
+        over,
     } = page;
+    end_later(&call.context, over);
     if is_worth_burying {
-        let (context, owner) = (Rc::clone(&call.context), owner.clone());
+        let (context, owner) = (Rc::clone(&call.context), owner.to_owned());
         call.context.after_answer(async move {
             // The page is good whether or not the next one gets cheaper.
             let _ = bury(&context.store, &context.clock, &owner, &empty).await;
@@ -46,7 +66,7 @@ pub(crate) async fn list(call: Call) -> Outcome {
 }
 
 /// `?status=`, `?tag=` and `?q=`.
-fn filter(query: &Query) -> Result<Filter, Problem> {
+fn filter(query: &Query, now_ms: u64) -> Result<Filter, Problem> {
     let status = match query.get("status") {
         None => None,
         Some(name) => Some(parse_status(name).ok_or_else(|| {
@@ -58,7 +78,9 @@ fn filter(query: &Query) -> Result<Filter, Problem> {
     };
     Ok(Filter {
         status,
-        tag: query.get("tag").map(str::to_owned),
+        now_ms,
+        tag: query.get("tag").map(tag_key),
         text: query.get("q").map(fold),
+        ..Filter::default()
     })
 }
