@@ -109,6 +109,14 @@ actions! {
     VideoEnding = "video.ending",
     /// A video could not be brought to its end; the next look or a sweep tries again.
     VideoUnended = "video.unended",
+    /// A video has another poster, or none any more.
+    VideoPosterChanged = "video.poster_changed",
+    /// A video has other captions in a language, or none any more.
+    VideoCaptionsChanged = "video.captions_changed",
+    /// A file that no video names any more could not be deleted.
+    VideoFileLeft = "video.file_left",
+    /// The views of a day could not be brought into a video's record; the next look at it tries again.
+    VideoViewsUnfolded = "video.views_unfolded",
     /// A page of the videos of a deleted account was removed.
     VideoPurged = "video.purged",
 
