@@ -75,6 +75,8 @@ pub struct VideoPage {
     pub next: Option<u64>,
     /// The slots that were empty on the way, newest first: for [`bury`].
     pub empty: Vec<u64>,
+    /// The ids of those on the way that are to end, at the time of the look.
+    pub over: Vec<String>,
 }
 
 impl VideoPage {
@@ -248,13 +250,16 @@ pub async fn page(
     filter: &Filter,
 ) -> Result<VideoPage, LedgerError> {
     let list = list_of(owner);
-    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut twice, mut over) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     let look = async |slot| -> Result<Found<Record>, LedgerError> {
         let Some(record) = record_at(store, &list, slot).await? else {
             return Ok(Found::Nothing);
         };
         if !seen.insert(record.id.clone()) {
             twice.insert(record.id.clone());
+        }
+        if record.is_over(filter.now_ms) {
+            over.push(record.id.clone());
         }
         Ok(if filter.takes(&record) {
             Found::Item(record)
@@ -273,6 +278,7 @@ pub async fn page(
         records,
         next: page.next,
         empty: page.empty,
+        over,
     })
 }
 
