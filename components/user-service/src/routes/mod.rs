@@ -5,6 +5,7 @@ pub(crate) mod jwks;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod me;
+pub(crate) mod password_resets;
 pub(crate) mod public;
 pub(crate) mod refresh;
 pub(crate) mod register;

@@ -31,6 +31,7 @@ use super::owner_lock::OwnerLock;
 pub use super::owner_lock::UpdateError;
 use super::record::Record;
 pub use super::update::{try_update, update};
+use super::views;
 
 /// How far from a video's slot there may be another one of it, in slots.
 const COPY_DISTANCE: u64 = 3;
@@ -175,6 +176,7 @@ pub async fn forget(
     // The place goes last: a removal that is repeated begins there.
     keys.extend(copies(store, &list, record).await?);
     keys.push(slot_key(&list, record.slot));
+    keys.push(views::key(&record.id));
     keys.push(place_key(&record.id));
     lock.commit_removal(store, clock, keys).await?;
     if let Some(number) = number {
