@@ -59,7 +59,7 @@ impl From<SettleError> for DeleteError {
 /// A deleted file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
-    /// Its id.
+    /// Its video's id.
     pub id: String,
     /// The bytes that were set free.
     pub size: u64,
@@ -150,6 +150,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         number: u64,
         file: FileRecord,
     ) -> Result<Deleted, DeleteError> {
+        if let Some(replaced) = &file.head.video.replaces {
+            // Nothing leads to it when this file is gone.
+            self.remove_replaced(files, replaced).await?;
+        }
         let unsettled_ms = file.settled_ms.saturating_sub(self.clock.now_ms());
         if unsettled_ms > 0 {
             self.clock.sleep_ms(unsettled_ms).await;
@@ -174,7 +178,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let intended = Operation::Deletion(Box::new(deletion.clone()));
         let operation = self.note(files, intended).await?;
         let deleted = Deleted {
-            id: deletion.file.head.id.clone(),
+            id: deletion.file.head.video_id().to_owned(),
             size: deletion.file.object.size,
             operation,
         };
@@ -205,13 +209,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     ) -> Result<(), SettleError> {
         let FileRecord { head, object, .. } = &deletion.file;
         let refunding = async { refund && self.give_back(files, object.size).await.is_ok() };
-        let withdrawing = self.peers.withdraw(&head.id, files.user_id());
+        let withdrawing = self.withdraw(files.user_id(), deletion.number, head.video_id());
         let (withdrawn, refunded) = join(withdrawing, refunding).await;
         let rest = Rest {
             recount: !refunded,
             notice: withdrawn.is_err().then(|| Notice {
                 number: deletion.number,
-                id: head.id.clone(),
+                id: head.video_id().to_owned(),
             }),
             ..Rest::default()
         };

@@ -75,20 +75,26 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let head = records.roster.head(&self.store).await?;
         let now_ms = self.clock.now_ms();
         let mut files = Vec::new();
+        let mut replaced = BTreeSet::new();
         let mut left = Left::default();
         let mut walk = records.roster.walk(&self.store, None, head).lazy();
         while let Some(number) = walk.next().await? {
             let record = records.record(number).get(&self.store).await?;
             match &record {
-                Some(Record::File(file)) => files.push(StoredFile {
-                    filename: owner.object_name(&file.head.name),
-                    size: file.object.size,
-                }),
+                Some(Record::File(file)) => {
+                    replaced.extend(file.head.video.replaces.as_ref().map(|old| old.number));
+                    let filename = owner.object_name(&file.head.name);
+                    let size = file.object.size;
+                    files.push((number, StoredFile { filename, size }));
+                }
                 Some(Record::Intent(_)) => {}
                 None => walk.was_empty(),
             }
             left.note(number, record, now_ms);
         }
+        // One whose place another one took is about to go.
+        files.retain(|(number, _)| !replaced.contains(number));
+        let mut files: Vec<StoredFile> = files.into_iter().map(|(_, file)| file).collect();
         files.sort_by(|one, other| one.filename.cmp(&other.filename));
         let used: u64 = files.iter().map(|file| file.size).sum();
         let used_storage = i64::try_from(used).unwrap_or(i64::MAX);

@@ -26,7 +26,7 @@ use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
 use super::record::{
     FILE_NUMBER, FILE_OWNER, FileHead, FileRecord, Notice, Operation, Owner, Rest, StoredObject,
-    UserFiles,
+    UserFiles, VideoHead,
 };
 use super::storage::{SettleError, Storage, signed};
 use super::tidy::Eagerness;
@@ -58,6 +58,8 @@ pub struct NewFile {
     pub name: String,
     /// The declared media type, printable ASCII.
     pub content_type: String,
+    /// What it is to the catalogue.
+    pub video: VideoHead,
     /// How many bytes will come, as far as the request tells; 0 where it does not. Too high by [`ESTIMATE_SLACK`] at
     /// most.
     pub expected: u64,
@@ -147,6 +149,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             name: file.name,
             content_type: file.content_type,
             created_at_ms: began_ms,
+            video: file.video,
         };
         let renewed_ms = Cell::new(began_ms);
         let mut running = Running::new(files, number, head, limit, &renewed_ms);
