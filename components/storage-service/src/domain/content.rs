@@ -49,7 +49,8 @@ pub(super) fn number_of(user_id: &str, location: &str) -> Option<u64> {
     (owner == user_id).then_some(number)
 }
 
-fn parse(location: &str) -> Option<(&str, u64)> {
+/// Whose file a location names, and its number; `None` where it is no location.
+pub(super) fn parse(location: &str) -> Option<(&str, u64)> {
     let (user_id, number) = location.rsplit_once('.')?;
     is_user_id(user_id).then_some(())?;
     Some((user_id, number.parse().ok()?))

@@ -66,7 +66,8 @@ impl Left {
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Lists every file of the user, by name: that is what this call is. For n files n + 2 `get`; where there were
+    /// Lists every file of the user, by name: that is what this call is. Attachments are not listed, but count in what is
+    /// used. For n files and attachments n + 2 `get`; where there were
     /// deletions 1 more for each number that is not struck yet, and for each 4,096 numbers with such 1 or 2 for their
     /// maps.
     pub async fn status(&self, owner: &Owner) -> Result<Status, LedgerError> {
@@ -74,7 +75,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let limit = self.limit_of(&records).await?;
         let head = records.roster.head(&self.store).await?;
         let now_ms = self.clock.now_ms();
-        let mut files = Vec::new();
+        let (mut files, mut sizes) = (Vec::new(), Vec::new());
         let mut replaced = BTreeSet::new();
         let mut left = Left::default();
         let mut walk = records.roster.walk(&self.store, None, head).lazy();
@@ -82,10 +83,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let record = records.record(number).get(&self.store).await?;
             match &record {
                 Some(Record::File(file)) => {
+                    sizes.push((number, file.counted()));
                     replaced.extend(file.head.video.replaces.as_ref().map(|old| old.number));
-                    let filename = owner.object_name(&file.head.name);
-                    let size = file.object.size;
-                    files.push((number, StoredFile { filename, size }));
+                    if file.head.purpose.is_video() {
+                        let filename = owner.object_name(&file.head.name);
+                        let size = file.object.size;
+                        files.push((number, StoredFile { filename, size }));
+                    }
                 }
                 Some(Record::Intent(_)) => {}
                 None => walk.was_empty(),
@@ -94,9 +98,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         // One whose place another one took is about to go.
         files.retain(|(number, _)| !replaced.contains(number));
+        let counted = sizes.iter().filter(|(number, _)| !replaced.contains(number));
+        let used: u64 = counted.map(|(_, size)| size).sum();
         let mut files: Vec<StoredFile> = files.into_iter().map(|(_, file)| file).collect();
         files.sort_by(|one, other| one.filename.cmp(&other.filename));
-        let used: u64 = files.iter().map(|file| file.size).sum();
         let used_storage = i64::try_from(used).unwrap_or(i64::MAX);
         Ok(Status {
             body: StorageStatus {

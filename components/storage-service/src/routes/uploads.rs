@@ -18,7 +18,7 @@ use super::upload::{media_type, settle};
 use super::{WasiStorage, owner, report_use, storage, tidy_after};
 use crate::domain::file_name;
 use crate::domain::peers::PeerFailure;
-use crate::domain::record::Owner;
+use crate::domain::record::{Owner, VideoHead};
 use crate::domain::resumable::{
     Appended, Bytes, Ended, LARGEST, NewUpload, ResumableError, UploadId,
 };
@@ -263,6 +263,8 @@ fn new_upload(context: &Context, create: &Create) -> Result<NewUpload, Problem> 
             Length::Deferred => None,
         },
         metadata: create.metadata_text.clone(),
+        video: VideoHead::default(),
+        direct: None,
     })
 }
 
@@ -280,7 +282,7 @@ fn has_body(call: &Call) -> bool {
 }
 
 /// A request's body as the bytes of an upload.
-struct Body(RequestBody);
+pub(super) struct Body(pub(super) RequestBody);
 
 impl FileSource for Body {
     async fn next(&mut self) -> Result<Option<bytes::Bytes>, SourceError> {

@@ -85,7 +85,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 return Err(ResumableError::NotAllowed);
             }
             match arrived {
-                Ok(file) => self.complete(&files, id.number, &upload, file).await,
+                Ok(file) => self.complete_direct(&files, id.number, &upload, file).await,
                 Err(error @ ResumableError::SizeMismatch) => {
                     self.end_upload(&files, id.number, &upload, true).await?;
                     Err(error)
@@ -133,7 +133,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
     }
 
-    async fn complete(
+    async fn complete_direct(
         &self,
         files: &UserFiles,
         number: u64,
