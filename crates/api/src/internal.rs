@@ -181,6 +181,19 @@ pub struct Attachment {
     pub content_type: String,
 }
 
+/// A file that belongs to a video: its poster, its captions, its index. storage-service keeps it; it is no video of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// What storage-service calls the file: opaque.
+    pub location: String,
+    /// Bytes.
+    pub size: u64,
+    /// The bytes' entity tag, quotes included.
+    pub etag: String,
+    /// The media type.
+    pub content_type: String,
+}
+
 /// Gives a user a limit of their own, or takes it away: what the user may store, or move in a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetLimit {
