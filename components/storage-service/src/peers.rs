@@ -1,15 +1,18 @@
 //! The domain's [`Peers`] over HTTP.
 
-use http::Method;
-use serde_json::{Value, json};
+use http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
 use spinreel_api::actions;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{AnnounceVideo, Direction, Reservation, Reserve, Settle};
+use spinreel_api::internal::{AnnounceVideo, Direction, KnownVideo, Reservation, Reserve, Settle};
 use spinreel_api::logs::Level;
 use spinreel_api::usage::Action;
+use spinreel_api::videos::Details;
+use spinreel_http::Problem;
 use spinreel_service::{Context, PeerError};
 
 use crate::domain::peers::{Announced, PeerFailure, Peers, is_for_good};
+use crate::domain::record::is_user_id;
 
 /// The other services, as the request's context reaches them.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +97,33 @@ impl Peers for HttpPeers<'_> {
 }
 
 impl HttpPeers<'_> {
+    /// What the catalogue knows of a video of the user; `None` where that is nothing.
+    pub async fn video(&self, user_id: &str, id: &str) -> Result<Option<KnownVideo>, Problem> {
+        if !is_user_id(id) {
+            return Ok(None);
+        }
+        let path = format!("/internal/videos/{id}");
+        let videos = self.0.videos().about(user_id);
+        match videos.call(Method::GET, &path, &()).await {
+            Ok(known) => Ok(Some(known)),
+            Err(PeerError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What a client says of a video, as the catalogue would keep it: 422 where that cannot be said.
+    pub async fn check_details(
+        &self,
+        user_id: &str,
+        said: &Map<String, Value>,
+    ) -> Result<Details, Problem> {
+        let videos = self.0.videos().about(user_id);
+        let checked = videos
+            .call(Method::POST, "/internal/videos/details", said)
+            .await;
+        checked.map_err(|error| error.passed_on(&["invalid_request"]))
+    }
+
     /// What it means to have told the catalogue.
     fn told(&self, id: &str, answer: Result<Value, PeerError>) -> Result<(), PeerFailure> {
         match answer {

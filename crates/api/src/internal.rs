@@ -168,19 +168,6 @@ pub struct UploadCreated {
     pub expires_at: Timestamp,
 }
 
-/// A file beside a video: a poster, captions, an index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attachment {
-    /// What storage-service calls the file: opaque.
-    pub location: String,
-    /// Bytes.
-    pub size: u64,
-    /// The bytes' entity tag, quotes included.
-    pub etag: String,
-    /// The media type.
-    pub content_type: String,
-}
-
 /// A file that belongs to a video: its poster, its captions, its index. storage-service keeps it; it is no video of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {

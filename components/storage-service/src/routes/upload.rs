@@ -49,7 +49,7 @@ pub async fn upload(call: Call) -> Outcome {
 }
 
 /// Says in the log why a file was not stored.
-fn log_unstored(context: &Context, problem: &Problem) {
+pub(super) fn log_unstored(context: &Context, problem: &Problem) {
     let code = problem.code;
     let (level, action, what) = if is_failure(problem) {
         (Level::Warn, actions::Action::UploadFailed, "failed")
@@ -183,11 +183,11 @@ pub(super) fn media_type(declared: Option<String>, name: &str) -> String {
     known.to_owned()
 }
 
-fn bad_request(code: &'static str, error: &str) -> Problem {
+pub(super) fn bad_request(code: &'static str, error: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code, error)
 }
 
-fn form_problem(error: FormError) -> Problem {
+pub(super) fn form_problem(error: FormError) -> Problem {
     match error {
         FormError::NoFilePart => bad_request("no_file_part", "No file part"),
         FormError::NoSelectedFile => bad_request("no_selected_file", "No selected file"),

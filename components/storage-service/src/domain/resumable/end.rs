@@ -39,6 +39,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     ) -> Result<Ended, ResumableError> {
         let files = UserFiles::new(user_id);
         if let Found::Finished(file) = self.find_upload(&files, id).await? {
+            if file.head.video.replaces.is_some() {
+                // It is a video's only file now, which is deleted as such.
+                return Err(ResumableError::Gone);
+            }
             return self.delete_finished(&files, id.number, *file).await;
         }
         match self.end_under_lock(&files, id.number).await? {
@@ -46,6 +50,25 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 Found::Finished(file) => self.delete_finished(&files, id.number, *file).await,
                 Found::Open(_) => Err(ResumableError::Busy),
             },
+            Settled::Open => Err(ResumableError::Busy),
+            Settled::Gone | Settled::Recount | Settled::RecountLater => {
+                Ok(Ended::Upload { number: id.number })
+            }
+        }
+    }
+
+    /// Ends an upload that is not a file yet, because the video that waits for it is not wanted any more.
+    pub async fn end_open_upload(
+        &self,
+        user_id: &str,
+        id: &UploadId,
+    ) -> Result<Ended, ResumableError> {
+        let files = UserFiles::new(user_id);
+        if let Found::Finished(_) = self.find_upload(&files, id).await? {
+            return Err(ResumableError::Gone);
+        }
+        match self.end_under_lock(&files, id.number).await? {
+            Settled::File => Err(ResumableError::Gone),
             Settled::Open => Err(ResumableError::Busy),
             Settled::Gone | Settled::Recount | Settled::RecountLater => {
                 Ok(Ended::Upload { number: id.number })

@@ -25,7 +25,7 @@ pub(super) fn refusal(refusal: Refusal) -> Problem {
 }
 
 /// A request that was not done; the log is told why where somebody decided it, or something failed.
-pub(super) fn refused(context: &Context, error: ResumableError) -> Problem {
+pub(in crate::routes) fn refused(context: &Context, error: ResumableError) -> Problem {
     let problem = problem(error);
     let code = problem.code;
     let (level, action, what) = match problem.status {
