@@ -19,6 +19,7 @@ use super::record::Record;
 const LEFT_ALONE_MS: u64 = 60_000;
 
 /// Deletes files, with the quota that they take: storage-service.
+#[expect(async_fn_in_trait, reason = "used by generic code on one thread")]
 pub trait Files {
     /// Why that failed.
     type Error: Display;
