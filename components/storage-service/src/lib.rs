@@ -69,6 +69,16 @@ pub static SERVICE: Service = Service {
             handler!(routes::uploads::create),
         ))
         .streams_body(),
+        Route::post(
+            "/v1/uploads/direct",
+            Access::User,
+            handler!(routes::uploads::direct::create),
+        ),
+        Route::post(
+            "/v1/uploads/:id/complete",
+            Access::User,
+            handler!(routes::uploads::direct::complete),
+        ),
         tus(Route::options(
             "/v1/uploads/:id",
             Access::Open,
@@ -116,6 +126,22 @@ pub static SERVICE: Service = Service {
             "/internal/storage/attachments",
             Access::Service,
             handler!(routes::attachments::attach),
+        )
+        .streams_body(),
+        Route::post(
+            "/internal/storage/uploads",
+            Access::Service,
+            handler!(routes::expected::create),
+        ),
+        Route::delete(
+            "/internal/storage/uploads/:id",
+            Access::Service,
+            handler!(routes::expected::end),
+        ),
+        Route::post(
+            "/internal/storage/forms",
+            Access::Service,
+            handler!(routes::form::store),
         )
         .streams_body(),
         Route::put(

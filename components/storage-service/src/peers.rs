@@ -1,15 +1,18 @@
 //! The domain's [`Peers`] over HTTP.
 
-use http::Method;
-use serde_json::{Value, json};
+use http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
 use spinreel_api::actions;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Direction, Reservation, Reserve, Settle, StoredVideo};
+use spinreel_api::internal::{AnnounceVideo, Direction, KnownVideo, Reservation, Reserve, Settle};
 use spinreel_api::logs::Level;
 use spinreel_api::usage::Action;
+use spinreel_api::videos::Details;
+use spinreel_http::Problem;
 use spinreel_service::{Context, PeerError};
 
-use crate::domain::peers::{PeerFailure, Peers, is_for_good};
+use crate::domain::peers::{Announced, PeerFailure, Peers, is_for_good};
+use crate::domain::record::is_user_id;
 
 /// The other services, as the request's context reaches them.
 #[derive(Debug, Clone, Copy)]
@@ -60,14 +63,26 @@ impl Peers for HttpPeers<'_> {
             .map_err(|error| failure(&error))
     }
 
-    async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
-        self.tell_catalogue(Method::PUT, id, &video.owner, video)
-            .await
+    async fn announce(&self, id: &str, video: &AnnounceVideo) -> Result<Announced, PeerFailure> {
+        let may_be_unwanted = video.expected || video.replaces.is_some();
+        let path = format!("/internal/videos/{id}");
+        let videos = self.0.videos().about(&video.stored.owner);
+        match videos.call::<Value>(Method::PUT, &path, video).await {
+            Err(PeerError::Refused { code, .. }) if may_be_unwanted && code == "video_gone" => {
+                Ok(Announced::Unwanted)
+            }
+            answer => self.told(id, answer).map(|()| Announced::Taken),
+        }
     }
 
-    async fn withdraw(&self, id: &str, user_id: &str) -> Result<(), PeerFailure> {
-        self.tell_catalogue(Method::DELETE, id, user_id, &Value::Null)
-            .await
+    async fn withdraw(&self, id: &str, user_id: &str, location: &str) -> Result<(), PeerFailure> {
+        // A location has no character that a query would need encoded.
+        let path = format!("/internal/videos/{id}?location={location}");
+        let videos = self.0.videos().about(user_id);
+        let answer = videos
+            .call::<Value>(Method::DELETE, &path, &Value::Null)
+            .await;
+        self.told(id, answer)
     }
 
     async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure> {
@@ -82,16 +97,36 @@ impl Peers for HttpPeers<'_> {
 }
 
 impl HttpPeers<'_> {
-    async fn tell_catalogue(
-        &self,
-        method: Method,
-        id: &str,
-        user_id: &str,
-        body: &impl serde::Serialize,
-    ) -> Result<(), PeerFailure> {
+    /// What the catalogue knows of a video of the user; `None` where that is nothing.
+    pub async fn video(&self, user_id: &str, id: &str) -> Result<Option<KnownVideo>, Problem> {
+        if !is_user_id(id) {
+            return Ok(None);
+        }
         let path = format!("/internal/videos/{id}");
         let videos = self.0.videos().about(user_id);
-        match videos.call::<Value>(method, &path, body).await {
+        match videos.call(Method::GET, &path, &()).await {
+            Ok(known) => Ok(Some(known)),
+            Err(PeerError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What a client says of a video, as the catalogue would keep it: 422 where that cannot be said.
+    pub async fn check_details(
+        &self,
+        user_id: &str,
+        said: &Map<String, Value>,
+    ) -> Result<Details, Problem> {
+        let videos = self.0.videos().about(user_id);
+        let checked = videos
+            .call(Method::POST, "/internal/videos/details", said)
+            .await;
+        checked.map_err(|error| error.passed_on(&["invalid_request"]))
+    }
+
+    /// What it means to have told the catalogue.
+    fn told(&self, id: &str, answer: Result<Value, PeerError>) -> Result<(), PeerFailure> {
+        match answer {
             Ok(_) => Ok(()),
             // Said again and again, it would keep everything else of the user from being brought to its end.
             Err(error @ PeerError::Refused { status, .. }) if is_for_good(status) => {

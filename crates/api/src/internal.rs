@@ -5,8 +5,12 @@
 //! | `POST /internal/usage/reservations` [`Reserve`] → 201 [`Reservation`], 403 `bandwidth_exceeded` | storage, video → usage |
 //! | `POST /internal/usage/settlements` [`Settle`] → 204 | storage, video → usage |
 //! | `PUT /internal/usage/alerts/{id}` [`RaiseAlert`](crate::alerts::RaiseAlert) → 201 the first time, 200 when repeated | storage → usage |
-//! | `PUT /internal/videos/{id}` [`StoredVideo`] → 204 | storage → video |
-//! | `DELETE /internal/videos/{id}` → 204 | storage → video |
+//! | `PUT /internal/videos/{id}` [`AnnounceVideo`] → 204, 404 where it is not wanted | storage → video |
+//! | `DELETE /internal/videos/{id}?location=` → 204 | storage → video |
+//! | `GET /internal/videos/{id}` → 200 [`KnownVideo`], 404 | storage → video |
+//! | `POST /internal/storage/uploads` [`CreateUpload`] → 201 [`UploadCreated`] | video → storage |
+//! | `DELETE /internal/storage/uploads/{id}` → 204 | video → storage |
+//! | `POST /internal/storage/forms?id=&username=&session_id=` with a form → 201 | video → storage |
 //! | `GET /internal/storage/files/{location}/content` → 200, 206, 307 (`?link=1`), 404, 416 | video → storage |
 //! | `POST /internal/storage/attachments?user_id=&id=&content_type=&in_quota=` bytes → 201 [`Attachment`], 403 `quota_exceeded` | video → storage |
 //! | `DELETE /internal/storage/files/{location}` → 204, also where it is gone | video → storage |
@@ -17,9 +21,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Day;
 use crate::accounts::Role;
 use crate::usage::{Action, ActionKind};
+use crate::videos::{Details, Video};
+use crate::{Day, Timestamp};
 
 /// Which way bytes go, seen from the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,10 +106,69 @@ pub struct StoredVideo {
     /// The bytes' entity tag, quotes included.
     pub etag: String,
     /// When it was stored.
-    pub created_at: crate::Timestamp,
+    pub created_at: Timestamp,
 }
 
-/// A file beside a video: a poster, captions, an index.
+/// Tells the catalogue of a file. Harmless when repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnounceVideo {
+    /// The file.
+    #[serde(flatten)]
+    pub stored: StoredVideo,
+    /// What its client said of the video. It counts where the video is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
+    /// Whether the catalogue knew of the video before its bytes came. Where it knows of it no more, the file is not wanted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expected: bool,
+    /// The location of the file whose place it takes, where it brings new bytes to a video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+}
+
+/// A video as its owner sees it, and its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownVideo {
+    /// The video.
+    pub video: Video,
+    /// What storage-service calls its file; `None` while it has none.
+    pub location: Option<String>,
+}
+
+/// Creates an upload over many requests for a video.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateUpload {
+    /// The owner's user id.
+    pub user_id: String,
+    /// The owner's name, the prefix of its objects.
+    pub username: String,
+    /// The video's id. It is known to the catalogue when the upload's bytes are there, or the file is not wanted.
+    pub id: String,
+    /// The file's name, without the user's prefix.
+    pub filename: String,
+    /// How many bytes will come; `None` where that is said later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The media type; `None`: what the name says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The location of the file whose place it takes, which has the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+}
+
+/// An upload that takes bytes: the answer to [`CreateUpload`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadCreated {
+    /// What its path `/v1/uploads/{id}` ends with.
+    pub upload_id: String,
+    /// The media type that the file will have.
+    pub content_type: String,
+    /// When it goes if nothing comes.
+    pub expires_at: Timestamp,
+}
+
+/// A file that belongs to a video: its poster, its captions, its index. storage-service keeps it; it is no video of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     /// What storage-service calls the file: opaque.

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use http::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, ORIGIN, RANGE};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use spinreel_platform::{Clock, HttpClient, Random};
 
@@ -57,6 +57,20 @@ impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
         object: &NewObject,
         total: Option<u64>,
     ) -> Result<ResumableSession, Error> {
+        self.start_upload_for(object, total, None).await
+    }
+
+    /// The same for a browser, where there is an `origin`: the bucket lets scripts of that origin send the bytes, and no
+    /// others (<https://cloud.google.com/storage/docs/performing-resumable-uploads>, on the header `Origin`).
+    ///
+    /// # Errors
+    /// Those of [`start_upload`](Self::start_upload).
+    pub async fn start_upload_for(
+        &self,
+        object: &NewObject,
+        total: Option<u64>,
+        origin: Option<&str>,
+    ) -> Result<ResumableSession, Error> {
         let object = object.prepared(&self.random)?;
         let query = Query::default()
             .with("uploadType", "resumable")
@@ -71,6 +85,7 @@ impl<H: HttpClient, C: Clock, R: Random, T: TokenCache> Client<H, C, R, T> {
         if let Some(announced) = &announced {
             headers.push((UPLOAD_LENGTH, announced));
         }
+        headers.extend(origin.map(|origin| (ORIGIN, origin)));
         // Idempotent whatever the precondition: a session that nobody uses is no object, and ends by itself.
         self.with_retries(async || {
             let start = request::build(Method::POST, &uri, &headers, vec![json.clone()])?;

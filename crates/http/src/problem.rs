@@ -2,13 +2,13 @@
 
 use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The media type of [`Problem::body`].
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// One wrong member of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
     /// The member's name; a path with dots where it is nested.
     pub field: String,

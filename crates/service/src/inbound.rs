@@ -107,6 +107,11 @@ impl Request {
         }
     }
 
+    /// Takes a body of at most [`JSON_LIMIT`] bytes in ten seconds, of a route that takes others of any size.
+    pub fn expect_json(&mut self, settings: &Settings) -> Result<(), Problem> {
+        self.limit_body(Some(JSON_LIMIT), settings)
+    }
+
     /// Refuses a body that is coded, as by gzip: nothing here decodes any (RFC 9110, section 15.5.16).
     pub(crate) fn refuse_codings(&self) -> Result<(), Problem> {
         match is_coded(&self.headers) && !matches!(self.method, Method::GET | Method::HEAD) {

@@ -37,14 +37,14 @@ mod store;
 mod wait;
 mod world;
 
-pub use access::{Access, Caller, judge_again};
+pub use access::{Access, Caller, judge_again, judge_session};
 pub use context::Context;
 pub use health::{health_response, own_health, remembered, service_health};
 pub use inbound::{JSON_LIMIT, Request};
 pub use log::Log;
 pub use origin::requested_origin;
 pub use outbound::{ResponseBody, WasiHttp};
-pub use peer::{Peer, PeerError};
+pub use peer::{Peer, PeerError, Refusal};
 pub use request_body::RequestBody;
 pub use respond::{Body, Pieces, Relay, Response, Transfer, empty, json};
 pub use route::{Call, Handler, Outcome, Route, Style};

@@ -1,17 +1,20 @@
+use std::pin::pin;
 use std::task::Poll;
 
 use bytes::Bytes;
+use futures::future::{Either, select};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use spinreel_platform::{HttpClient, ReadBody, Timeouts, TransportError};
 use thiserror::Error;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
-    ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
     RequestOptions, Scheme,
 };
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-use crate::wait::{Deadline, Elapsed, ready_by};
+use crate::request_body::RequestBody;
+use crate::wait::{Deadline, Elapsed, ready, ready_by};
 
 const NS_PER_MS: u64 = 1_000_000;
 /// What one read asks for, in bytes.
@@ -35,39 +38,117 @@ impl HttpClient for WasiHttp {
     ) -> Result<Response<ResponseBody>, TransportError> {
         let (parts, pieces) = request.into_parts();
         let timeouts = parts.extensions.get().copied().unwrap_or_default();
-        let outgoing = outgoing_request(&parts, &pieces)?;
+        let outgoing = outgoing_request(&parts, Some(&pieces))?;
         let body = outgoing
             .body()
             .map_err(|()| broken("the request has no body"))?;
         let response = outgoing_handler::handle(outgoing, Some(options(timeouts)))
             .map_err(|error| transport_error(&error))?;
         write_body(body, &pieces, timeouts.first_byte_ms).await;
-        let deadline = Deadline::in_ms(timeouts.first_byte_ms);
-        let response = loop {
-            match response.get() {
-                Some(Ok(result)) => break result.map_err(|error| transport_error(&error))?,
-                Some(Err(())) => return Err(broken("the response was taken twice")),
-                // Dropping the response cancels the request.
-                None => ready_by(response.subscribe(), deadline)
-                    .await
-                    .map_err(|Elapsed| TransportError::Timeout)?,
-            }
-        };
-        incoming_response(response, timeouts)
+        arriving(response, timeouts).await
     }
 }
 
+impl WasiHttp {
+    /// Sends a request whose body is a client's, as it comes; `Content-Length` is what the request says. The response, and
+    /// why the client's body did not come to its end: the peer then sees a body that is cut off.
+    pub(crate) async fn pass_on(
+        &self,
+        request: Request<Vec<Bytes>>,
+        body: &mut RequestBody,
+    ) -> (
+        Result<Response<ResponseBody>, TransportError>,
+        Option<TransportError>,
+    ) {
+        let (parts, _) = request.into_parts();
+        let timeouts = parts.extensions.get().copied().unwrap_or_default();
+        let begun = outgoing_request(&parts, None).and_then(|outgoing| {
+            let sink = outgoing
+                .body()
+                .map_err(|()| broken("the request has no body"))?;
+            let response = outgoing_handler::handle(outgoing, Some(options(timeouts)))
+                .map_err(|error| transport_error(&error))?;
+            Ok((sink, response))
+        });
+        let (sink, response) = match begun {
+            Ok(begun) => begun,
+            Err(error) => return (Err(error), None),
+        };
+        let passed = pass_on(body, sink, &response, timeouts.first_byte_ms).await;
+        (arriving(response, timeouts).await, passed.err())
+    }
+}
+
+/// Writes what comes of a client's body, until its end, or until the peer has answered or stopped listening.
+async fn pass_on(
+    body: &mut RequestBody,
+    sink: OutgoingBody,
+    response: &FutureIncomingResponse,
+    limit_ms: u64,
+) -> Result<(), TransportError> {
+    let Ok(stream) = sink.write() else {
+        return Ok(());
+    };
+    loop {
+        let answered = pin!(ready(response.subscribe()));
+        let read = pin!(body.read());
+        let piece = match select(read, answered).await {
+            Either::Left((piece, _)) => piece?,
+            // Something happened in the instance: most often that more came.
+            Either::Right(_) if !is_ready(response) => continue,
+            Either::Right(_) => return Ok(()),
+        };
+        let Some(piece) = piece else {
+            drop(stream);
+            // Fails where the peer has stopped listening, and then its response says why.
+            let _ = OutgoingBody::finish(sink, None);
+            return Ok(());
+        };
+        let written = write_all(&stream, &piece, limit_ms).await;
+        if written.is_err() || is_ready(response) {
+            return Ok(());
+        }
+    }
+}
+
+fn is_ready(response: &FutureIncomingResponse) -> bool {
+    response.subscribe().ready()
+}
+
+/// Waits for a response's head.
+async fn arriving(
+    response: FutureIncomingResponse,
+    timeouts: Timeouts,
+) -> Result<Response<ResponseBody>, TransportError> {
+    let deadline = Deadline::in_ms(timeouts.first_byte_ms);
+    let response = loop {
+        match response.get() {
+            Some(Ok(result)) => break result.map_err(|error| transport_error(&error))?,
+            Some(Err(())) => return Err(broken("the response was taken twice")),
+            // Dropping the response cancels the request.
+            None => ready_by(response.subscribe(), deadline)
+                .await
+                .map_err(|Elapsed| TransportError::Timeout)?,
+        }
+    };
+    incoming_response(response, timeouts)
+}
+
+/// `pieces`: the body; `None` where it comes later, with the length that the headers say.
 fn outgoing_request(
     parts: &http::request::Parts,
-    pieces: &[Bytes],
+    pieces: Option<&[Bytes]>,
 ) -> Result<OutgoingRequest, TransportError> {
     let mut entries: Vec<(String, Vec<u8>)> = parts
         .headers
         .iter()
         .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
         .collect();
-    let length: usize = pieces.iter().map(Bytes::len).sum();
-    if length > 0 || !matches!(parts.method, http::Method::GET | http::Method::HEAD) {
+    let length = pieces.map(|pieces| pieces.iter().map(Bytes::len).sum::<usize>());
+    let has_body = |length| {
+        length > 0 || !matches!(parts.method, http::Method::GET | http::Method::HEAD)
+    };
+    if let Some(length) = length.filter(|length| has_body(*length)) {
         let name = http::header::CONTENT_LENGTH;
         entries.retain(|(known, _)| *known != name.as_str());
         entries.push((name.to_string(), length.to_string().into_bytes()));

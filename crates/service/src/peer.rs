@@ -1,10 +1,10 @@
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
 use spinreel_api::health::ServiceHealth;
-use spinreel_http::Problem;
+use spinreel_http::{FieldError, Problem};
 use spinreel_identity::{ServiceCall, ServiceSecret, sign_service};
 use spinreel_platform::{Clock, HttpClient, Timeouts, TransportError, collect};
 use thiserror::Error;
@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::context::Context;
 use crate::hand_over;
 use crate::outbound::{ResponseBody, WasiHttp};
+use crate::request_body::RequestBody;
 use crate::world::WasiClock;
 
 /// The largest JSON answer that is taken from another service, in bytes.
@@ -54,6 +55,8 @@ pub enum PeerError {
         status: StatusCode,
         /// The code of its problem document; empty where it has none.
         code: String,
+        /// What more it says.
+        refusal: Box<Refusal>,
     },
     /// The request could not be made or the answer not be read.
     #[error("the exchange with {service} failed: {reason}")]
@@ -63,6 +66,45 @@ pub enum PeerError {
         /// What went wrong.
         reason: String,
     },
+}
+
+/// What a service says of a request that it refuses, besides the status and the code.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Refusal {
+    /// A sentence for people.
+    pub detail: String,
+    /// What is wrong with the request, member by member.
+    pub errors: Vec<FieldError>,
+    /// When to try again, in seconds.
+    #[serde(skip)]
+    pub retry_after_s: Option<u64>,
+}
+
+impl PeerError {
+    /// What the client is told: the same as this service was, where the refusal's code is one of `codes`, and that
+    /// something is not available where it is none of them.
+    pub fn passed_on(self, codes: &[&'static str]) -> Problem {
+        let Self::Refused {
+            status,
+            code,
+            refusal,
+            ..
+        } = self
+        else {
+            return Problem::unavailable(self);
+        };
+        let Some(code) = codes.iter().find(|known| **known == code) else {
+            let reason = format!("a service answered {status} {code}");
+            return Problem::unavailable(reason);
+        };
+        let mut problem = Problem::new(status, code, refusal.detail);
+        problem.errors = refusal.errors;
+        match refusal.retry_after_s {
+            Some(seconds) => problem.header(RETRY_AFTER, &seconds.to_string()),
+            None => problem,
+        }
+    }
 }
 
 impl From<PeerError> for Problem {
@@ -132,6 +174,46 @@ impl<'a> Peer<'a> {
         self.ask(method, path, Some((content_type, bytes))).await
     }
 
+    /// Passes a client's body on as it comes and reads the answer's JSON, as [`call`](Self::call) does. An answer that comes
+    /// before the body's end is the answer.
+    ///
+    /// # Errors
+    /// The inner ones are the service's; the outer one is the client's, whose body did not come to its end: the service has
+    /// heard of that, and answered.
+    pub async fn relay<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(http::HeaderName, &str)],
+        body: &mut RequestBody,
+    ) -> Result<Result<T, PeerError>, TransportError> {
+        let request = async {
+            let mut request = self.request(method, path)?;
+            for (name, value) in headers {
+                let value = HeaderValue::from_str(value).map_err(|error| self.malformed(&error))?;
+                request.headers_mut().insert(name, value);
+            }
+            request.extensions_mut().insert(self.timeouts);
+            hand_over::ask_for_lines(request.headers_mut());
+            Ok(request)
+        };
+        let request = match request.await {
+            Ok(request) => request,
+            Err(error) => return Ok(Err(error)),
+        };
+        let (response, cut_off) = WasiHttp.pass_on(request, body).await;
+        let answer = async {
+            let mut response = response.map_err(|source| self.transport(source))?;
+            hand_over::absorb(self.context, response.headers_mut());
+            self.read_answer(response).await
+        };
+        let answer = answer.await;
+        match cut_off {
+            Some(error) => Err(error),
+            None => Ok(answer),
+        }
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -145,12 +227,19 @@ impl<'a> Peer<'a> {
             request.headers_mut().insert(CONTENT_TYPE, value);
             *request.body_mut() = vec![bytes];
         }
-        let mut response = self.send(request).await?;
+        let response = self.send(request).await?;
+        self.read_answer(response).await
+    }
+
+    async fn read_answer<T: DeserializeOwned>(
+        &self,
+        mut response: Response<ResponseBody>,
+    ) -> Result<T, PeerError> {
         let answer = collect(response.body_mut(), ANSWER_LIMIT)
             .await
             .map_err(|source| self.transport(source))?;
         if !response.status().is_success() {
-            return Err(self.refused(response.status(), &answer));
+            return Err(self.refused(&response, &answer));
         }
         let json = if answer.is_empty() {
             b"null"
@@ -225,15 +314,18 @@ impl<'a> Peer<'a> {
         }
     }
 
-    fn refused(&self, status: StatusCode, answer: &[u8]) -> PeerError {
-        let code = serde_json::from_slice::<serde_json::Value>(answer)
-            .ok()
-            .and_then(|problem| problem.get("code")?.as_str().map(str::to_owned))
-            .unwrap_or_default();
+    fn refused(&self, response: &Response<ResponseBody>, answer: &[u8]) -> PeerError {
+        let problem: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
+        let code = problem.get("code").and_then(serde_json::Value::as_str);
+        let code = code.unwrap_or_default().to_owned();
+        let mut refusal: Refusal = serde_json::from_value(problem).unwrap_or_default();
+        let retry_after = response.headers().get(RETRY_AFTER);
+        refusal.retry_after_s = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
         PeerError::Refused {
             service: self.id,
-            status,
+            status: response.status(),
             code,
+            refusal: Box::new(refusal),
         }
     }
 }

@@ -11,7 +11,7 @@ use spinreel_platform::memory::StoppingStore;
 
 use super::content::{ContentError, location};
 use super::reconcile::Place;
-use super::record::{Purpose, Record, UserFiles};
+use super::record::{Purpose, Record, UserFiles, VideoHead};
 use super::testing::{PieceSource, TestStorage, World, owner};
 use super::tidy::{Eagerness, Tidied};
 use super::upload::{CHUNK, NewFile, UploadError, Uploaded};
@@ -30,6 +30,7 @@ async fn attach_on<S: Store>(
         id: id.to_owned(),
         name: String::new(),
         purpose,
+        video: VideoHead::default(),
         content_type: "image/png".to_owned(),
         expected: bytes.len() as u64,
     };

@@ -43,6 +43,12 @@ pub fn owner_of(location: &str) -> Option<&str> {
     parse(location).map(|(user_id, _)| user_id)
 }
 
+/// The number of the user's file that a location names.
+pub(super) fn number_of(user_id: &str, location: &str) -> Option<u64> {
+    let (owner, number) = parse(location)?;
+    (owner == user_id).then_some(number)
+}
+
 /// Whose file a location names, and its number; `None` where it is no location.
 pub(super) fn parse(location: &str) -> Option<(&str, u64)> {
     let (user_id, number) = location.rsplit_once('.')?;

@@ -59,7 +59,7 @@ impl From<SettleError> for DeleteError {
 /// A deleted file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
-    /// Its id.
+    /// Its video's id.
     pub id: String,
     /// The bytes that were set free.
     pub size: u64,
@@ -180,6 +180,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         file: FileRecord,
         quiet: bool,
     ) -> Result<Deleted, DeleteError> {
+        if let Some(replaced) = &file.head.video.replaces {
+            // Nothing leads to it when this file is gone.
+            self.remove_replaced(files, replaced).await?;
+        }
         let unsettled_ms = file.settled_ms.saturating_sub(self.clock.now_ms());
         if unsettled_ms > 0 {
             self.clock.sleep_ms(unsettled_ms).await;
@@ -205,7 +209,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let intended = Operation::Deletion(Box::new(deletion.clone()));
         let operation = self.note(files, intended).await?;
         let deleted = Deleted {
-            id: deletion.file.head.id.clone(),
+            id: deletion.file.head.video_id().to_owned(),
             size: deletion.file.object.size,
             operation,
         };
@@ -240,7 +244,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let withdrawing = async {
             match deletion.quiet || !head.purpose.is_video() {
                 true => Ok(()),
-                false => self.peers.withdraw(&head.id, files.user_id()).await,
+                false => {
+                    self.withdraw(files.user_id(), deletion.number, head.video_id())
+                        .await
+                }
             }
         };
         let (withdrawn, refunded) = join(withdrawing, refunding).await;
@@ -248,7 +255,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             recount: !refunded,
             notice: withdrawn.is_err().then(|| Notice {
                 number: deletion.number,
-                id: head.id.clone(),
+                id: head.video_id().to_owned(),
             }),
             ..Rest::default()
         };

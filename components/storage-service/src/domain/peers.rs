@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Reservation, StoredVideo};
+use spinreel_api::internal::{AnnounceVideo, Reservation};
 use spinreel_api::usage::Action;
 use thiserror::Error;
 
@@ -21,6 +21,15 @@ pub fn is_for_good(status: StatusCode) -> bool {
             StatusCode::TOO_MANY_REQUESTS,
         ]
         .contains(&status)
+}
+
+/// What the catalogue says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    /// It is that of a video, or was told and nothing comes of telling it again.
+    Taken,
+    /// The video that it is for is gone.
+    Unwanted,
 }
 
 /// The other services, as the storage sees them.
@@ -46,11 +55,11 @@ pub trait Peers {
 
     /// Tells the catalogue of a file. Harmless when repeated. A catalogue that refuses it [for good](is_for_good) was
     /// told: nothing comes of telling it again.
-    async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure>;
+    async fn announce(&self, id: &str, video: &AnnounceVideo) -> Result<Announced, PeerFailure>;
 
-    /// Tells the catalogue that a file of the user is gone. Harmless when repeated; as for a refusal,
-    /// [`announce`](Self::announce).
-    async fn withdraw(&self, id: &str, user_id: &str) -> Result<(), PeerFailure>;
+    /// Tells the catalogue that the file at `location` is not there any more, or will not come, so that the video goes if
+    /// that is its file. Harmless when repeated; as for a refusal, [`announce`](Self::announce).
+    async fn withdraw(&self, id: &str, user_id: &str, location: &str) -> Result<(), PeerFailure>;
 
     /// Tells usage-service that a threshold was crossed. Harmless when repeated with the same id.
     async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure>;
@@ -75,11 +84,11 @@ impl<T: Peers> Peers for &T {
             .settle_bandwidth(user_id, reservations, moved, action)
             .await
     }
-    async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
+    async fn announce(&self, id: &str, video: &AnnounceVideo) -> Result<Announced, PeerFailure> {
         (**self).announce(id, video).await
     }
-    async fn withdraw(&self, id: &str, user_id: &str) -> Result<(), PeerFailure> {
-        (**self).withdraw(id, user_id).await
+    async fn withdraw(&self, id: &str, user_id: &str, location: &str) -> Result<(), PeerFailure> {
+        (**self).withdraw(id, user_id, location).await
     }
     async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure> {
         (**self).report_alert(id, alert).await

@@ -2,6 +2,7 @@
 
 mod resumable;
 mod user_files;
+mod video;
 
 use serde::{Deserialize, Serialize};
 use spinreel_gcs::ResumableSession;
@@ -10,6 +11,7 @@ use spinreel_ledger::{Found, LEASE_MS, Patience};
 pub use self::resumable::{Phase, Resumable};
 pub(super) use self::user_files::Registration;
 pub use self::user_files::UserFiles;
+pub use self::video::{Replaced, VideoHead};
 
 /// The key of an object's custom metadata that names the file's number.
 pub const FILE_NUMBER: &str = "spinreel-file";
@@ -93,7 +95,7 @@ impl Record {
 /// A file before its bytes are there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileHead {
-    /// Time-ordered and opaque; the video's id, and in the object's metadata.
+    /// Time-ordered and opaque, and in the object's metadata; the video's id, where it does not replace another file.
     pub id: String,
     /// The name without the user's prefix; empty for an attachment.
     pub name: String,
@@ -106,6 +108,9 @@ pub struct FileHead {
     pub content_type: String,
     /// When the upload began, in milliseconds since the Unix epoch.
     pub created_at_ms: u64,
+    /// What it is to the catalogue.
+    #[serde(flatten)]
+    pub video: VideoHead,
 }
 
 impl FileHead {
@@ -239,7 +244,7 @@ pub struct Rest {
 pub struct Notice {
     /// The file's number.
     pub number: u64,
-    /// The file's id.
+    /// The video's id.
     pub id: String,
 }
 

@@ -232,7 +232,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             })) => return Err(SettleError::Busy),
             Some(Record::Intent(_)) | None => {}
         }
-        self.peers.withdraw(&notice.id, files.user_id()).await?;
+        self.withdraw(files.user_id(), notice.number, &notice.id)
+            .await?;
         Ok(())
     }
 }

@@ -75,19 +75,20 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let limit = self.limit_of(&records).await?;
         let head = records.roster.head(&self.store).await?;
         let now_ms = self.clock.now_ms();
-        let (mut files, mut used) = (Vec::new(), 0_u64);
+        let (mut files, mut sizes) = (Vec::new(), Vec::new());
+        let mut replaced = BTreeSet::new();
         let mut left = Left::default();
         let mut walk = records.roster.walk(&self.store, None, head).lazy();
         while let Some(number) = walk.next().await? {
             let record = records.record(number).get(&self.store).await?;
             match &record {
                 Some(Record::File(file)) => {
-                    used = used.saturating_add(file.counted());
+                    sizes.push((number, file.counted()));
+                    replaced.extend(file.head.video.replaces.as_ref().map(|old| old.number));
                     if file.head.purpose.is_video() {
-                        files.push(StoredFile {
-                            filename: owner.object_name(&file.head.name),
-                            size: file.object.size,
-                        });
+                        let filename = owner.object_name(&file.head.name);
+                        let size = file.object.size;
+                        files.push((number, StoredFile { filename, size }));
                     }
                 }
                 Some(Record::Intent(_)) => {}
@@ -95,6 +96,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
             left.note(number, record, now_ms);
         }
+        // One whose place another one took is about to go.
+        files.retain(|(number, _)| !replaced.contains(number));
+        let counted = sizes.iter().filter(|(number, _)| !replaced.contains(number));
+        let used: u64 = counted.map(|(_, size)| size).sum();
+        let mut files: Vec<StoredFile> = files.into_iter().map(|(_, file)| file).collect();
         files.sort_by(|one, other| one.filename.cmp(&other.filename));
         let used_storage = i64::try_from(used).unwrap_or(i64::MAX);
         Ok(Status {

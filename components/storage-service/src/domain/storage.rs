@@ -1,13 +1,13 @@
 //! The storage: everything that its operations work with.
 
 use spinreel_api::Timestamp;
-use spinreel_api::internal::StoredVideo;
+use spinreel_api::internal::{AnnounceVideo, StoredVideo};
 use spinreel_gcs::{Client, Error as BucketError, NoTokenCache, TokenCache};
 use spinreel_ledger::{LEASE_MS, LedgerError};
 use spinreel_platform::{Clock, HttpClient, Random, Store, StoreError, is_fresh};
 use thiserror::Error;
 
-use super::peers::{PeerFailure, Peers};
+use super::peers::{Announced, PeerFailure, Peers};
 use super::record::{FileHead, FileRecord, Intent, Operation, Record, StoredObject, UserFiles};
 use super::resumable::Rules;
 
@@ -65,11 +65,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         number: u64,
         head: &FileHead,
         object: &StoredObject,
-    ) -> Result<(), PeerFailure> {
+    ) -> Result<Announced, PeerFailure> {
         if !head.purpose.is_video() {
-            return Ok(());
+            return Ok(Announced::Taken);
         }
-        let video = StoredVideo {
+        let stored = StoredVideo {
             owner: user_id.to_owned(),
             filename: head.name.clone(),
             size: object.size,
@@ -78,7 +78,25 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             etag: head.etag(),
             created_at: Timestamp::from_ms(head.created_at_ms),
         };
-        self.peers.announce(&head.id, &video).await
+        let replaces = head.video.replaces.as_ref();
+        let video = AnnounceVideo {
+            stored,
+            details: head.video.details.clone(),
+            expected: head.video.is_expected,
+            replaces: replaces.map(|replaced| super::content::location(user_id, replaced.number)),
+        };
+        self.peers.announce(head.video_id(), &video).await
+    }
+
+    /// Tells the catalogue that the file of a number is not there, or will not come. Harmless when repeated.
+    pub(super) async fn withdraw(
+        &self,
+        user_id: &str,
+        number: u64,
+        video_id: &str,
+    ) -> Result<(), PeerFailure> {
+        let location = super::content::location(user_id, number);
+        self.peers.withdraw(video_id, user_id, &location).await
     }
 
     /// Takes a number and writes down under it what is about to be done, or is left undone; the number. One `increment`

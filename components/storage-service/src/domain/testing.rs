@@ -8,15 +8,15 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use spinreel_api::Timestamp;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Direction, Reservation, Settle, StoredVideo};
+use spinreel_api::internal::{AnnounceVideo, Direction, Reservation, Settle};
 use spinreel_api::usage::Action;
 use spinreel_gcs::{Client, Credentials, Endpoint, RetryPolicy};
 use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, SeededRandom};
 use spinreel_platform::{Clock, Store};
 
 pub(crate) use self::bucket::MemoryBucket;
-use super::peers::{PeerFailure, Peers};
-use super::record::{Owner, Purpose};
+use super::peers::{Announced, PeerFailure, Peers};
+use super::record::{Owner, Purpose, VideoHead};
 use super::resumable::Rules;
 use super::storage::Storage;
 use super::upload::{CHUNK, FileSource, NewFile, SourceError, UploadError, Uploaded};
@@ -60,8 +60,10 @@ async fn yield_once() {
 /// The other services: they note what they are told.
 #[derive(Debug, Default)]
 pub(crate) struct NotedPeers {
-    pub(crate) announced: RefCell<Vec<StoredVideo>>,
+    pub(crate) announced: RefCell<Vec<AnnounceVideo>>,
     pub(crate) withdrawn: RefCell<Vec<String>>,
+    /// The ids of videos that are gone.
+    pub(crate) gone: RefCell<Vec<String>>,
     pub(crate) settled: RefCell<Vec<Settle>>,
     pub(crate) alerts: RefCell<Vec<String>>,
     pub(crate) catalogue_is_down: RefCell<bool>,
@@ -101,15 +103,19 @@ impl Peers for NotedPeers {
         Ok(())
     }
 
-    async fn announce(&self, _: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
+    async fn announce(&self, id: &str, video: &AnnounceVideo) -> Result<Announced, PeerFailure> {
         if *self.catalogue_is_down.borrow() {
             return Err(PeerFailure("down".to_owned()));
         }
+        let may_be_unwanted = video.expected || video.replaces.is_some();
+        if may_be_unwanted && self.gone.borrow().iter().any(|gone| gone == id) {
+            return Ok(Announced::Unwanted);
+        }
         self.announced.borrow_mut().push(video.clone());
-        Ok(())
+        Ok(Announced::Taken)
     }
 
-    async fn withdraw(&self, id: &str, _: &str) -> Result<(), PeerFailure> {
+    async fn withdraw(&self, id: &str, _: &str, _: &str) -> Result<(), PeerFailure> {
         if *self.catalogue_is_down.borrow() {
             return Err(PeerFailure("down".to_owned()));
         }
@@ -242,6 +248,7 @@ impl World {
             id: format!("{:016x}", u64::from_le_bytes(id)),
             name: name.to_owned(),
             purpose: Purpose::Video,
+            video: VideoHead::default(),
             content_type: "video/mp4".to_owned(),
             expected,
         };

@@ -51,7 +51,7 @@ fn an_upload_is_listed_counted_announced_and_in_the_bucket() {
         assert_eq!(listed(&world).await, [("ada/a.mp4".to_owned(), 10)]);
         assert_eq!(used(&world).await, 10);
         assert_eq!(world.bucket.names(), ["ada/a.mp4"]);
-        assert_eq!(world.peers.announced.borrow()[0].filename, "a.mp4");
+        assert_eq!(world.peers.announced.borrow()[0].stored.filename, "a.mp4");
         assert_eq!(uploaded.reservations.len(), 1);
     });
 }

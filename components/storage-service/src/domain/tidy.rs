@@ -125,6 +125,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let intent = match record {
                 Record::Intent(intent) => intent,
                 Record::File(file) => {
+                    if let Some(replaced) = &file.head.video.replaces
+                        && self.remove_replaced(files, replaced).await.is_err()
+                    {
+                        tidied.pending += 1;
+                        over.failed = true;
+                        continue;
+                    }
                     over.numbers.insert(*number);
                     if file.resumable {
                         over.keys

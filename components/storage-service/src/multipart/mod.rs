@@ -26,6 +26,9 @@ use crate::domain::upload::{ESTIMATE_SLACK, FileSource, SourceError};
 pub const FIELDS_LIMIT: u64 = ESTIMATE_SLACK;
 /// The longest head of a part, in bytes.
 const HEAD_LIMIT: usize = 16 * 1024;
+/// The longest field that is kept, in bytes, and how many are.
+const FIELD_LIMIT: usize = 32 * 1024;
+const FIELDS_KEPT: usize = 64;
 /// The longest boundary (RFC 2046, section 5.1.1).
 const MAX_BOUNDARY: usize = 70;
 /// The field that the file is in.
@@ -103,6 +106,10 @@ pub struct Form<B> {
     file_bytes: u64,
     /// How many parts `file` there were.
     files: u32,
+    /// The names of fields that are kept.
+    kept_names: &'static [&'static str],
+    /// What came of them.
+    fields: Vec<(&'static str, String)>,
     /// Whether the file is being read.
     in_file: bool,
     failure: Option<FormError>,
@@ -127,9 +134,23 @@ impl<B: ReadBody> Form<B> {
             blank_line: Matcher::new(format!("{CRLF}{CRLF}")),
             file_bytes: 0,
             files: 0,
+            kept_names: &[],
+            fields: Vec::new(),
             in_file: false,
             failure: None,
         }
+    }
+
+    /// Keeps the fields of these names; they may come before and after the file.
+    #[must_use]
+    pub fn keeping(mut self, names: &'static [&'static str]) -> Self {
+        self.kept_names = names;
+        self
+    }
+
+    /// The fields that were kept so far, in their order.
+    pub fn fields(&self) -> &[(&'static str, String)] {
+        &self.fields
     }
 
     /// Reads until the part `file` begins; other parts are passed over.
@@ -150,7 +171,7 @@ impl<B: ReadBody> Form<B> {
                         offset: self.input.offset(),
                     });
                 }
-                Some(_) | None => self.skip_content().await?,
+                Some(_) | None => self.pass_over(&head).await?,
             }
         }
         Err(FormError::NoFilePart)
@@ -173,7 +194,7 @@ impl<B: ReadBody> Form<B> {
         while self.begin_part().await? {
             let head = self.head().await?;
             self.count_file(&head)?;
-            self.skip_content().await?;
+            self.pass_over(&head).await?;
         }
         self.in_file = false;
         Ok(None)
@@ -226,6 +247,27 @@ impl<B: ReadBody> Form<B> {
         while self.input.before(&mut self.delimiter).await?.is_some() {
             self.check_size()?;
         }
+        Ok(())
+    }
+
+    /// Reads a part that is not the file, and keeps it where it is a field that is wanted.
+    async fn pass_over(&mut self, head: &PartHead) -> Result<(), FormError> {
+        let name = head.name.as_deref().filter(|_| head.filename.is_none());
+        let kept = self.kept_names.iter().find(|kept| name == Some(**kept));
+        let Some(name) = kept else {
+            return self.skip_content().await;
+        };
+        let mut value = Vec::new();
+        while let Some(bytes) = self.input.before(&mut self.delimiter).await? {
+            self.check_size()?;
+            if value.len() + bytes.len() > FIELD_LIMIT || self.fields.len() == FIELDS_KEPT {
+                return Err(FormError::TooLarge);
+            }
+            value.extend_from_slice(&bytes);
+        }
+        let value = String::from_utf8(value);
+        let value = value.map_err(|_| FormError::Broken("a field is no UTF-8"))?;
+        self.fields.push((*name, value));
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use super::upload::upload_problem;
 use super::uploads::Body;
 use super::{report_use, storage, tidy_after};
 use crate::domain::content;
-use crate::domain::record::{Owner, Purpose, is_user_id};
+use crate::domain::record::{Owner, Purpose, VideoHead, is_user_id};
 use crate::domain::upload::NewFile;
 use crate::multipart::is_media_type;
 
@@ -40,6 +40,7 @@ pub async fn attach(mut call: Call) -> Outcome {
             false => Purpose::Derived,
         },
         content_type: content_type.to_owned(),
+        video: VideoHead::default(),
         expected: call.request.content_length().unwrap_or(0),
     };
     let mut source = Body(call.request.take_body()?);

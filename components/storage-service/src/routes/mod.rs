@@ -3,6 +3,8 @@
 pub mod attachments;
 pub mod content;
 pub mod delete_file;
+pub mod expected;
+pub mod form;
 pub mod health;
 pub mod limit;
 pub mod purge;

@@ -20,7 +20,7 @@ use spinreel_service::{Call, Context, Outcome, RequestBody, json, judge_again};
 use super::{bucket_problem, owner, report_use, storage, tidy_after};
 use crate::domain::file_name;
 use crate::domain::peers::Peers;
-use crate::domain::record::Purpose;
+use crate::domain::record::{Purpose, VideoHead};
 use crate::domain::upload::{FileSource, NewFile, SourceError, UploadError, Uploaded};
 use crate::multipart::{FIELDS_LIMIT, Form, FormError, boundary};
 use crate::peers::HttpPeers;
@@ -49,7 +49,7 @@ pub async fn upload(call: Call) -> Outcome {
 }
 
 /// Says in the log why a file was not stored.
-fn log_unstored(context: &Context, problem: &Problem) {
+pub(super) fn log_unstored(context: &Context, problem: &Problem) {
     let code = problem.code;
     let (level, action, what) = if is_failure(problem) {
         (Level::Warn, actions::Action::UploadFailed, "failed")
@@ -80,6 +80,7 @@ async fn store(mut call: Call) -> Outcome {
     let file = NewFile {
         id: context.new_id(),
         purpose: Purpose::Video,
+        video: VideoHead::default(),
         expected: head.expected_size(call.request.content_length(), &boundary),
         content_type: media_type(head.content_type, &head.name),
         name: head.name,
@@ -182,11 +183,11 @@ pub(super) fn media_type(declared: Option<String>, name: &str) -> String {
     known.to_owned()
 }
 
-fn bad_request(code: &'static str, error: &str) -> Problem {
+pub(super) fn bad_request(code: &'static str, error: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code, error)
 }
 
-fn form_problem(error: FormError) -> Problem {
+pub(super) fn form_problem(error: FormError) -> Problem {
     match error {
         FormError::NoFilePart => bad_request("no_file_part", "No file part"),
         FormError::NoSelectedFile => bad_request("no_selected_file", "No selected file"),

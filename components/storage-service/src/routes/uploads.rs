@@ -1,6 +1,8 @@
 //! `/v1/uploads`: uploads that resume, by tus 1.0.0.
 
 mod answers;
+pub mod details;
+pub mod direct;
 mod problems;
 
 use http::header::LOCATION;
@@ -13,12 +15,13 @@ use spinreel_service::{Call, Context, Outcome, RequestBody, empty, judge_again, 
 use spinreel_tus::{Append, Create, Length, check_version, header, method_override};
 
 use self::answers::{http_date, put, say_status};
-use self::problems::{refusal, refused};
+use self::problems::refusal;
+pub(super) use self::problems::refused;
 use super::upload::{media_type, settle};
 use super::{WasiStorage, owner, report_use, storage, tidy_after};
 use crate::domain::file_name;
 use crate::domain::peers::PeerFailure;
-use crate::domain::record::Owner;
+use crate::domain::record::{Owner, VideoHead};
 use crate::domain::resumable::{
     Appended, Bytes, Ended, LARGEST, NewUpload, ResumableError, UploadId,
 };
@@ -53,7 +56,8 @@ pub async fn create(mut call: Call) -> Outcome {
     let create = Create::parse(&call.request.headers, LARGEST, has_body(&call)).map_err(refusal)?;
     let context = call.context.clone();
     let owner = owner(call.caller.user()?);
-    let new = new_upload(&context, &create)?;
+    let mut new = new_upload(&context, &create)?;
+    details::describe(&context, &owner, &create.metadata, &mut new).await?;
     let is_empty = create.length == Length::Known(0);
     let storage = storage(&context)?;
     let created = storage
@@ -145,11 +149,19 @@ pub async fn append(mut call: Call) -> Outcome {
 
 /// Ends an upload; one that is a file is deleted.
 pub async fn terminate(call: Call) -> Outcome {
-    check_version(&call.request.headers).map_err(refusal)?;
+    let version = check_version(&call.request.headers);
     let id = upload_id(&call)?;
     let context = call.context.clone();
     let user_id = call.caller.user()?.user_id.clone();
-    let ended = storage(&context)?
+    let storage = storage(&context)?;
+    if let Err(wrong) = version {
+        // Those that go straight to the bucket speak no tus.
+        let is_direct = storage.is_direct(&user_id, &id).await;
+        if !is_direct.map_err(|error| refused(&context, error))? {
+            return Err(refusal(wrong));
+        }
+    }
+    let ended = storage
         .terminate_upload(&user_id, &id)
         .await
         .map_err(|error| refused(&context, error))?;
@@ -263,11 +275,13 @@ fn new_upload(context: &Context, create: &Create) -> Result<NewUpload, Problem> 
             Length::Deferred => None,
         },
         metadata: create.metadata_text.clone(),
+        video: VideoHead::default(),
+        direct: None,
     })
 }
 
 /// The upload that the path names. What is no id is a path that does not exist.
-fn upload_id(call: &Call) -> Result<UploadId, Problem> {
+pub(super) fn upload_id(call: &Call) -> Result<UploadId, Problem> {
     let id = call.parameters.get("id").parse();
     id.map_err(|_| Problem::not_found())
 }

@@ -190,7 +190,7 @@ async fn verify_user(
         || !request.method.is_safe()
         || trusted.is_suspect(&user.user_id, context.clock.now_ms());
     if asks {
-        user.role = trust::standing(context, &user)
+        user.role = trust::standing(context, &user.user_id, &user.session_id)
             .await?
             .ok_or_else(|| Problem::unauthenticated(Unauthenticated::Revoked))?;
     }
@@ -200,7 +200,16 @@ async fn verify_user(
 /// Asks user-service again whether a user's session is good, before a request that took long changes something: 401 where
 /// the session is over, or the account is disabled, departing or gone.
 pub async fn judge_again(context: &Rc<Context>, user: &User) -> Result<(), Problem> {
-    let standing = trust::standing(context, user).await?;
+    judge_session(context, &user.user_id, &user.session_id).await
+}
+
+/// As [`judge_again`], for a service that does something for the user of this session.
+pub async fn judge_session(
+    context: &Rc<Context>,
+    user_id: &str,
+    session_id: &str,
+) -> Result<(), Problem> {
+    let standing = trust::standing(context, user_id, session_id).await?;
     let is_good = standing.map(drop);
     is_good.ok_or_else(|| Problem::unauthenticated(Unauthenticated::Revoked))
 }

@@ -6,7 +6,7 @@ use http::Method;
 use spinreel_api::accounts::Role;
 use spinreel_api::internal::{AskStanding, Standing};
 use spinreel_http::Problem;
-use spinreel_identity::{Freshness, Trust, Trusted, User};
+use spinreel_identity::{Freshness, Trust, Trusted};
 use spinreel_ledger::Cell;
 use spinreel_platform::{Clock, Timeouts};
 
@@ -103,17 +103,21 @@ fn cell(context: &Context) -> Cell<Trusted> {
 }
 
 /// What the user's session is good for at this moment: user-service is asked, whatever is known. `None`: nothing.
-pub(super) async fn standing(context: &Rc<Context>, user: &User) -> Result<Option<Role>, Problem> {
+pub(super) async fn standing(
+    context: &Rc<Context>,
+    user_id: &str,
+    session_id: &str,
+) -> Result<Option<Role>, Problem> {
     let question = AskStanding {
-        user_id: user.user_id.clone(),
-        session_id: user.session_id.clone(),
+        user_id: user_id.to_owned(),
+        session_id: session_id.to_owned(),
     };
     let standing: Standing = match context.service.authority {
         Authority::Own { standing, .. } => standing(context, question).await?,
         Authority::UserService => {
             context
                 .users()
-                .about(&user.user_id)
+                .about(user_id)
                 .within(STANDING_WITHIN)
                 .call(Method::POST, "/internal/users/standing", &question)
                 .await?

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use spinreel_api::internal::Reservation;
+
 use super::FileHead;
 
 /// A resumable upload, until it is a file. It is written under the lock of its number, once it is created.
@@ -20,6 +22,12 @@ pub struct Resumable {
     pub phase: Phase,
     /// The bucket's session, sealed; `None` where there is none yet.
     pub session: Option<String>,
+    /// Whether its client sends the bytes to the bucket itself, in the bucket's session.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub direct: bool,
+    /// The bandwidth that was paid for bytes that do not come through here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paid: Vec<Reservation>,
     /// How often it was written: no two that were are the same.
     pub version: u64,
 }

@@ -68,6 +68,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let Found::Open(mut upload) = self.find_upload(&files, id).await? else {
             return Err(ResumableError::Gone);
         };
+        if upload.direct {
+            return Err(ResumableError::NotFound);
+        }
         if bytes.length.is_some() && upload.length.is_some() {
             return Err(ResumableError::LengthKnown);
         }
@@ -139,7 +142,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Takes a part of the day's bandwidth.
-    async fn reserve_for(&self, user_id: &str, bytes: u64) -> Result<Reservation, ResumableError> {
+    pub(super) async fn reserve_for(&self, user_id: &str, bytes: u64) -> Result<Reservation, ResumableError> {
         let reservation = self.peers.reserve_bandwidth(user_id, bytes).await?;
         reservation.ok_or(ResumableError::BandwidthExceeded)
     }

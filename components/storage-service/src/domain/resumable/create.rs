@@ -8,7 +8,7 @@ use super::{ResumableError, UploadId};
 use crate::domain::peers::Peers;
 use crate::domain::record::{
     FILE_NUMBER, FILE_OWNER, FileHead, Intent, Operation, Owner, Phase, Purpose, Record, Resumable,
-    UserFiles,
+    UserFiles, VideoHead,
 };
 use crate::domain::storage::{Storage, signed};
 use crate::domain::tidy::Eagerness;
@@ -30,6 +30,17 @@ pub struct NewUpload {
     pub length: Option<u64>,
     /// What the client says of the file, as it wrote it.
     pub metadata: String,
+    /// What it will be to the catalogue.
+    pub video: VideoHead,
+    /// Whether the client sends the bytes to the bucket itself.
+    pub direct: Option<Direct>,
+}
+
+/// An upload whose bytes do not come through here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Direct {
+    /// The origin of the page that asks for it, where a browser does: the bucket lets that one's scripts send the bytes.
+    pub origin: Option<String>,
 }
 
 /// An upload that takes bytes.
@@ -39,6 +50,8 @@ pub struct Created {
     pub id: UploadId,
     /// When it goes if nothing comes, in milliseconds since the Unix epoch.
     pub expires_ms: u64,
+    /// Where the bytes go that are sent to the bucket itself: a credential.
+    pub session_url: Option<String>,
 }
 
 /// How many uploads may be open, seen at a moment.
@@ -60,7 +73,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         new: NewUpload,
     ) -> Result<Created, ResumableError> {
         let files = UserFiles::new(&owner.user_id);
-        if self.is_name_taken(&files, &new.name).await? {
+        let is_new = new.video.replaces.is_none();
+        if is_new && self.is_name_taken(&files, &new.name).await? {
             return Err(ResumableError::NameTaken);
         }
         let limit = self.limit_of(&files).await?;
@@ -78,6 +92,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 name: new.name,
                 content_type: new.content_type,
                 created_at_ms: began_ms,
+                video: new.video,
             },
             metadata: new.metadata,
             length: new.length,
@@ -85,10 +100,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             moving: length > 0,
             phase: Phase::Creating,
             session: None,
+            direct: new.direct.is_some(),
+            paid: Vec::new(),
             version: 0,
         };
+        let origin = new.direct.and_then(|direct| direct.origin);
         let is_alive = || self.clock.now_ms().saturating_sub(began_ms) <= ALIVE_MS;
-        let work = self.prepare_upload(owner, &files, number, upload, limit);
+        let work = self.prepare_upload(owner, &files, number, upload, limit, origin);
         while_it_may(is_alive, work)
             .await
             .unwrap_or(Err(ResumableError::Busy))
@@ -101,6 +119,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         number: u64,
         mut upload: Resumable,
         limit: i64,
+        origin: Option<String>,
     ) -> Result<Created, ResumableError> {
         // After the number was taken: see `is_gone`.
         if !self.register(files).await? {
@@ -125,6 +144,16 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             upload.reserved = length;
             upload.moving = false;
         }
+        if upload.direct && length > 0 {
+            match self.reserve_for(files.user_id(), length).await {
+                Ok(reservation) => upload.paid.push(reservation),
+                Err(error) => {
+                    // What is not undone now is undone when the lease is over.
+                    let _ = self.end_upload(files, number, &upload, false).await;
+                    return Err(error);
+                }
+            }
+        }
         let object = NewObject {
             metadata: [
                 (WRITE_ID.to_owned(), upload.head.id.clone()),
@@ -132,12 +161,18 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 (FILE_OWNER.to_owned(), files.user_id().to_owned()),
             ]
             .into(),
+            if_generation_match: Some(upload.head.expected_generation()),
             ..NewObject::create_only(&upload.head.object, &upload.head.content_type)
         };
-        let session = match self.bucket.start_upload(&object, upload.length).await {
+        let session = match self.bucket.start_upload_for(&object, upload.length, origin.as_deref()).await {
             Ok(session) => session,
             Err(error) => {
                 let error = match error.reason() {
+                    BucketError::PreconditionFailed
+                        if upload.head.video.replaces.is_some() =>
+                    {
+                        ResumableError::Changed
+                    }
                     BucketError::PreconditionFailed => {
                         self.refused_name(owner, &upload.head.name).await.into()
                     }
@@ -158,6 +193,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 file: upload.head.id,
             },
             expires_ms,
+            session_url: open.direct.then(|| self.bucket.upload_url(&session)),
         })
     }
 

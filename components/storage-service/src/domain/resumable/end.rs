@@ -1,6 +1,6 @@
 //! Ending an upload that does not become a file: session → object → quota → record, with all that was received.
 
-use spinreel_gcs::TokenCache;
+use spinreel_gcs::{Object, TokenCache};
 use spinreel_ledger::{LEASE_MS, LedgerError, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
@@ -8,9 +8,9 @@ use super::received::Received;
 use super::writer::{epoch_of, leftovers};
 use super::{Found, ResumableError, UploadId};
 use crate::domain::delete::{DeleteError, Deleted};
-use crate::domain::peers::Peers;
+use crate::domain::peers::{Announced, Peers};
 use crate::domain::record::{
-    FileRecord, Intent, Operation, Phase, Record, Rest, Resumable, UserFiles,
+    FileRecord, Intent, Notice, Operation, Phase, Record, Rest, Resumable, UserFiles,
 };
 use crate::domain::settle::Settled;
 use crate::domain::storage::{SettleError, Storage};
@@ -39,6 +39,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     ) -> Result<Ended, ResumableError> {
         let files = UserFiles::new(user_id);
         if let Found::Finished(file) = self.find_upload(&files, id).await? {
+            if file.head.video.replaces.is_some() {
+                // It is a video's only file now, which is deleted as such.
+                return Err(ResumableError::Gone);
+            }
             return self.delete_finished(&files, id.number, *file).await;
         }
         match self.end_under_lock(&files, id.number).await? {
@@ -46,6 +50,25 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 Found::Finished(file) => self.delete_finished(&files, id.number, *file).await,
                 Found::Open(_) => Err(ResumableError::Busy),
             },
+            Settled::Open => Err(ResumableError::Busy),
+            Settled::Gone | Settled::Recount | Settled::RecountLater => {
+                Ok(Ended::Upload { number: id.number })
+            }
+        }
+    }
+
+    /// Ends an upload that is not a file yet, because the video that waits for it is not wanted any more.
+    pub async fn end_open_upload(
+        &self,
+        user_id: &str,
+        id: &UploadId,
+    ) -> Result<Ended, ResumableError> {
+        let files = UserFiles::new(user_id);
+        if let Found::Finished(_) = self.find_upload(&files, id).await? {
+            return Err(ResumableError::Gone);
+        }
+        match self.end_under_lock(&files, id.number).await? {
+            Settled::File => Err(ResumableError::Gone),
             Settled::Open => Err(ResumableError::Busy),
             Settled::Gone | Settled::Recount | Settled::RecountLater => {
                 Ok(Ended::Upload { number: id.number })
@@ -82,7 +105,16 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 Some(Record::Intent(Intent {
                     operation: Operation::Resumable(upload),
                     ..
-                })) => self.end_upload(files, number, &upload, true).await,
+                })) => {
+                    if upload.phase == Phase::Finishing
+                        && upload.head.video.replaces.is_some()
+                        && self.object_of(&upload.head).await?.is_some()
+                    {
+                        // The bytes that it replaces are gone: it can only go on.
+                        return Err(SettleError::Busy);
+                    }
+                    self.end_upload(files, number, &upload, true).await
+                }
                 Some(Record::File(_)) => Ok(Settled::File),
                 Some(Record::Intent(_)) | None => Ok(Settled::Gone),
             }
@@ -105,22 +137,25 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 if current.received.expires_ms > self.clock.now_ms() {
                     return Err(SettleError::Busy);
                 }
+                if upload.direct
+                    && let Some(object) = self.object_of(&upload.head).await?
+                    && Some(object.size) == upload.length
+                    && self
+                        .file_found(files, number, &upload, &object)
+                        .await?
+                        .is_some()
+                {
+                    // Its client did not say that it was done.
+                    return Ok(Settled::File);
+                }
                 self.end_upload(files, number, &upload, true).await
             }
             Phase::Finishing => match self.object_of(&upload.head).await? {
                 Some(object) => {
-                    let file = FileRecord {
-                        head: upload.head.clone(),
-                        object: stored(&object),
-                        // The lease is over, and with it all that was sent before.
-                        settled_ms: 0,
-                        resumable: true,
+                    let keys = self.file_found(files, number, &upload, &object).await?;
+                    let Some(keys) = keys else {
+                        return self.end_upload(files, number, &upload, true).await;
                     };
-                    self.announce(files.user_id(), number, &file.head, &file.object)
-                        .await?;
-                    let current = self.current(files, number, &upload.head).await?;
-                    self.enter(files, number, file).await?;
-                    let keys = self.kept_keys(files, number, &current.received).await?;
                     self.store.delete_many(&keys).await?;
                     Ok(Settled::File)
                 }
@@ -132,6 +167,34 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 }
             },
         }
+    }
+
+    /// Makes a file of an upload whose object is there and that nobody is at work on, under its lock: the keys that mean
+    /// nothing any more, or `None` where nobody wants the file.
+    async fn file_found(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        upload: &Resumable,
+        object: &Object,
+    ) -> Result<Option<Vec<String>>, SettleError> {
+        let mut file = FileRecord {
+            head: upload.head.clone(),
+            object: stored(object),
+            // The lease is over, and with it all that was sent before.
+            settled_ms: 0,
+            resumable: !upload.direct,
+        };
+        let announced = self
+            .announce(files.user_id(), number, &file.head, &file.object)
+            .await?;
+        if announced == Announced::Unwanted {
+            return Ok(None);
+        }
+        file.head.video.details = None;
+        let current = self.current(files, number, &upload.head).await?;
+        self.enter(files, number, file).await?;
+        Ok(Some(self.kept_keys(files, number, &current.received).await?))
     }
 
     /// Ends an upload: under its lock, where it was created. What fails is left to those who settle it.
@@ -173,6 +236,14 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
             rest.recount = self.give_back(files, upload.reserved).await.is_err();
         }
+        if is_created && upload.head.video.is_expected {
+            let video_id = upload.head.video_id();
+            let withdrawn = self.withdraw(files.user_id(), number, video_id).await;
+            rest.notice = withdrawn.is_err().then(|| Notice {
+                number,
+                id: video_id.to_owned(),
+            });
+        }
         let mut keys = Vec::new();
         if let Some(received) = &received {
             keys = self.kept_keys(files, number, received).await?;
@@ -196,9 +267,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if !keys.is_empty() {
             self.store.delete_many(&keys).await?;
         }
-        if let Some(received) = received.filter(|received| !received.paid.is_empty()) {
-            let paid = &received.paid;
-            let settling = self.peers.settle_bandwidth(files.user_id(), paid, 0, None);
+        let mut paid = upload.paid.clone();
+        paid.extend(received.into_iter().flat_map(|received| received.paid));
+        if !paid.is_empty() {
+            let settling = self.peers.settle_bandwidth(files.user_id(), &paid, 0, None);
             // What is not given back now stays taken until midnight.
             let _ = settling.await;
         }

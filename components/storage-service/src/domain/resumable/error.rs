@@ -18,6 +18,15 @@ pub enum ResumableError {
     /// The user has a file of that name.
     #[error("there is a file of that name")]
     NameTaken,
+    /// The file that it is to replace is another one by now, or gone.
+    #[error("the file has changed")]
+    Changed,
+    /// The bucket has not got all bytes of an upload that goes straight to it.
+    #[error("the bucket has not got all bytes")]
+    Incomplete,
+    /// What the bucket got has another size than was said: the upload is ended.
+    #[error("the bucket has got another number of bytes")]
+    SizeMismatch,
     /// It does not fit into the user's quota.
     #[error("the quota is exceeded")]
     StorageExceeded,

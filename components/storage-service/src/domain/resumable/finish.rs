@@ -8,7 +8,7 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::received::Received;
 use super::{ResumableError, UploadId};
-use crate::domain::peers::{PeerFailure, Peers};
+use crate::domain::peers::{Announced, PeerFailure, Peers};
 use crate::domain::record::{
     FileHead, FileRecord, Intent, Notice, Operation, Owner, Phase, Record, Rest, Resumable,
     UserFiles,
@@ -76,7 +76,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 settled_ms: 0,
                 resumable: true,
             };
-            self.file_upload(files, id.number, &upload, file).await
+            self.file_upload(files, id.number, &finishing, file).await
         };
         let done = while_it_may(|| held.is_good(&self.clock), work).await;
         let done = done.unwrap_or(Err(ResumableError::Busy));
@@ -151,6 +151,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         error: BucketError,
     ) -> ResumableError {
         let meaning = match error.reason() {
+            BucketError::PreconditionFailed if upload.head.video.replaces.is_some() => {
+                ResumableError::Changed
+            }
             BucketError::PreconditionFailed => {
                 match self.refused_name(owner, &upload.head.name).await.into() {
                     // What held the name is gone: the next try may have it.
@@ -172,22 +175,30 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Puts a file in its upload's place.
-    async fn file_upload(
+    pub(super) async fn file_upload(
         &self,
         files: &UserFiles,
         number: u64,
         upload: &Resumable,
-        file: FileRecord,
+        mut file: FileRecord,
     ) -> Result<Uploaded, ResumableError> {
         // Told before the file is there: a crash in between leaves the upload, and telling twice is harmless.
         let announced = self
             .announce(files.user_id(), number, &file.head, &file.object)
             .await;
+        if announced == Ok(Announced::Unwanted) {
+            // What is not ended now is ended when the lease is over.
+            let _ = self.end_upload(files, number, upload, true).await;
+            return Err(ResumableError::Gone);
+        }
+        if announced.is_ok() {
+            file.head.video.details = None;
+        }
         let rest = Rest {
             recount: upload.moving || upload.reserved != file.object.size,
             notice: announced.is_err().then(|| Notice {
                 number,
-                id: file.head.id.clone(),
+                id: file.head.video_id().to_owned(),
             }),
             ..Rest::default()
         };
@@ -195,6 +206,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             self.note(files, Operation::Rest(rest)).await?;
         }
         self.enter(files, number, file.clone()).await?;
+        if let Some(replaced) = &file.head.video.replaces {
+            // What is left of it goes with the next look.
+            let _ = self.remove_replaced(files, replaced).await;
+        }
         Ok(Uploaded {
             file,
             number,

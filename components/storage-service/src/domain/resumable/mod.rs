@@ -30,12 +30,14 @@
 mod append;
 mod arriving;
 mod create;
+mod direct;
 mod end;
 mod error;
 mod finish;
 mod grow;
 mod id;
 mod received;
+mod replace;
 mod session;
 mod writer;
 
@@ -47,10 +49,12 @@ use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 pub use self::append::{Appended, Bytes, CHECKED_LIMIT};
-pub use self::create::{Created, NewUpload};
+pub use self::create::{Created, Direct, NewUpload};
+pub use self::direct::Completed;
 pub use self::end::Ended;
 pub use self::error::ResumableError;
 pub use self::id::UploadId;
+pub use self::replace::Replacement;
 
 use self::received::Received;
 use super::peers::Peers;
@@ -111,6 +115,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     ) -> Result<Status, ResumableError> {
         let files = UserFiles::new(user_id);
         let upload = match self.find_upload(&files, id).await? {
+            Found::Open(upload) if upload.direct => return Err(ResumableError::NotFound),
             Found::Open(upload) => upload,
             Found::Finished(file) => return Ok(Status::Finished(file)),
         };

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use spinreel_api::Timestamp;
 use spinreel_api::alerts::RaiseAlert;
-use spinreel_api::internal::{Direction, Reservation, StoredVideo};
+use spinreel_api::internal::{AnnounceVideo, Direction, Reservation};
 use spinreel_api::usage::Action;
 use spinreel_platform::memory::Pieces;
 use spinreel_platform::{Clock, HttpClient, Random, Store, StoreError, TransportError};
@@ -14,7 +14,7 @@ use super::mutation;
 use super::peers::ServiceCall;
 use super::store::Operation;
 use super::world::World;
-use crate::domain::peers::{PeerFailure, Peers};
+use crate::domain::peers::{Announced, PeerFailure, Peers};
 
 /// One client's view of the world.
 #[derive(Clone, Copy)]
@@ -178,13 +178,13 @@ impl Peers for Handle<'_> {
         self.tell(ServiceCall::Settle).await.map(drop)
     }
 
-    async fn announce(&self, id: &str, video: &StoredVideo) -> Result<(), PeerFailure> {
-        let (id, video) = (id.to_owned(), Box::new(video.clone()));
+    async fn announce(&self, id: &str, video: &AnnounceVideo) -> Result<Announced, PeerFailure> {
+        let (id, video) = (id.to_owned(), Box::new(video.stored.clone()));
         let announced = self.tell(ServiceCall::Announce { id, video }).await;
-        announced.map(drop)
+        announced.map(|_| Announced::Taken)
     }
 
-    async fn withdraw(&self, id: &str, _: &str) -> Result<(), PeerFailure> {
+    async fn withdraw(&self, id: &str, _: &str, _: &str) -> Result<(), PeerFailure> {
         let id = id.to_owned();
         self.tell(ServiceCall::Withdraw { id }).await.map(drop)
     }

@@ -12,6 +12,7 @@ use std::cell::Cell;
 use bytes::Bytes;
 use futures::future::join;
 use spinreel_api::internal::Reservation;
+use spinreel_api::videos::Details;
 use spinreel_gcs::{
     Error as BucketError, NewObject, Object, Part, Progress, ResumableSession, TokenCache, WRITE_ID,
 };
@@ -26,7 +27,7 @@ use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
 use super::record::{
     FILE_NUMBER, FILE_OWNER, FileHead, FileRecord, Notice, Operation, Owner, Purpose, Rest,
-    StoredObject, UserFiles,
+    StoredObject, UserFiles, VideoHead,
 };
 use super::storage::{SettleError, Storage, signed};
 use super::tidy::Eagerness;
@@ -42,6 +43,11 @@ pub const ESTIMATE_SLACK: u64 = 1024 * 1024;
 pub trait FileSource {
     /// The next bytes; `None` at the end of the file.
     async fn next(&mut self) -> Result<Option<Bytes>, SourceError>;
+
+    /// What came with the file about the video, known at its end; `None` where that is nothing.
+    fn details(&self) -> Option<Details> {
+        None
+    }
 }
 
 /// The client did not send the whole file.
@@ -60,6 +66,8 @@ pub struct NewFile {
     pub purpose: Purpose,
     /// The declared media type, printable ASCII.
     pub content_type: String,
+    /// What it is to the catalogue.
+    pub video: VideoHead,
     /// How many bytes will come, as far as the request tells; 0 where it does not. Too high by [`ESTIMATE_SLACK`] at
     /// most.
     pub expected: u64,
@@ -161,6 +169,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             name: file.name,
             content_type: file.content_type,
             created_at_ms: began_ms,
+            video: file.video,
         };
         let renewed_ms = Cell::new(began_ms);
         let mut running = Running::new(files, number, head, limit, &renewed_ms);
@@ -168,6 +177,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         match self.while_alive(&renewed_ms, transfer).await {
             // From here on the file will be there, whatever happens: who comes later finds the object.
             Ok(object) => {
+                if let Some(details) = source.details() {
+                    running.head.video.details = Some(details);
+                }
                 let commit = self.commit(running, &object);
                 self.while_alive(&renewed_ms, commit).await
             }
@@ -306,7 +318,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         mut running: Running<'_>,
         object: &Object,
     ) -> Result<Uploaded, UploadError> {
-        let file = FileRecord {
+        let mut file = FileRecord {
             head: running.head.clone(),
             object: stored(object),
             settled_ms: running.object_settled_ms,
@@ -317,6 +329,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let announced = self
             .announce(running.files.user_id(), number, &file.head, &file.object)
             .await;
+        if announced.is_ok() {
+            file.head.video.details = None;
+        }
         let counted = file.counted();
         let too_much = signed(running.reserved) - signed(counted);
         if too_much != 0 {

@@ -25,7 +25,7 @@ pub(super) fn refusal(refusal: Refusal) -> Problem {
 }
 
 /// A request that was not done; the log is told why where somebody decided it, or something failed.
-pub(super) fn refused(context: &Context, error: ResumableError) -> Problem {
+pub(in crate::routes) fn refused(context: &Context, error: ResumableError) -> Problem {
     let problem = problem(error);
     let code = problem.code;
     let (level, action, what) = match problem.status {
@@ -55,6 +55,18 @@ fn problem(error: ResumableError) -> Problem {
         ResumableError::NameTaken => {
             Problem::conflict("file_exists", "There is a file of that name.")
         }
+        ResumableError::Changed => Problem::conflict(
+            "file_changed",
+            "The file that was to be replaced is another one by now, or gone.",
+        ),
+        ResumableError::Incomplete => {
+            Problem::conflict("upload_incomplete", "The bucket has not got all bytes yet.")
+        }
+        ResumableError::SizeMismatch => told(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "size_mismatch",
+            "The bucket has got another number of bytes. The upload has ended.",
+        ),
         ResumableError::StorageExceeded => told(
             StatusCode::FORBIDDEN,
             "quota_exceeded",

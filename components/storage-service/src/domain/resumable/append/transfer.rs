@@ -152,6 +152,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             ResumableError::Displaced
                 | ResumableError::Gone
                 | ResumableError::NameTaken
+                | ResumableError::Changed
                 | ResumableError::NotAllowed
                 | ResumableError::Corrupt
         );

@@ -15,7 +15,7 @@ use spinreel_platform::memory::{CountingStore, MemoryStore};
 use spinreel_platform::stepping::{Stepping, die_after};
 
 use super::{Appended, Bytes, Created, NewUpload, ResumableError, Status, UploadId};
-use crate::domain::record::UserFiles;
+use crate::domain::record::{UserFiles, VideoHead};
 use crate::domain::testing::{PieceSource, TestStorage, World, owner};
 use crate::domain::tidy::Eagerness;
 
@@ -42,6 +42,8 @@ fn new_upload(world: &World, name: &str, length: Option<usize>) -> NewUpload {
         content_type: "video/mp4".to_owned(),
         length: length.map(|length| length as u64),
         metadata: "filename Y2xpcC5tcDQ=".to_owned(),
+        video: VideoHead::default(),
+        direct: None,
     }
 }
 
