@@ -19,7 +19,7 @@ use crate::domain::delivery::{
 };
 use crate::domain::pseudonym::{Person, pseudonym};
 use crate::domain::record::Record;
-use crate::routes::visible_video;
+use crate::routes::playable_video;
 
 /// A checksum of the whole file, also beside a part of it (RFC 9530, section 3).
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -27,7 +27,7 @@ const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 /// `GET`, `HEAD /v1/videos/{id}/content`: the bytes, or a part of them. The owner's bandwidth pays for what the client
 /// receives.
 pub(crate) async fn content(call: Call) -> Outcome {
-    let record = visible_video(&call).await?;
+    let record = playable_video(&call).await?;
     let download = call.request.query.get("download") == Some("1");
     let plan = plan(&record, &call.request.method, &call.request.headers);
     let status = match plan {
