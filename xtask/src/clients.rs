@@ -197,7 +197,7 @@ fn node_version() -> Option<u32> {
 }
 
 /// Installs Debian packages, on a machine where that needs nobody's password.
-fn apt_install(packages: &[&str]) -> Result<()> {
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     let line = format!("apt-get install {}", packages.join(" "));
     let is_root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id == "0");
     ensure!(
@@ -220,7 +220,7 @@ fn apt_install(packages: &[&str]) -> Result<()> {
 }
 
 /// Whether the program is there and succeeds; what it prints is not shown.
-fn works(command: &mut Command) -> bool {
+pub(crate) fn works(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 

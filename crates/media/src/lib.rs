@@ -1,0 +1,48 @@
+#![forbid(unsafe_code)]
+#![expect(
+    async_fn_in_trait,
+    reason = "the trait is used by generic code on one thread"
+)]
+//! What a file is as a video: its container, tracks, codecs and samples, read by ranges.
+//!
+//! MP4, QuickTime and fragmented MP4 (ISO/IEC 14496-12), WebM and Matroska (RFC 9559). Nothing here is decoded, and the
+//! bytes of pictures and sound are never read. Files are read as strangers' files: what is wrong ends in an
+//! [`Unplayable`] reason, and every loop, read and allocation has a bound ([`Limits`]).
+//!
+//! # Layout
+//! - [`inspect`]: the way in. [`ReadAt`]: where the bytes come from.
+//! - [`Track`], [`Samples`]: what packaging needs of a file.
+
+mod codec;
+mod cursor;
+mod inspected;
+mod matroska;
+mod mp4;
+mod read;
+mod reader;
+mod samples;
+mod summary;
+mod track;
+
+use reader::Reader;
+
+pub use inspected::{InspectError, Inspected, Unplayable};
+pub use read::{Limits, ReadAt, ReadError};
+pub use samples::{Sample, Samples};
+pub use track::{Edit, Kind, Track};
+
+/// Finds out what a file is. The same file always gives the same.
+pub async fn inspect(source: &mut impl ReadAt, limits: Limits) -> Result<Inspected, InspectError> {
+    if source.size() == 0 {
+        return Err(Unplayable::Empty.into());
+    }
+    let mut reader = Reader::new(source, limits);
+    let first = reader.get_up_to(0, 8).await?;
+    if mp4::is_mp4(&first) {
+        mp4::inspect(&mut reader).await
+    } else if matroska::is_matroska(&first) {
+        matroska::inspect(&mut reader).await
+    } else {
+        Err(Unplayable::UnknownContainer.into())
+    }
+}
