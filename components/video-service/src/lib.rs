@@ -30,6 +30,12 @@ pub static SERVICE: Service = Service {
     variables: VARIABLES,
     routes: &[
         Route::get("/v1/videos", Access::User, handler!(routes::list::list)),
+        Route::post(
+            "/v1/videos",
+            Access::User,
+            handler!(routes::create::create),
+        )
+        .streams_body(),
         Route::delete(
             "/v1/videos",
             Access::User,
@@ -66,6 +72,21 @@ pub static SERVICE: Service = Service {
             "/v1/videos/:id/content",
             Access::Optional,
             handler!(routes::content::content),
+        ),
+        Route::post(
+            "/v1/videos/:id/replacement",
+            Access::User,
+            handler!(routes::replacement::replace),
+        ),
+        Route::post(
+            "/internal/videos/details",
+            Access::Service,
+            handler!(routes::known::details),
+        ),
+        Route::get(
+            "/internal/videos/:id",
+            Access::Service,
+            handler!(routes::known::known),
         ),
         Route::post(
             "/internal/videos/sweep",

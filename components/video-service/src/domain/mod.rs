@@ -16,6 +16,7 @@
 //! record, counts as absent. A slot is given once and filled once, so a deletion needs no more than deleting two keys. Slots
 //! that are empty for good are struck from the maps, many at a time, by whoever met them, so that they cost nobody anything.
 
+pub mod arrival;
 pub mod catalogue;
 pub mod conditions;
 pub mod delivery;
@@ -28,6 +29,7 @@ pub mod id;
 mod listed;
 pub mod media_type;
 mod owner_lock;
+pub mod new_video;
 pub mod pseudonym;
 pub mod purge;
 mod queue;

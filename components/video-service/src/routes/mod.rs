@@ -2,14 +2,17 @@
 
 pub(crate) mod change;
 pub(crate) mod content;
+pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod feed;
 pub(crate) mod get;
 pub(crate) mod health;
+pub(crate) mod known;
 pub(crate) mod list;
 pub(crate) mod purge;
 pub(crate) mod put;
 pub(crate) mod remove;
+pub(crate) mod replacement;
 pub(crate) mod restore;
 pub(crate) mod sweep;
 
