@@ -63,4 +63,6 @@ mod uploads;
 mod usage;
 mod usage_alerts;
 mod videos;
+mod videos_create;
+mod videos_replace;
 mod webhook;

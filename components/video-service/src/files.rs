@@ -21,4 +21,13 @@ impl Files for HttpFiles<'_> {
             .await
             .map(drop)
     }
+
+    async fn end_upload(&self, owner: &str, upload: &str) -> Result<(), PeerError> {
+        let path = format!("/internal/storage/uploads/{upload}?user_id={owner}");
+        let storage = self.0.storage().about(owner);
+        storage
+            .call::<Value>(Method::DELETE, &path, &Value::Null)
+            .await
+            .map(drop)
+    }
 }

@@ -31,6 +31,12 @@ pub static SERVICE: Service = Service {
     variables: VARIABLES,
     routes: &[
         Route::get("/v1/videos", Access::User, handler!(routes::list::list)),
+        Route::post(
+            "/v1/videos",
+            Access::User,
+            handler!(routes::create::create),
+        )
+        .streams_body(),
         Route::delete(
             "/v1/videos",
             Access::User,
@@ -109,6 +115,21 @@ pub static SERVICE: Service = Service {
             "/v1/videos/:id/views",
             Access::Optional,
             handler!(routes::views::count),
+        ),
+        Route::post(
+            "/v1/videos/:id/replacement",
+            Access::User,
+            handler!(routes::replacement::replace),
+        ),
+        Route::post(
+            "/internal/videos/details",
+            Access::Service,
+            handler!(routes::known::details),
+        ),
+        Route::get(
+            "/internal/videos/:id",
+            Access::Service,
+            handler!(routes::known::known),
         ),
         Route::post(
             "/internal/videos/sweep",

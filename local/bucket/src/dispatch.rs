@@ -7,6 +7,7 @@ use http::{Method, Request, StatusCode};
 use crate::access::Account;
 use crate::body::RequestBody;
 use crate::context::Context;
+use crate::cors::Cors;
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::reply::{self, Response};
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) account: Option<Arc<Account>>,
     /// None if requests cannot be made to fail.
     pub(crate) faults: Option<Faults>,
+    /// The origins whose scripts the XML API lets in.
+    pub(crate) cors_origins: Vec<String>,
 }
 
 /// Answers a request; `fallback` is this server's address for clients that name none.
@@ -31,6 +34,11 @@ pub(crate) async fn answer(
     mut body: RequestBody,
 ) -> Response {
     let (method, uri) = (request.method(), request.uri());
+    let dialect = Dialect::of(uri.path());
+    let cors = Cors::read(&shared.cors_origins, dialect, method, request.headers());
+    if let Some(response) = cors.preflight() {
+        return response;
+    }
     let result = async {
         let context = Context::new(Arc::clone(&shared.storage), request, fallback)?;
         let call = route(method, uri.path(), &context.query)?;
@@ -39,15 +47,16 @@ pub(crate) async fn answer(
         }
         dispatch(shared, &context, call, &mut body).await
     };
-    let response = match result.await {
+    let mut response = match result.await {
         Ok(response) => response,
         Err(error) => {
             if let Some(cause) = &error.cause {
                 tracing::error!(%method, path = uri.path(), cause, "a request failed");
             }
-            reply::error(&error, Dialect::of(uri.path()))
+            reply::error(&error, dialect)
         }
     };
+    cors.apply(&mut response);
     // A client that is still sending would not read an answer on a connection that is being closed.
     body.drain().await;
     // Without the query: an upload's id and a signature are credentials.

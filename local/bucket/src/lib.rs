@@ -65,6 +65,7 @@ mod body;
 mod checksum;
 mod clock;
 mod context;
+mod cors;
 mod dispatch;
 mod error;
 mod faults;

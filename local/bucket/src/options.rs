@@ -20,6 +20,8 @@ pub struct Options {
     pub faults: bool,
     /// Whether a name that was written is refused further writes for a second, with 429.
     pub one_write_a_second: bool,
+    /// The CORS configuration of all buckets: the origins whose scripts the XML API lets in; `*`: all.
+    pub cors_origins: Vec<String>,
 }
 
 impl Options {
@@ -36,6 +38,7 @@ impl Options {
             access: Access::Open,
             faults: false,
             one_write_a_second: false,
+            cors_origins: Vec::new(),
         }
     }
 }

@@ -146,6 +146,7 @@ fn open(
         storage: Arc::new(storage),
         account,
         faults: options.faults.then(Faults::new),
+        cors_origins: options.cors_origins.clone(),
     })
 }
 

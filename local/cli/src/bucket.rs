@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// Answers 429 to a write of a name that was written less than a second before.
     #[arg(long)]
     one_write_a_second: bool,
+    /// The CORS configuration: an origin whose scripts signed URLs are for, or `*`; may be given several times.
+    #[arg(long = "cors-origin")]
+    cors_origins: Vec<String>,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
@@ -41,6 +44,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         access,
         faults: arguments.faults,
         one_write_a_second: arguments.one_write_a_second,
+        cors_origins: arguments.cors_origins,
         ..Options::new(&arguments.dir, arguments.listen, &arguments.buckets)
     })
     .await?;

@@ -108,8 +108,12 @@ async fn embedded_bucket(
         true => Access::ServiceAccount { key: None },
         false => Access::Open,
     };
+    // Whose scripts may call the application may send to the bucket, and play from it, too.
+    let origins = value(variables, "cors_origins").unwrap_or_default();
+    let origins = origins.split(',').map(str::trim);
     let options = BucketOptions {
         access,
+        cors_origins: origins.filter(|one| !one.is_empty()).map(str::to_owned).collect(),
         ..BucketOptions::new(state_dir.join("bucket"), listen, [name])
     };
     let bucket = Bucket::start(options)

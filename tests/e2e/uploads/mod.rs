@@ -2,6 +2,7 @@
 
 mod clients;
 mod creation;
+mod direct;
 mod lifecycle;
 mod limits;
 mod protocol;

@@ -110,40 +110,49 @@ pub async fn put(
             }
             Ok(Put::Known)
         }
-        None => {
-            if is_gone(store, &stored.owner).await? {
-                return Ok(Put::OwnerGone);
-            }
-            let slot = list_of(&stored.owner)
-                .allocate_timely(store, clock, 1)
-                .await?;
-            let now_ms = clock.now_ms();
-            let watermark = watermark(&stored.owner, slot, now_ms)?;
-            let mut record = Record::new(id, slot, stored);
-            record.recorded_ms = now_ms;
-            let feed = feed::follow(store, clock, &mut record).await?;
-            let place = Place {
-                owner: record.stored.owner.clone(),
-                slot,
-            };
-            let mut pairs = vec![
-                // The place goes first: where a provider stores one after the other, a place with an empty slot is read
-                // as absent and the next attempt begins anew, while a record without its place would be listed and not
-                // be found.
-                place_cell(id).pair(&place)?,
-                list_of(&place.owner).cell(slot).pair(&record)?,
-                watermark,
-            ];
-            pairs.extend(feed.after);
-            store.set_many(&pairs).await.map_err(LedgerError::from)?;
-            // A purge beside this may not have seen it.
-            if is_gone(store, &place.owner).await? {
-                forget(store, clock, &record).await?;
-                return Ok(Put::OwnerGone);
-            }
-            Ok(Put::Created)
-        }
+        None => create(store, clock, id, stored, |_| {}).await,
     }
+}
+
+/// Records a video that is new; `describe` says what is known of it besides its file.
+pub async fn create(
+    store: &impl Store,
+    clock: &impl Clock,
+    id: &str,
+    stored: StoredVideo,
+    describe: impl FnOnce(&mut Record),
+) -> Result<Put, PutError> {
+    if is_gone(store, &stored.owner).await? {
+        return Ok(Put::OwnerGone);
+    }
+    let slot = list_of(&stored.owner)
+        .allocate_timely(store, clock, 1)
+        .await?;
+    let now_ms = clock.now_ms();
+    let watermark = watermark(&stored.owner, slot, now_ms)?;
+    let mut record = Record::new(id, slot, stored);
+    record.recorded_ms = now_ms;
+    describe(&mut record);
+    let feed = feed::follow(store, clock, &mut record).await?;
+    let place = Place {
+        owner: record.stored.owner.clone(),
+        slot,
+    };
+    let mut pairs = vec![
+        // The place goes first: where a provider stores one after the other, a place with an empty slot is read as absent
+        // and the next attempt begins anew, while a record without its place would be listed and not be found.
+        place_cell(id).pair(&place)?,
+        list_of(&place.owner).cell(slot).pair(&record)?,
+        watermark,
+    ];
+    pairs.extend(feed.after);
+    store.set_many(&pairs).await.map_err(LedgerError::from)?;
+    // A purge beside this may not have seen it.
+    if is_gone(store, &place.owner).await? {
+        forget(store, clock, &record).await?;
+        return Ok(Put::OwnerGone);
+    }
+    Ok(Put::Created)
 }
 
 /// Forgets a video and returns what it was. Harmless when repeated; repeating it also undoes a [`put`] that was late.

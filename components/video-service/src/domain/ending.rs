@@ -25,6 +25,8 @@ pub trait Files {
     type Error: Display;
     /// Deletes a file of `owner`; no error where there is none.
     async fn delete(&self, owner: &str, location: &str) -> Result<(), Self::Error>;
+    /// Ends an upload of `owner`; no error where there is none, or it is a file by now.
+    async fn end_upload(&self, owner: &str, upload: &str) -> Result<(), Self::Error>;
 }
 
 /// Why a video has not ended. It goes on to end.
@@ -67,6 +69,12 @@ pub async fn finish(
     files: &impl Files,
     record: &Record,
 ) -> Result<(), EndError> {
+    if let Some(upload) = &record.upload {
+        files
+            .end_upload(&record.stored.owner, upload)
+            .await
+            .map_err(|error| EndError::Files(error.to_string()))?;
+    }
     for location in locations(record) {
         files
             .delete(&record.stored.owner, location)

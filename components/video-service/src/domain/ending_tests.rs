@@ -39,6 +39,10 @@ impl Files for FakeFiles {
         self.there.borrow_mut().remove(location);
         Ok(())
     }
+
+    async fn end_upload(&self, owner: &str, upload: &str) -> Result<(), &'static str> {
+        self.delete(owner, upload).await
+    }
 }
 
 fn attachment(location: &str) -> Attachment {

@@ -18,6 +18,7 @@
 //! that are empty for good are struck from the maps, many at a time, by whoever met them, so that they cost nobody anything.
 
 pub mod beside;
+pub mod arrival;
 pub mod catalogue;
 pub mod conditions;
 pub mod delivery;
@@ -32,6 +33,7 @@ mod listed;
 pub mod media_type;
 mod owner_lock;
 pub mod picture;
+pub mod new_video;
 pub mod pseudonym;
 pub mod purge;
 mod queue;

@@ -185,6 +185,7 @@ impl Record {
             links: Links {
                 this: format!("/v1/videos/{}", self.id),
                 content: format!("/v1/videos/{}/content", self.id),
+                upload: None,
             },
         }
     }

@@ -20,6 +20,8 @@ struct Held {
 #[derive(Debug, Clone)]
 struct Session {
     metadata: Value,
+    /// The generation that the object must have before; 0: none.
+    expected: i64,
     bytes: Vec<u8>,
     /// The object that it became.
     done: Option<Held>,
@@ -67,14 +69,22 @@ impl MemoryBucket {
         self.sessions.borrow_mut().clear();
     }
 
+    /// A client sends all its bytes to the session of this URL.
+    pub(crate) fn receive(&self, url: &str, bytes: &[u8]) -> StatusCode {
+        let id = url.rsplit("upload_id=").next().unwrap_or_default();
+        let range = format!("bytes 0-{}/{}", bytes.len().max(1) - 1, bytes.len());
+        self.put(id, &range, None, bytes).status()
+    }
+
     fn next_number(&self) -> i64 {
         self.numbers.set(self.numbers.get() + 1);
         self.numbers.get()
     }
 
-    fn create(&self, metadata: Value, bytes: Vec<u8>) -> Response<Pieces> {
+    fn create(&self, metadata: Value, bytes: Vec<u8>, expected: i64) -> Response<Pieces> {
         let name = metadata["name"].as_str().unwrap_or_default().to_owned();
-        if self.objects.borrow().contains_key(&name) {
+        let held = self.objects.borrow().get(&name).map(|held| held.generation);
+        if held.unwrap_or(0) != expected {
             return status(StatusCode::PRECONDITION_FAILED);
         }
         let held = Held {
@@ -115,7 +125,8 @@ impl MemoryBucket {
                 return status(StatusCode::BAD_REQUEST);
             }
             let name = name.to_owned();
-            let answer = self.create(metadata, bytes);
+            let expected = session.expected;
+            let answer = self.create(metadata, bytes, expected);
             match self.objects.borrow().get(&name) {
                 Some(held) if answer.status() == StatusCode::OK => {
                     session.done = Some(held.clone());
@@ -161,6 +172,7 @@ impl MemoryBucket {
             let metadata = serde_json::from_slice(&body).expect("metadata");
             let session = Session {
                 metadata,
+                expected: expected_generation(query),
                 bytes: Vec::new(),
                 done: None,
             };
@@ -175,7 +187,7 @@ impl MemoryBucket {
         }
         if query.contains("uploadType=multipart") {
             let (metadata, bytes) = related(request, &body);
-            return self.create(metadata, bytes);
+            return self.create(metadata, bytes, expected_generation(query));
         }
         let path = request.uri().path();
         if path.ends_with("/o") {
@@ -233,6 +245,12 @@ impl HttpClient for MemoryBucket {
         }
         Ok(answer)
     }
+}
+
+fn expected_generation(query: &str) -> i64 {
+    let mut pairs = query.split('&');
+    let expected = pairs.find_map(|pair| pair.strip_prefix("ifGenerationMatch="));
+    expected.map_or(0, |number| number.parse().expect("a generation"))
 }
 
 /// The two parts of a multipart/related body.

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod crashes;
+mod direct;
 mod limits;
+mod replace;
 mod requests;
 mod writers;
 
