@@ -199,13 +199,19 @@ async fn the_manifest_and_the_components_have_the_same_routes() {
         "GET /v1/usage/health",
         "GET /v1/users/health",
         "GET /v1/videos/:id",
+        "GET /v1/videos/:id/captions",
+        "GET /v1/videos/:id/captions/:lang",
         "GET /v1/videos/:id/content",
+        "GET /v1/videos/:id/poster",
         "GET /v1/videos/health",
         "OPTIONS /v1/uploads",
         "OPTIONS /v1/uploads/:id",
+        "POST /v1/password-resets",
+        "POST /v1/password-resets/complete",
         "POST /v1/sessions",
         "POST /v1/sessions/refresh",
         "POST /v1/users",
+        "POST /v1/videos/:id/views",
     ];
     assert_eq!(open.into_iter().collect::<Vec<_>>(), meant);
     // What is internal is open to no user but operators.

@@ -35,6 +35,7 @@ pub enum Status {
 
 /// What a client says of a video; what is `None` is not said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Details {
     /// The title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +70,7 @@ pub struct Media {
     /// Bits per second over the whole file.
     pub bitrate: u64,
     /// Pictures a second, on average; `null` where the file does not say.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub frame_rate: Option<FrameRate>,
     /// Degrees clockwise that players turn the picture by: 0, 90, 180 or 270. Width and height are those before it.
     pub rotation: u16,

@@ -28,6 +28,8 @@ impl Class {
             Some(
                 Action::UserRegistered
                 | Action::UserPasswordChanged
+                | Action::PasswordResetIssued
+                | Action::PasswordResetCompleted
                 | Action::UserRoleChanged
                 | Action::UserDisabled
                 | Action::UserEnabled

@@ -304,10 +304,7 @@ mod tests {
             let bytes = sketch.to_bytes();
             assert!(bytes.len() <= 2_001, "{} bytes", bytes.len());
             assert_eq!(Sketch::from_bytes(&bytes), Some(sketch));
-            assert_eq!(
-                Sketch::from_bytes(&bytes[..bytes.len() - 1]).is_some(),
-                false
-            );
+            assert!(Sketch::from_bytes(&bytes[..bytes.len() - 1]).is_none());
         }
     }
 
