@@ -95,6 +95,8 @@ actions! {
     VideoEnding = "video.ending",
     /// A video could not be brought to its end; the next look or a sweep tries again.
     VideoUnended = "video.unended",
+    /// What a file is as a video could not be found out; the next request for the video tries again.
+    VideoUninspected = "video.uninspected",
     /// A page of the videos of a deleted account was removed.
     VideoPurged = "video.purged",
 

@@ -25,6 +25,7 @@ pub mod ending;
 pub mod feed;
 pub mod filter;
 pub mod id;
+pub mod inspection;
 mod listed;
 pub mod media_type;
 mod owner_lock;

@@ -1,14 +1,19 @@
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderMap, HeaderValue};
+use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, Response, empty};
 
 use crate::domain::conditions::is_known;
-use crate::routes::{video_answer, visible_video};
+use crate::domain::inspection::is_due;
+use crate::routes::{inspect_later, video_answer, visible_video};
 
 /// `GET /v1/videos/{id}`: a video that the caller may see, with the entity tag of this representation.
 pub(crate) async fn get(call: Call) -> Outcome {
     let record = visible_video(&call).await?;
+    if is_due(&record, call.context.clock.now_ms()) {
+        inspect_later(&call.context, record.id.clone());
+    }
     let (response, tag) = video_answer(&record)?;
     Ok(unless_known(&call.request.headers, &tag, response))
 }
