@@ -28,6 +28,7 @@ pub mod ending;
 pub mod feed;
 pub mod filter;
 pub mod id;
+pub mod inspection;
 pub mod language;
 mod listed;
 pub mod media_type;

@@ -12,10 +12,10 @@ use crate::domain::catalogue::PutError;
 use crate::domain::ending::Files as _;
 use crate::domain::stored::check;
 use crate::files::HttpFiles;
-use crate::routes::{update_problem, video_id};
+use crate::routes::{inspect_later, update_problem, video_id};
 
 /// `PUT /internal/videos/{id}`: storage-service has a file. Harmless when repeated. 404 `video_gone` where it is of a video
-/// that is gone.
+/// that is gone. What the file is is found out after the answer.
 pub(crate) async fn put(mut call: Call) -> Outcome {
     let announced: AnnounceVideo = call.request.json().await?;
     let stored = &announced.stored;
@@ -48,7 +48,7 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
             }
         }
         // Whoever is late has nothing more to do.
-        Ok(Arrival::OwnerGone) => {}
+        Ok(Arrival::OwnerGone) => return Ok(empty(StatusCode::NO_CONTENT)),
         Ok(Arrival::Unwanted) => {
             let detail = "The video is gone.";
             return Err(Problem::new(StatusCode::NOT_FOUND, "video_gone", detail));
@@ -60,5 +60,6 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
         }
         Err(PutError::Update(error)) => return Err(update_problem(error)),
     }
+    inspect_later(&call.context, id.to_owned());
     Ok(empty(StatusCode::NO_CONTENT))
 }
