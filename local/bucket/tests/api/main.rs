@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod compose;
 mod faults;
 mod lifecycle;
 mod listing;
