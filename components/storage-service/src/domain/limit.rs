@@ -72,7 +72,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let counts = match files.record(at).get(&self.store).await? {
                 Some(Record::File(_)) => true,
                 Some(Record::Intent(intent)) => match intent.operation {
-                    Operation::Upload(_) | Operation::Resumable(_) => true,
+                    Operation::Upload(_) => true,
+                    Operation::Resumable(upload) => upload.part().is_none(),
                     Operation::Deletion(deletion) => {
                         deleted.insert(deletion.number);
                         false

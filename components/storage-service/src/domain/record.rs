@@ -1,5 +1,6 @@
 //! What is known of files and of what is being done with them.
 
+mod concat;
 mod resumable;
 mod user_files;
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use spinreel_gcs::ResumableSession;
 use spinreel_ledger::{Found, LEASE_MS, Patience};
 
+pub use self::concat::{Concat, Final, Part, PartId};
 pub use self::resumable::{Phase, Resumable};
 pub(super) use self::user_files::Registration;
 pub use self::user_files::UserFiles;
@@ -26,6 +28,11 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// The name of the object that holds a part of a file: no user's name begins with a dot.
+    pub fn part_name(user_id: &str, id: &str) -> String {
+        format!(".parts/{user_id}/{id}")
+    }
+
     /// The name of the object that holds the file `name`.
     pub fn object_name(&self, name: &str) -> String {
         format!("{}/{name}", self.username)
@@ -77,6 +84,17 @@ pub struct FileHead {
     pub content_type: String,
     /// When the upload began, in milliseconds since the Unix epoch.
     pub created_at_ms: u64,
+    /// What `Upload-Concat` said at its creation, where it said something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concat: Option<String>,
+}
+
+impl FileHead {
+    /// Whether it is made of parts.
+    pub(super) fn is_of_parts(&self) -> bool {
+        let said = self.concat.as_deref();
+        said.is_some_and(|said| said.starts_with("final"))
+    }
 }
 
 /// A stored file: written once, when its object is there, and deleted once, when its object is gone.

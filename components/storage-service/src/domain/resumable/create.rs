@@ -7,15 +7,15 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 use super::{ResumableError, UploadId};
 use crate::domain::peers::Peers;
 use crate::domain::record::{
-    FILE_NUMBER, FILE_OWNER, FileHead, Intent, Operation, Owner, Phase, Record, Resumable,
-    UserFiles,
+    Concat, FILE_NUMBER, FILE_OWNER, FileHead, Intent, Operation, Owner, Part, Phase, Record,
+    Resumable, UserFiles,
 };
 use crate::domain::storage::{Storage, signed};
 use crate::domain::tidy::Eagerness;
 
 /// How long after it began a creation may still act, in milliseconds: what it does then must have its effect before others
 /// take over.
-const ALIVE_MS: u64 = LEASE_MS / 2;
+pub(super) const ALIVE_MS: u64 = LEASE_MS / 2;
 
 /// An upload that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,11 @@ pub struct NewUpload {
     pub length: Option<u64>,
     /// What the client says of the file, as it wrote it.
     pub metadata: String,
+    /// Whether the client says when the bytes are all there, and the length announces only how many these will be: by the
+    /// IETF's draft.
+    pub ends_by_word: bool,
+    /// Whether it is a part of what becomes a file, and never one itself: then its name means nothing.
+    pub is_part: bool,
 }
 
 /// An upload that takes bytes.
@@ -42,7 +47,7 @@ pub struct Created {
 }
 
 /// How many uploads may be open, seen at a moment.
-struct Open {
+pub(super) struct Open {
     count: u64,
     /// The highest number that had been given.
     head: u64,
@@ -60,7 +65,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         new: NewUpload,
     ) -> Result<Created, ResumableError> {
         let files = UserFiles::new(&owner.user_id);
-        if self.is_name_taken(&files, &new.name).await? {
+        if !new.is_part && self.is_name_taken(&files, &new.name).await? {
             return Err(ResumableError::NameTaken);
         }
         let limit = self.limit_of(&files).await?;
@@ -72,19 +77,25 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         self.refuse_one_too_many(&files, &open, number).await?;
         let upload = Resumable {
             head: FileHead {
-                object: owner.object_name(&new.name),
+                object: match new.is_part {
+                    true => Owner::part_name(&owner.user_id, &new.id),
+                    false => owner.object_name(&new.name),
+                },
+                concat: new.is_part.then(|| "partial".to_owned()),
                 id: new.id,
                 name: new.name,
                 content_type: new.content_type,
                 created_at_ms: began_ms,
             },
             metadata: new.metadata,
-            length: new.length,
+            length: new.length.filter(|_| !new.ends_by_word),
+            announced: new.length.filter(|_| new.ends_by_word),
             reserved: 0,
             moving: length > 0,
             phase: Phase::Creating,
             session: None,
             version: 0,
+            concat: new.is_part.then(|| Concat::Part(Part::default())),
         };
         let is_alive = || self.clock.now_ms().saturating_sub(began_ms) <= ALIVE_MS;
         let work = self.prepare_upload(owner, &files, number, upload, limit);
@@ -105,12 +116,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if !self.register(files).await? {
             return Err(ResumableError::UserGone);
         }
-        if !self.has_place(files, number).await? {
+        if upload.part().is_none() && !self.has_place(files, number).await? {
             return Err(ResumableError::TooManyFiles);
         }
         let until_ms = self.clock.now_ms() + LEASE_MS;
         self.write_upload(files, number, &upload, until_ms).await?;
-        let length = upload.length.unwrap_or(0);
+        let length = upload.length.or(upload.announced).unwrap_or(0);
         if length > 0 {
             let reserved = files
                 .used
@@ -124,15 +135,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             upload.reserved = length;
             upload.moving = false;
         }
-        let object = NewObject {
-            metadata: [
-                (WRITE_ID.to_owned(), upload.head.id.clone()),
-                (FILE_NUMBER.to_owned(), number.to_string()),
-                (FILE_OWNER.to_owned(), files.user_id().to_owned()),
-            ]
-            .into(),
-            ..NewObject::create_only(&upload.head.object, &upload.head.content_type)
-        };
+        let object = new_object(files, number, &upload.head, &upload.head.object);
         let session = match self.bucket.start_upload(&object, upload.length).await {
             Ok(session) => session,
             Err(error) => {
@@ -176,7 +179,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Refuses where as many are open as may be, before anything is written; what has expired is ended first.
-    async fn refuse_too_many(&self, files: &UserFiles) -> Result<Open, ResumableError> {
+    pub(super) async fn refuse_too_many(&self, files: &UserFiles) -> Result<Open, ResumableError> {
         for last_try in [false, true] {
             let Some(open) = self.open_uploads(files).await? else {
                 // More has begun lately than a look goes through: that looks after it.
@@ -237,7 +240,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 
     /// Refuses the upload of a number where those of lower numbers are as many as may be. So of any that are open, the one
     /// with the highest number has counted all others.
-    async fn refuse_one_too_many(
+    pub(super) async fn refuse_one_too_many(
         &self,
         files: &UserFiles,
         open: &Open,
@@ -279,5 +282,23 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             matches!(intent.operation, Operation::Resumable(_)).then_some(number)
         }));
         Ok(numbers)
+    }
+}
+
+/// An object of an upload, to be created under `name`.
+pub(super) fn new_object(
+    files: &UserFiles,
+    number: u64,
+    head: &FileHead,
+    name: &str,
+) -> NewObject {
+    NewObject {
+        metadata: [
+            (WRITE_ID.to_owned(), head.id.clone()),
+            (FILE_NUMBER.to_owned(), number.to_string()),
+            (FILE_OWNER.to_owned(), files.user_id().to_owned()),
+        ]
+        .into(),
+        ..NewObject::create_only(name, &head.content_type)
     }
 }

@@ -38,13 +38,17 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         id: &UploadId,
     ) -> Result<Ended, ResumableError> {
         let files = UserFiles::new(user_id);
-        if let Found::Finished(file) = self.find_upload(&files, id).await? {
-            return self.delete_finished(&files, id.number, *file).await;
-        }
-        match self.end_under_lock(&files, id.number).await? {
+        let upload = match self.find_upload(&files, id).await? {
+            Found::Finished(file) => {
+                return self.delete_finished(&files, id.number, *file).await;
+            }
+            Found::Open(upload) | Found::Whole(upload, _) | Found::Final(upload) => upload,
+        };
+        let ended = self.end_under_lock(&files, id.number, upload.is_of_parts());
+        match ended.await? {
             Settled::File => match self.find_upload(&files, id).await? {
                 Found::Finished(file) => self.delete_finished(&files, id.number, *file).await,
-                Found::Open(_) => Err(ResumableError::Busy),
+                Found::Open(_) | Found::Whole(..) | Found::Final(_) => Err(ResumableError::Busy),
             },
             Settled::Open => Err(ResumableError::Busy),
             Settled::Gone | Settled::Recount | Settled::RecountLater => {
@@ -70,19 +74,42 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Ends the upload of a number, whatever it is at, unless it has become a file.
-    pub(in crate::domain) async fn end_under_lock(
+    pub(in crate::domain) async fn end_by_number(
         &self,
         files: &UserFiles,
         number: u64,
     ) -> Result<Settled, SettleError> {
-        let lock = files.file_lock(number);
+        let intent = files.intent(&self.store, number).await?;
+        let is_of_parts = matches!(
+            intent.map(|intent| intent.operation),
+            Some(Operation::Resumable(upload)) if upload.is_of_parts()
+        );
+        self.end_under_lock(files, number, is_of_parts).await
+    }
+
+    /// The same, where it is known whether it is [of parts](Resumable::is_of_parts).
+    pub(super) async fn end_under_lock(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        is_of_parts: bool,
+    ) -> Result<Settled, SettleError> {
+        let lock = match is_of_parts {
+            true => files.parts_lock(),
+            false => files.file_lock(number),
+        };
         let held = self.lock(&lock, Patience::Leases).await?;
         let work = async {
             match files.record(number).get(&self.store).await? {
                 Some(Record::Intent(Intent {
                     operation: Operation::Resumable(upload),
-                    ..
-                })) => self.end_upload(files, number, &upload, true).await,
+                    until_ms,
+                })) => match is_of_parts {
+                    // By now it is under another lock.
+                    _ if upload.is_of_parts() != is_of_parts => Err(SettleError::Busy),
+                    true => self.end_of_parts(files, number, *upload, until_ms).await,
+                    false => self.end_upload(files, number, &upload, true).await,
+                },
                 Some(Record::File(_)) => Ok(Settled::File),
                 Some(Record::Intent(_)) | None => Ok(Settled::Gone),
             }
@@ -107,7 +134,18 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 }
                 self.end_upload(files, number, &upload, true).await
             }
+            // These are settled under another lock.
+            Phase::Whole | Phase::Waiting | Phase::Joining | Phase::Joined => Err(SettleError::Busy),
             Phase::Finishing => match self.object_of(&upload.head).await? {
+                Some(object) if upload.part().is_some() => {
+                    let current = self.current(files, number, &upload.head).await?;
+                    let paid = current.received.paid.clone();
+                    self.keep_part(files, number, &upload, stored(&object), paid)
+                        .await?;
+                    let keys = self.kept_keys(files, number, &current.received).await?;
+                    self.store.delete_many(&keys).await?;
+                    Ok(Settled::Open)
+                }
                 Some(object) => {
                     let file = FileRecord {
                         head: upload.head.clone(),
@@ -157,8 +195,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if is_created {
             self.write_upload(files, number, &ending, until_ms).await?;
         }
-        if let Some(session) = self.open_session(upload) {
-            self.bucket.cancel_upload(&session).await?;
+        let session = self.open_session(upload);
+        if let Some(session) = &session {
+            self.bucket.cancel_upload(session).await?;
+        }
+        if session.is_some() || upload.part_object().is_some() {
             if let Some(object) = self.object_of(&upload.head).await? {
                 self.bucket.delete(&object.name, object.generation).await?;
             }
@@ -196,9 +237,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if !keys.is_empty() {
             self.store.delete_many(&keys).await?;
         }
-        if let Some(received) = received.filter(|received| !received.paid.is_empty()) {
-            let paid = &received.paid;
-            let settling = self.peers.settle_bandwidth(files.user_id(), paid, 0, None);
+        let mut paid = received.map_or_else(Vec::new, |received| received.paid);
+        paid.extend(upload.part().into_iter().flat_map(|part| part.paid.clone()));
+        if !paid.is_empty() {
+            let settling = self.peers.settle_bandwidth(files.user_id(), &paid, 0, None);
             // What is not given back now stays taken until midnight.
             let _ = settling.await;
         }

@@ -147,6 +147,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             name: file.name,
             content_type: file.content_type,
             created_at_ms: began_ms,
+            concat: None,
         };
         let renewed_ms = Cell::new(began_ms);
         let mut running = Running::new(files, number, head, limit, &renewed_ms);

@@ -5,7 +5,7 @@ const MOST: usize = 400;
 
 /// Runs a request again and again in new worlds, and lets it die after each of its steps. `prepare` makes the world;
 /// `recover` is what clients and sweeps do afterwards.
-fn at_every_step<T>(
+pub(super) fn at_every_step<T>(
     prepare: impl AsyncFn(&World) -> T,
     request: impl AsyncFn(&World, &T),
     recover: impl AsyncFn(&World, &T),
