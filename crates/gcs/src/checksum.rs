@@ -24,6 +24,29 @@ impl Crc32c {
         checksum
     }
 
+    /// A checksum that is known of so many bytes.
+    pub fn known(value: u32, length: u64) -> Self {
+        Self { value, length }
+    }
+
+    /// The checksum of these bytes and `next`'s after them.
+    #[must_use]
+    pub fn followed_by(self, next: Self) -> Self {
+        // The combination of two checksums goes by bits of the second's length: on 32 bits, 2 GiB at a time.
+        let mut value = self.value;
+        let mut left = next.length;
+        while left > 0 {
+            let step = left.min(1 << 30);
+            left -= step;
+            let zeros = usize::try_from(step).unwrap_or(0);
+            value = crc32c::crc32c_combine(value, 0, zeros);
+        }
+        Self {
+            value: value ^ next.value,
+            length: self.length + next.length,
+        }
+    }
+
     /// Takes in the bytes that follow.
     pub fn update(&mut self, bytes: &[u8]) {
         self.value = crc32c::crc32c_append(self.value, bytes);
@@ -69,6 +92,21 @@ mod tests {
         checksum.update(b"6789");
         assert_eq!(checksum, Crc32c::of(b"123456789"));
         assert_eq!(checksum.length(), 9);
+    }
+
+    #[test]
+    fn checksums_of_two_parts_make_that_of_the_whole() {
+        for cut in 0..=9 {
+            let (first, second) = b"123456789".split_at(cut);
+            let whole = Crc32c::of(first).followed_by(Crc32c::of(second));
+            assert_eq!(whole, Crc32c::of(b"123456789"), "{cut}");
+        }
+        let (zeros, part) = (vec![0; 70_000], Crc32c::known(0x1234_5678, 3 << 30));
+        let in_two = part.followed_by(Crc32c::of(&zeros[1..]));
+        assert_eq!(
+            in_two.followed_by(Crc32c::of(&zeros[..1])),
+            part.followed_by(Crc32c::of(&zeros))
+        );
     }
 
     #[test]

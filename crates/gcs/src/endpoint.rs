@@ -64,6 +64,12 @@ impl Endpoint {
         ))
     }
 
+    /// `…/storage/v1/b/BUCKET/o/OBJECT/compose`: where an object is made of others.
+    pub(crate) fn composition(&self, name: &str, query: &Query) -> Result<String, Error> {
+        let object = self.object(name, &Query::default())?;
+        Ok(format!("{object}/compose{}", query.as_str()))
+    }
+
     /// `…/upload/storage/v1/b/BUCKET/o`: where objects are written.
     pub(crate) fn uploads(&self, query: &Query) -> String {
         format!(

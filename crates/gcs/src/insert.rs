@@ -112,7 +112,7 @@ pub(crate) struct Doubt {
 }
 
 impl Doubt {
-    fn inserted(self, object: Object) -> Inserted {
+    pub(crate) fn inserted(self, object: Object) -> Inserted {
         Inserted {
             object,
             unanswered: self.unanswered,

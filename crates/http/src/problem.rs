@@ -1,5 +1,7 @@
 //! Errors that clients see: `application/problem+json` (RFC 9457).
 
+use std::collections::BTreeMap;
+
 use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,10 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Headers that belong to the status.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// A type that somebody else defined, as a URI; else it is made of the code.
+    pub kind: Option<&'static str>,
+    /// Numbers that belong to that type.
+    pub members: Vec<(&'static str, u64)>,
     /// The reason, for the log only.
     pub internal: Option<String>,
 }
@@ -65,8 +71,18 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             headers: Vec::new(),
+            kind: None,
+            members: Vec::new(),
             internal: None,
         }
+    }
+
+    /// The same by a type that somebody else defined, with the numbers that it has.
+    #[must_use]
+    pub fn of_kind(mut self, kind: &'static str, members: &[(&'static str, u64)]) -> Self {
+        self.kind = Some(kind);
+        self.members = members.to_vec();
+        self
     }
 
     /// Adds what only the log may know.
@@ -299,15 +315,21 @@ impl Problem {
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             errors: &'a [FieldError],
             request_id: &'a str,
+            #[serde(flatten)]
+            members: BTreeMap<&'a str, u64>,
         }
         let body = Body {
-            r#type: format!("urn:spinreel:problem:{}", self.code),
+            r#type: match self.kind {
+                Some(kind) => kind.to_owned(),
+                None => format!("urn:spinreel:problem:{}", self.code),
+            },
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
             errors: &self.errors,
             request_id,
+            members: self.members.iter().copied().collect(),
         };
         // Strings and numbers always serialize.
         serde_json::to_vec(&body).unwrap_or_default()

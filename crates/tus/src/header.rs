@@ -20,9 +20,24 @@ pub const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 pub const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("upload-defer-length");
 /// What the client says of the file.
 pub const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
+/// What an upload is to others: a part of one, or made of them.
+pub const UPLOAD_CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 /// The digest of a request's body.
 pub const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
 /// When an unfinished upload goes, as an HTTP date.
 pub const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 /// The method that a `POST` stands for.
 pub const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
+/// Which version of the IETF's draft a message speaks.
+pub const UPLOAD_DRAFT_INTEROP_VERSION: HeaderName =
+    HeaderName::from_static("upload-draft-interop-version");
+/// Whether an upload ends with this message.
+pub const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
+/// What an upload may be at most.
+pub const UPLOAD_LIMIT: HeaderName = HeaderName::from_static("upload-limit");
+/// The media types that `PATCH` takes (RFC 5789, section 3.1).
+pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// The digest of a message's content (RFC 9530, section 2).
+pub const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
+/// The digest of a whole representation (RFC 9530, section 3).
+pub const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");

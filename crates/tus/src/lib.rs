@@ -4,18 +4,23 @@
 //! Nothing here knows where bytes go, or who sends them.
 //!
 //! - [`Create`], [`Append`]: what a `POST` and a `PATCH` say.
+//! - [`Concat`], [`CreateFinal`]: uploads that are made of others.
 //! - [`Metadata`]: the header `Upload-Metadata`.
 //! - [`Claim`], [`Digest`]: `Upload-Checksum`, and the digest of what came.
+//! - [`draft`]: the same for the IETF's draft, which others speak.
 //! - [`Refusal`]: what is wrong with a request, with its status.
 //! - [`header`]: the names of the protocol's header fields.
 
 mod checksum;
+mod concat;
+pub mod draft;
 pub mod header;
 mod metadata;
 mod refusal;
 mod request;
 
 pub use checksum::{ALGORITHMS, Algorithm, Claim, Digest};
+pub use concat::{Concat, CreateFinal};
 pub use metadata::{MAX_KEYS, Metadata};
 pub use refusal::Refusal;
 pub use request::{Append, Create, Length, check_version, method_override};

@@ -124,7 +124,7 @@ fn is_bytes(headers: &HeaderMap) -> bool {
 }
 
 /// A field that may be there once.
-fn one<'a>(
+pub(crate) fn one<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
     called: &'static str,

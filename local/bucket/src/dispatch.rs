@@ -13,7 +13,7 @@ use crate::faults::Faults;
 use crate::reply::{self, Response};
 use crate::route::{Call, Dialect, route};
 use crate::storage::Storage;
-use crate::{list, manage, read, upload};
+use crate::{compose, list, manage, read, upload};
 
 /// What all requests have in common.
 pub(crate) struct Shared {
@@ -90,6 +90,7 @@ async fn dispatch(
             manage::delete(context, bucket, name).await?;
             Ok(reply::empty(StatusCode::NO_CONTENT))
         }
+        Call::Compose { bucket, name } => compose::compose(context, bucket, name, body).await,
         Call::Upload { bucket } => upload::begin(context, bucket, body).await,
         Call::PutObject { bucket, name } => upload::put(context, bucket, name, body).await,
         Call::StartUpload { bucket, name } => upload::start(context, bucket, name).await,

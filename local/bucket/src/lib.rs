@@ -64,6 +64,7 @@ mod access;
 mod body;
 mod checksum;
 mod clock;
+mod compose;
 mod context;
 mod cors;
 mod dispatch;

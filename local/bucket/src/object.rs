@@ -88,6 +88,9 @@ pub(crate) struct Draft {
     /// The sizes that the object may have, where its uploader is bound to some.
     #[serde(default)]
     pub(crate) length: Option<LengthRange>,
+    /// Of how many components it is made, where it is made of some.
+    #[serde(default)]
+    pub(crate) components: Option<u64>,
 }
 
 /// `X-Goog-Content-Length-Range`: how many bytes an upload may have, both ends included.
@@ -125,6 +128,9 @@ pub(crate) struct Record {
     /// The file with the object's bytes, in the folder of data files.
     pub(crate) data: String,
     pub(crate) attributes: Attributes,
+    /// Of how many components a composite object is made.
+    #[serde(default)]
+    pub(crate) components: Option<u64>,
 }
 
 impl Record {
@@ -155,6 +161,8 @@ pub(crate) struct Resource {
     crc32c: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     md5_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component_count: Option<u64>,
     etag: String,
     time_created: String,
     updated: String,
@@ -196,6 +204,7 @@ impl Resource {
             size: record.size.to_string(),
             crc32c: encode_crc32c(record.crc32c),
             md5_hash: record.md5.as_ref().map(encode_md5),
+            component_count: record.components,
             etag: record.etag(),
             time_created: rfc3339(record.created),
             updated: rfc3339(record.updated),

@@ -67,6 +67,11 @@ pub(crate) enum Call {
         bucket: String,
         name: String,
     },
+    /// An object made of others.
+    Compose {
+        bucket: String,
+        name: String,
+    },
     /// A whole object, or the start of a resumable upload.
     Upload {
         bucket: String,
@@ -166,6 +171,13 @@ pub(crate) fn route(method: &Method, path: &str, query: &Query) -> Result<Call, 
                 Method::PATCH => Ok(Call::PatchObject { bucket, name }),
                 Method::DELETE => Ok(Call::DeleteObject { bucket, name }),
                 _ => Err(ApiError::method_not_allowed("GET, HEAD, PATCH, DELETE")),
+            }
+        }
+        ["storage", "v1", "b", bucket, "o", name, "compose"] => {
+            let (bucket, name) = (decode(bucket)?, object(name)?);
+            match *method {
+                Method::POST => Ok(Call::Compose { bucket, name }),
+                _ => Err(ApiError::method_not_allowed("POST")),
             }
         }
         ["download", "storage", "v1", "b", bucket, "o", name] => {

@@ -73,7 +73,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 Some(Record::File(file)) => file.head.purpose.is_video(),
                 Some(Record::Intent(intent)) => match intent.operation {
                     Operation::Upload(upload) => upload.head.purpose.is_video(),
-                    Operation::Resumable(_) => true,
+                    Operation::Resumable(upload) => upload.part().is_none(),
                     Operation::Deletion(deletion) => {
                         deleted.insert(deletion.number);
                         false

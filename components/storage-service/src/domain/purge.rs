@@ -38,7 +38,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 return Ok(Purged::default());
             }
             // One that somebody is completing is a file when the next call comes.
-            match self.end_under_lock(files, number).await {
+            match self.end_by_number(files, number).await {
                 Ok(_) | Err(SettleError::Busy) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -1,5 +1,6 @@
 //! What is known of files and of what is being done with them.
 
+mod concat;
 mod resumable;
 mod user_files;
 mod video;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use spinreel_gcs::ResumableSession;
 use spinreel_ledger::{Found, LEASE_MS, Patience};
 
+pub use self::concat::{Concat, Final, Part, PartId};
 pub use self::resumable::{Phase, Resumable};
 pub(super) use self::user_files::Registration;
 pub use self::user_files::UserFiles;
@@ -28,6 +30,11 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// The name of the object that holds a part of a file: no user's name begins with a dot.
+    pub fn part_name(user_id: &str, id: &str) -> String {
+        format!(".parts/{user_id}/{id}")
+    }
+
     /// The name of the object that holds the file `name`.
     pub fn object_name(&self, name: &str) -> String {
         format!("{}/{name}", self.username)
@@ -111,6 +118,9 @@ pub struct FileHead {
     /// What it is to the catalogue.
     #[serde(flatten)]
     pub video: VideoHead,
+    /// What `Upload-Concat` said at its creation, where it said something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concat: Option<String>,
 }
 
 impl FileHead {
@@ -130,6 +140,12 @@ impl FileHead {
     /// Whether it is the client's file called `name`.
     pub(super) fn is_called(&self, name: &str) -> bool {
         self.purpose.is_video() && self.name == name
+    }
+
+    /// Whether it is made of parts.
+    pub(super) fn is_of_parts(&self) -> bool {
+        let said = self.concat.as_deref();
+        said.is_some_and(|said| said.starts_with("final"))
     }
 }
 

@@ -39,6 +39,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         patience: Patience,
     ) -> Result<Settled, SettleError> {
         let file = match &intent.operation {
+            Operation::Resumable(upload) if upload.is_of_parts() => {
+                let held = self.lock(&files.parts_lock(), patience).await?;
+                let work = self.settle_locked(files, number, patience, true);
+                return self.under(held, work).await;
+            }
             Operation::Upload(_) | Operation::Resumable(_) => number,
             Operation::Deletion(deletion) => deletion.number,
             Operation::Rest(rest) => match &rest.notice {
@@ -48,7 +53,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             },
         };
         let held = self.lock(&files.file_lock(file), patience).await?;
-        self.under(held, self.settle_locked(files, number, patience))
+        self.under(held, self.settle_locked(files, number, patience, false))
             .await
     }
 
@@ -81,6 +86,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         files: &UserFiles,
         number: u64,
         patience: Patience,
+        is_of_parts: bool,
     ) -> Result<Settled, SettleError> {
         // Read again: before the lock was ours, somebody else may have settled it.
         let intent = match files.record(number).get(&self.store).await? {
@@ -93,6 +99,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         match intent.operation {
             Operation::Upload(upload) => self.settle_upload(files, number, *upload).await,
+            // By now it is under another lock.
+            Operation::Resumable(upload) if upload.is_of_parts() != is_of_parts => {
+                Err(SettleError::Busy)
+            }
+            Operation::Resumable(upload) if is_of_parts => {
+                self.settle_parts(files, number, *upload, patience).await
+            }
             Operation::Resumable(upload) => self.settle_resumable(files, number, *upload).await,
             Operation::Deletion(deletion) => {
                 self.settle_deletion(files, number, *deletion, patience)

@@ -7,7 +7,7 @@ use spinreel_ledger::{LOOK_EVERY, LedgerError, Look, Patience};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::peers::Peers;
-use super::record::{Deletion, Intent, Operation, Phase, Record, Rest, UserFiles};
+use super::record::{Deletion, Intent, Operation, Record, Rest, UserFiles};
 use super::recount::Recounted;
 use super::settle::Settled;
 use super::storage::{SettleError, Storage};
@@ -144,7 +144,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 over.is_open(*number);
                 let due = self.is_upload_due(files, *number, intent, upload, patience);
                 if bucket_fails || !due.await? {
-                    tidied.pending += u64::from(upload.phase != Phase::Open);
+                    tidied.pending += u64::from(!upload.waits());
                     continue;
                 }
             }

@@ -38,6 +38,8 @@ pub async fn create(mut call: Call) -> Outcome {
             ..VideoHead::default()
         },
         direct: None,
+        ends_by_word: false,
+        is_part: false,
     };
     if let Some(location) = &asked.replaces {
         let replacement = storage

@@ -88,6 +88,7 @@ impl Storage {
             updated: generation,
             data: data.to_owned(),
             attributes: draft.attributes.clone(),
+            components: draft.components,
         });
         self.write_record(bucket, &record)?;
         self.note_pace(bucket, &record.name);

@@ -14,7 +14,7 @@ use crate::object::{Attributes, Draft};
 /// The members of the object resource that count at an upload; the others are ignored.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Insert {
+pub(crate) struct Insert {
     name: Option<String>,
     bucket: Option<String>,
     content_type: Option<String>,
@@ -28,12 +28,20 @@ pub(super) struct Insert {
 }
 
 impl Insert {
+    /// The same for an object whose name the path says.
+    pub(crate) fn named(self, name: String) -> Self {
+        Self {
+            name: Some(name),
+            ..self
+        }
+    }
+
     /// The object to be: what the query says goes before what the JSON says, and the JSON's content type
     /// before `media_type`, that of the bytes.
     ///
     /// # Errors
     /// 400 for a missing or impossible name, for attributes or checksums that cannot be.
-    pub(super) fn draft(
+    pub(crate) fn draft(
         self,
         context: &Context,
         bucket: &str,
@@ -69,6 +77,7 @@ impl Insert {
             attributes,
             claims,
             length: None,
+            components: None,
         })
     }
 }

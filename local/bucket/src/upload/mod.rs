@@ -18,9 +18,10 @@ use crate::read;
 use crate::reply::{self, Response};
 use crate::route::Dialect;
 use crate::storage::StorageError;
-use metadata::{Insert, content_type, text};
+use metadata::{content_type, text};
 use multipart::Multipart;
 
+pub(crate) use metadata::Insert;
 pub(crate) use resumable::{cancel, proceed};
 pub(crate) use xml::{put, start};
 

@@ -80,6 +80,7 @@ fn draft(context: &Context, name: String) -> Result<Draft, ApiError> {
         attributes,
         claims,
         length: length_range(headers)?,
+        components: None,
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod cors;
+mod compose;
 mod faults;
 mod lifecycle;
 mod listing;

@@ -2,7 +2,8 @@ use serde::{Deserialize, Serialize};
 
 use spinreel_api::internal::Reservation;
 
-use super::FileHead;
+use super::concat::{Concat, Final, Part};
+use super::{FileHead, StoredObject};
 
 /// A resumable upload, until it is a file. It is written under the lock of its number, once it is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,10 @@ pub struct Resumable {
     pub metadata: String,
     /// How many bytes it will have; `None` where the client says so later.
     pub length: Option<u64>,
+    /// How many bytes it will have when its client says that they are all there; `None` where the length says so, or nobody
+    /// knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<u64>,
     /// Bytes taken of the quota, for certain.
     pub reserved: u64,
     /// Whether the counter is being moved: perhaps it was, perhaps not.
@@ -30,6 +35,9 @@ pub struct Resumable {
     pub paid: Vec<Reservation>,
     /// How often it was written: no two that were are the same.
     pub version: u64,
+    /// What it is to others; `None` for a file that comes in alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concat: Option<Concat>,
 }
 
 /// What is being done with a resumable upload.
@@ -44,12 +52,56 @@ pub enum Phase {
     Finishing,
     /// It is being ended, and takes no more bytes. Abandoned, it is ended.
     Ending,
+    /// A part whose bytes are all there. It waits until a file is made of it, or it expires.
+    Whole,
+    /// A final upload that waits for its parts.
+    Waiting,
+    /// A final upload whose parts are being joined. Abandoned, they are free again, and it waits for them or is gone.
+    Joining,
+    /// A final upload whose object is there, and whose parts are going. Abandoned, it is made a file.
+    Joined,
 }
 
 impl Resumable {
     /// Whether somebody may be moving the counter, or may have died at it.
     pub(in crate::domain) fn moves_the_counter(&self) -> bool {
-        self.moving || matches!(self.phase, Phase::Creating | Phase::Ending)
+        self.moving
+            || matches!(
+                self.phase,
+                Phase::Creating | Phase::Ending | Phase::Joining | Phase::Joined
+            )
+    }
+
+    /// Whether it waits for a client, and nobody needs to be at work on it.
+    pub(in crate::domain) fn waits(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Whole | Phase::Waiting)
+    }
+
+    /// It as a part.
+    pub(in crate::domain) fn part(&self) -> Option<&Part> {
+        match &self.concat {
+            Some(Concat::Part(part)) => Some(part),
+            Some(Concat::Final(_)) | None => None,
+        }
+    }
+
+    /// It as a final upload.
+    pub(in crate::domain) fn as_final(&self) -> Option<&Final> {
+        match &self.concat {
+            Some(Concat::Final(of_parts)) => Some(of_parts),
+            Some(Concat::Part(_)) | None => None,
+        }
+    }
+
+    /// The object of a part that is whole.
+    pub(in crate::domain) fn part_object(&self) -> Option<StoredObject> {
+        self.part()?.object
+    }
+
+    /// Whether it is written under the lock of the user's parts: a final upload, and a part that is whole. Every other one
+    /// is written under the lock of its number.
+    pub(in crate::domain) fn is_of_parts(&self) -> bool {
+        self.as_final().is_some() || self.part_object().is_some()
     }
 
     /// The same in another phase, to be written.

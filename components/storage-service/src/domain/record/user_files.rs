@@ -105,6 +105,16 @@ impl UserFiles {
         Lock::new(format!("{}/lock/{number}", self.prefix))
     }
 
+    /// The right to change parts that are whole, and what is made of them.
+    pub fn parts_lock(&self) -> Lock {
+        Lock::new(format!("{}/lock/parts", self.prefix))
+    }
+
+    /// The numbers of the final uploads that wait for parts; one that is over may still be there.
+    pub(in crate::domain) fn waiting(&self) -> Cell<Vec<u64>> {
+        Cell::new(format!("{}/waiting", self.prefix))
+    }
+
     /// Who writes to a resumable upload, by number: see [`resumable`](crate::domain::resumable).
     pub(in crate::domain) fn writers(&self, number: u64) -> Counter {
         Counter::new(self.writers_key(number))

@@ -27,8 +27,19 @@ pub struct Bytes {
     pub size: Option<u64>,
     /// How many bytes the upload will have, where that is said only now.
     pub length: Option<u64>,
-    /// Their digest, where it is said.
-    pub claim: Option<Claim>,
+    /// Their digests, where some are said.
+    pub claims: Vec<Claim>,
+    /// What the client says of the end, where that is not where the length is reached: by the IETF's draft.
+    pub end: Option<End>,
+}
+
+/// Whether an upload ends with the bytes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// It does.
+    pub is_here: bool,
+    /// How many bytes the upload will have, where the request says so.
+    pub length: Option<u64>,
 }
 
 /// What came of them.
@@ -39,6 +50,13 @@ pub enum Appended {
         /// How many are there now.
         offset: u64,
         /// When the upload goes if nothing more comes, in milliseconds since the Unix epoch.
+        expires_ms: u64,
+    },
+    /// They were the last of a part, of which a file can be made.
+    Whole {
+        /// How many are there.
+        offset: u64,
+        /// When the part goes if nothing is made of it, in milliseconds since the Unix epoch.
         expires_ms: u64,
     },
     /// They were the last: the upload is a file.
@@ -65,8 +83,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         may_store: impl AsyncFn() -> Result<bool, PeerFailure>,
     ) -> Result<Appended, ResumableError> {
         let files = UserFiles::new(&owner.user_id);
-        let Found::Open(mut upload) = self.find_upload(&files, id).await? else {
-            return Err(ResumableError::Gone);
+        let mut upload = match self.find_upload(&files, id).await? {
+            Found::Open(upload) => upload,
+            Found::Final(_) => return Err(ResumableError::OfParts),
+            Found::Finished(file) if file.head.is_of_parts() => {
+                return Err(ResumableError::OfParts);
+            }
+            Found::Whole(..) | Found::Finished(_) => return Err(ResumableError::Complete),
         };
         if upload.direct {
             return Err(ResumableError::NotFound);
@@ -74,8 +97,22 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if bytes.length.is_some() && upload.length.is_some() {
             return Err(ResumableError::LengthKnown);
         }
-        let length = bytes.length.or(upload.length);
         let end = bytes.size.and_then(|size| bytes.offset.checked_add(size));
+        let said = upload.announced.or(upload.length);
+        let length = match bytes.end {
+            Some(said_now) => {
+                let whole = end.filter(|_| said_now.is_here);
+                // All that was said of it must be the same.
+                let lengths = [said, said_now.length, whole];
+                let mut known = lengths.iter().flatten();
+                let first = known.next();
+                if known.any(|other| Some(other) != first) {
+                    return Err(ResumableError::InconsistentLength);
+                }
+                first.copied()
+            }
+            None => bytes.length.or(said),
+        };
         let current = self.idle_soon(&files, id.number, &upload.head).await?;
         self.refuse_expired(current.received.expires_ms)?;
         let offset = current.received.offset();
@@ -83,14 +120,16 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             // It may have ended meanwhile, and then this was read where nothing was any more.
             return match self.find_upload(&files, id).await? {
                 Found::Open(_) => Err(ResumableError::OffsetMismatch { offset }),
-                Found::Finished(_) => Err(ResumableError::Gone),
+                Found::Whole(..) | Found::Final(_) | Found::Finished(_) => {
+                    Err(ResumableError::Gone)
+                }
             };
         }
         let least = end.unwrap_or(bytes.offset);
         if length.is_some_and(|length| least > length) || least > super::LARGEST {
             return Err(ResumableError::TooLong);
         }
-        if bytes.claim.is_some() && bytes.size.is_some_and(|size| size > CHECKED_LIMIT) {
+        if !bytes.claims.is_empty() && bytes.size.is_some_and(|size| size > CHECKED_LIMIT) {
             return Err(ResumableError::CheckedTooLarge {
                 limit: CHECKED_LIMIT,
             });

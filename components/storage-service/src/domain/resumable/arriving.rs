@@ -22,17 +22,17 @@ pub(super) struct Arriving<'a, F> {
     room: Option<u64>,
     /// How many came.
     pub(super) came: u64,
-    pub(super) digest: Option<Digest>,
+    pub(super) digests: Vec<Digest>,
     pub(super) failure: Option<Failure>,
 }
 
 impl<'a, F: FileSource> Arriving<'a, F> {
-    pub(super) fn new(source: &'a mut F, room: Option<u64>, digest: Option<Digest>) -> Self {
+    pub(super) fn new(source: &'a mut F, room: Option<u64>, digests: Vec<Digest>) -> Self {
         Self {
             source,
             room,
             came: 0,
-            digest,
+            digests,
             failure: None,
         }
     }
@@ -50,7 +50,7 @@ impl<F: FileSource> FileSource for Arriving<'_, F> {
                     self.failure = Some(Failure::TooLong);
                     return Ok(None);
                 }
-                if let Some(digest) = &mut self.digest {
+                for digest in &mut self.digests {
                     digest.update(&piece);
                 }
                 Ok(Some(piece))

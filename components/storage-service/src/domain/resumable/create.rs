@@ -7,15 +7,15 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 use super::{ResumableError, UploadId};
 use crate::domain::peers::Peers;
 use crate::domain::record::{
-    FILE_NUMBER, FILE_OWNER, FileHead, Intent, Operation, Owner, Phase, Purpose, Record, Resumable,
-    UserFiles, VideoHead,
+    Concat, FILE_NUMBER, FILE_OWNER, FileHead, Intent, Operation, Owner, Part, Phase, Purpose, Record,
+    Resumable, UserFiles, VideoHead,
 };
 use crate::domain::storage::{Storage, signed};
 use crate::domain::tidy::Eagerness;
 
 /// How long after it began a creation may still act, in milliseconds: what it does then must have its effect before others
 /// take over.
-const ALIVE_MS: u64 = LEASE_MS / 2;
+pub(super) const ALIVE_MS: u64 = LEASE_MS / 2;
 
 /// An upload that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,11 @@ pub struct NewUpload {
     pub video: VideoHead,
     /// Whether the client sends the bytes to the bucket itself.
     pub direct: Option<Direct>,
+    /// Whether the client says when the bytes are all there, and the length announces only how many these will be: by the
+    /// IETF's draft.
+    pub ends_by_word: bool,
+    /// Whether it is a part of what becomes a file, and never one itself: then its name means nothing.
+    pub is_part: bool,
 }
 
 /// An upload whose bytes do not come through here.
@@ -55,7 +60,7 @@ pub struct Created {
 }
 
 /// How many uploads may be open, seen at a moment.
-struct Open {
+pub(super) struct Open {
     count: u64,
     /// The highest number that had been given.
     head: u64,
@@ -73,7 +78,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         new: NewUpload,
     ) -> Result<Created, ResumableError> {
         let files = UserFiles::new(&owner.user_id);
-        let is_new = new.video.replaces.is_none();
+        let is_new = new.video.replaces.is_none() && !new.is_part;
         if is_new && self.is_name_taken(&files, &new.name).await? {
             return Err(ResumableError::NameTaken);
         }
@@ -87,7 +92,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let upload = Resumable {
             head: FileHead {
                 purpose: Purpose::Video,
-                object: owner.object_name(&new.name),
+                object: match new.is_part {
+                    true => Owner::part_name(&owner.user_id, &new.id),
+                    false => owner.object_name(&new.name),
+                },
+                concat: new.is_part.then(|| "partial".to_owned()),
                 id: new.id,
                 name: new.name,
                 content_type: new.content_type,
@@ -95,7 +104,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 video: new.video,
             },
             metadata: new.metadata,
-            length: new.length,
+            length: new.length.filter(|_| !new.ends_by_word),
+            announced: new.length.filter(|_| new.ends_by_word),
             reserved: 0,
             moving: length > 0,
             phase: Phase::Creating,
@@ -103,6 +113,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             direct: new.direct.is_some(),
             paid: Vec::new(),
             version: 0,
+            concat: new.is_part.then(|| Concat::Part(Part::default())),
         };
         let origin = new.direct.and_then(|direct| direct.origin);
         let is_alive = || self.clock.now_ms().saturating_sub(began_ms) <= ALIVE_MS;
@@ -125,12 +136,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if !self.register(files).await? {
             return Err(ResumableError::UserGone);
         }
-        if !self.has_place(files, number).await? {
+        if upload.part().is_none() && !self.has_place(files, number).await? {
             return Err(ResumableError::TooManyFiles);
         }
         let until_ms = self.clock.now_ms() + LEASE_MS;
         self.write_upload(files, number, &upload, until_ms).await?;
-        let length = upload.length.unwrap_or(0);
+        let length = upload.length.or(upload.announced).unwrap_or(0);
         if length > 0 {
             let reserved = files
                 .used
@@ -154,17 +165,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 }
             }
         }
-        let object = NewObject {
-            metadata: [
-                (WRITE_ID.to_owned(), upload.head.id.clone()),
-                (FILE_NUMBER.to_owned(), number.to_string()),
-                (FILE_OWNER.to_owned(), files.user_id().to_owned()),
-            ]
-            .into(),
-            if_generation_match: Some(upload.head.expected_generation()),
-            ..NewObject::create_only(&upload.head.object, &upload.head.content_type)
-        };
-        let session = match self.bucket.start_upload_for(&object, upload.length, origin.as_deref()).await {
+        let object = new_object(files, number, &upload.head, &upload.head.object);
+        let start = self
+            .bucket
+            .start_upload_for(&object, upload.length, origin.as_deref());
+        let session = match start.await {
             Ok(session) => session,
             Err(error) => {
                 let error = match error.reason() {
@@ -213,7 +218,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Refuses where as many are open as may be, before anything is written; what has expired is ended first.
-    async fn refuse_too_many(&self, files: &UserFiles) -> Result<Open, ResumableError> {
+    pub(super) async fn refuse_too_many(&self, files: &UserFiles) -> Result<Open, ResumableError> {
         for last_try in [false, true] {
             let Some(open) = self.open_uploads(files).await? else {
                 // More has begun lately than a look goes through: that looks after it.
@@ -274,7 +279,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 
     /// Refuses the upload of a number where those of lower numbers are as many as may be. So of any that are open, the one
     /// with the highest number has counted all others.
-    async fn refuse_one_too_many(
+    pub(super) async fn refuse_one_too_many(
         &self,
         files: &UserFiles,
         open: &Open,
@@ -316,5 +321,28 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             matches!(intent.operation, Operation::Resumable(_)).then_some(number)
         }));
         Ok(numbers)
+    }
+}
+
+/// An object of an upload, to be created under `name`.
+pub(super) fn new_object(
+    files: &UserFiles,
+    number: u64,
+    head: &FileHead,
+    name: &str,
+) -> NewObject {
+    NewObject {
+        metadata: [
+            (WRITE_ID.to_owned(), head.id.clone()),
+            (FILE_NUMBER.to_owned(), number.to_string()),
+            (FILE_OWNER.to_owned(), files.user_id().to_owned()),
+        ]
+        .into(),
+        // What is joined on the way to the object takes nobody's place.
+        if_generation_match: Some(match name == head.object {
+            true => head.expected_generation(),
+            false => 0,
+        }),
+        ..NewObject::create_only(name, &head.content_type)
     }
 }

@@ -45,6 +45,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         match self.find_upload(&UserFiles::new(user_id), id).await {
             Ok(Found::Open(upload)) => Ok(upload.direct),
             Ok(Found::Finished(file)) => Ok(!file.resumable),
+            Ok(Found::Whole(..) | Found::Final(_)) => Ok(false),
             Err(ResumableError::NotFound | ResumableError::Gone) => Ok(false),
             Err(error) => Err(error),
         }
@@ -64,8 +65,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let files = UserFiles::new(user_id);
         match self.find_upload(&files, id).await? {
             Found::Finished(file) => return Ok(Completed::Before(file)),
-            Found::Open(upload) if !upload.direct => return Err(ResumableError::NotFound),
-            Found::Open(_) => {}
+            Found::Open(upload) if upload.direct => {}
+            Found::Open(_) | Found::Whole(..) | Found::Final(_) => {
+                return Err(ResumableError::NotFound);
+            }
         }
         let held = self
             .lock(&files.file_lock(id.number), Patience::Leases)

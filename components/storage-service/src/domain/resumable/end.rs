@@ -38,17 +38,21 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         id: &UploadId,
     ) -> Result<Ended, ResumableError> {
         let files = UserFiles::new(user_id);
-        if let Found::Finished(file) = self.find_upload(&files, id).await? {
-            if file.head.video.replaces.is_some() {
+        let upload = match self.find_upload(&files, id).await? {
+            Found::Finished(file) if file.head.video.replaces.is_some() => {
                 // It is a video's only file now, which is deleted as such.
                 return Err(ResumableError::Gone);
             }
-            return self.delete_finished(&files, id.number, *file).await;
-        }
-        match self.end_under_lock(&files, id.number).await? {
+            Found::Finished(file) => {
+                return self.delete_finished(&files, id.number, *file).await;
+            }
+            Found::Open(upload) | Found::Whole(upload, _) | Found::Final(upload) => upload,
+        };
+        let ended = self.end_under_lock(&files, id.number, upload.is_of_parts());
+        match ended.await? {
             Settled::File => match self.find_upload(&files, id).await? {
                 Found::Finished(file) => self.delete_finished(&files, id.number, *file).await,
-                Found::Open(_) => Err(ResumableError::Busy),
+                Found::Open(_) | Found::Whole(..) | Found::Final(_) => Err(ResumableError::Busy),
             },
             Settled::Open => Err(ResumableError::Busy),
             Settled::Gone | Settled::Recount | Settled::RecountLater => {
@@ -67,7 +71,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if let Found::Finished(_) = self.find_upload(&files, id).await? {
             return Err(ResumableError::Gone);
         }
-        match self.end_under_lock(&files, id.number).await? {
+        match self.end_by_number(&files, id.number).await? {
             Settled::File => Err(ResumableError::Gone),
             Settled::Open => Err(ResumableError::Busy),
             Settled::Gone | Settled::Recount | Settled::RecountLater => {
@@ -93,33 +97,55 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Ends the upload of a number, whatever it is at, unless it has become a file.
-    pub(in crate::domain) async fn end_under_lock(
+    pub(in crate::domain) async fn end_by_number(
         &self,
         files: &UserFiles,
         number: u64,
     ) -> Result<Settled, SettleError> {
-        let lock = files.file_lock(number);
+        let intent = files.intent(&self.store, number).await?;
+        let is_of_parts = matches!(
+            intent.map(|intent| intent.operation),
+            Some(Operation::Resumable(upload)) if upload.is_of_parts()
+        );
+        self.end_under_lock(files, number, is_of_parts).await
+    }
+
+    /// The same, where it is known whether it is [of parts](Resumable::is_of_parts).
+    pub(super) async fn end_under_lock(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        is_of_parts: bool,
+    ) -> Result<Settled, SettleError> {
+        let lock = match is_of_parts {
+            true => files.parts_lock(),
+            false => files.file_lock(number),
+        };
         let held = self.lock(&lock, Patience::Leases).await?;
         let work = async {
             match files.record(number).get(&self.store).await? {
                 Some(Record::Intent(Intent {
                     operation: Operation::Resumable(upload),
-                    ..
-                })) => {
-                    if upload.phase == Phase::Finishing
-                        && upload.head.video.replaces.is_some()
-                        && self.object_of(&upload.head).await?.is_some()
-                    {
-                        // The bytes that it replaces are gone: it can only go on.
-                        return Err(SettleError::Busy);
-                    }
-                    self.end_upload(files, number, &upload, true).await
-                }
+                    until_ms,
+                })) => match is_of_parts {
+                    // By now it is under another lock.
+                    _ if upload.is_of_parts() != is_of_parts => Err(SettleError::Busy),
+                    true => self.end_of_parts(files, number, *upload, until_ms).await,
+                    // The bytes that it replaces are gone: it can only go on.
+                    false if self.has_replaced(&upload).await? => Err(SettleError::Busy),
+                    false => self.end_upload(files, number, &upload, true).await,
+                },
                 Some(Record::File(_)) => Ok(Settled::File),
                 Some(Record::Intent(_)) | None => Ok(Settled::Gone),
             }
         };
         self.under(held, work).await
+    }
+
+    /// Whether an upload that replaces a file has done so, and is only not entered yet.
+    async fn has_replaced(&self, upload: &Resumable) -> Result<bool, SettleError> {
+        let may_have = upload.phase == Phase::Finishing && upload.head.video.replaces.is_some();
+        Ok(may_have && self.object_of(&upload.head).await?.is_some())
     }
 
     /// Brings an upload to its end that nobody is at work on, or that has expired: under its lock.
@@ -150,7 +176,18 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 }
                 self.end_upload(files, number, &upload, true).await
             }
+            // These are settled under another lock.
+            Phase::Whole | Phase::Waiting | Phase::Joining | Phase::Joined => Err(SettleError::Busy),
             Phase::Finishing => match self.object_of(&upload.head).await? {
+                Some(object) if upload.part().is_some() => {
+                    let current = self.current(files, number, &upload.head).await?;
+                    let paid = current.received.paid.clone();
+                    self.keep_part(files, number, &upload, stored(&object), paid)
+                        .await?;
+                    let keys = self.kept_keys(files, number, &current.received).await?;
+                    self.store.delete_many(&keys).await?;
+                    Ok(Settled::Open)
+                }
                 Some(object) => {
                     let keys = self.file_found(files, number, &upload, &object).await?;
                     let Some(keys) = keys else {
@@ -220,8 +257,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if is_created {
             self.write_upload(files, number, &ending, until_ms).await?;
         }
-        if let Some(session) = self.open_session(upload) {
-            self.bucket.cancel_upload(&session).await?;
+        let session = self.open_session(upload);
+        if let Some(session) = &session {
+            self.bucket.cancel_upload(session).await?;
+        }
+        if session.is_some() || upload.part_object().is_some() {
             if let Some(object) = self.object_of(&upload.head).await? {
                 self.bucket.delete(&object.name, object.generation).await?;
             }
@@ -269,6 +309,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         let mut paid = upload.paid.clone();
         paid.extend(received.into_iter().flat_map(|received| received.paid));
+        paid.extend(upload.part().into_iter().flat_map(|part| part.paid.clone()));
         if !paid.is_empty() {
             let settling = self.peers.settle_bandwidth(files.user_id(), &paid, 0, None);
             // What is not given back now stays taken until midnight.

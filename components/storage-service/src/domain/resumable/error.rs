@@ -15,6 +15,18 @@ pub enum ResumableError {
     /// It has expired, was ended, or is a file and takes no more bytes.
     #[error("the upload takes nothing any more")]
     Gone,
+    /// It is made of others, and takes no bytes.
+    #[error("the upload is made of others")]
+    OfParts,
+    /// One of the parts of a final upload is none, or is gone.
+    #[error("a part is none, or is gone")]
+    NoPart,
+    /// A final upload names no parts, too many, or one of them twice.
+    #[error("the parts cannot be joined")]
+    Parts,
+    /// It is complete: a file, or a part of one.
+    #[error("the upload is complete")]
+    Complete,
     /// The user has a file of that name.
     #[error("there is a file of that name")]
     NameTaken,
@@ -63,6 +75,9 @@ pub enum ResumableError {
     /// The length is known already.
     #[error("the length is known already")]
     LengthKnown,
+    /// What was said of the length at different times, or the length and the bytes, do not fit together.
+    #[error("the upload's lengths differ")]
+    InconsistentLength,
     /// The bytes do not have the digest that they were said to have.
     #[error("the bytes have another digest")]
     DigestMismatch,

@@ -6,6 +6,8 @@ use spinreel_gcs::{
 use spinreel_ledger::{LEASE_MS, Patience, while_it_may};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
+use spinreel_api::internal::Reservation;
+
 use super::received::Received;
 use super::{ResumableError, UploadId};
 use crate::domain::peers::{Announced, PeerFailure, Peers};
@@ -26,12 +28,25 @@ pub(super) struct Last<'a> {
     /// The checksum of the whole file.
     pub(super) covered: Crc32c,
     pub(super) received: &'a Received,
+    /// The bandwidth that was paid for all of them.
+    pub(super) paid: Vec<Reservation>,
+}
+
+/// What an upload is with its last byte.
+pub(super) enum Finished {
+    /// A file.
+    File(Uploaded),
+    /// A part of one, which goes at that time if nothing is made of it, in milliseconds since the Unix epoch.
+    Part {
+        /// When.
+        expires_ms: u64,
+    },
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Makes an upload a file. Repeated after any failure, it goes on where it was.
+    /// Makes an upload a file, or a part of one. Repeated after any failure, it goes on where it was.
     pub(super) async fn finish_upload(
         &self,
         owner: &Owner,
@@ -40,10 +55,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         session: &ResumableSession,
         last: Last<'_>,
         may_store: impl AsyncFn() -> Result<bool, PeerFailure>,
-    ) -> Result<Uploaded, ResumableError> {
+    ) -> Result<Finished, ResumableError> {
         if !may_store().await? {
             // What is not ended now is ended with the account, or when it expires.
-            let _ = self.end_under_lock(files, id.number).await;
+            let _ = self.end_under_lock(files, id.number, false).await;
             return Err(ResumableError::NotAllowed);
         }
         let lock = files.file_lock(id.number);
@@ -70,13 +85,23 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                         .await);
                 }
             };
+            if upload.part().is_some() {
+                let paid = last.paid.clone();
+                let kept = self.keep_part(files, id.number, &finishing, stored(&object), paid);
+                return Ok(Finished::Part {
+                    expires_ms: kept.await?,
+                });
+            }
             let file = FileRecord {
                 head: upload.head.clone(),
                 object: stored(&object),
                 settled_ms: 0,
                 resumable: true,
             };
-            self.file_upload(files, id.number, &finishing, file).await
+            let filed = self
+                .file_upload(files, id.number, &finishing, file)
+                .await;
+            filed.map(Finished::File)
         };
         let done = while_it_may(|| held.is_good(&self.clock), work).await;
         let done = done.unwrap_or(Err(ResumableError::Busy));

@@ -12,6 +12,37 @@ use crate::domain::storage::{SettleError, Storage, signed};
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
+    /// Tells an upload how many bytes it will have, whose client says when they are all there, and takes the quota for them.
+    pub(super) async fn announce_length(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        length: u64,
+    ) -> Result<Resumable, ResumableError> {
+        // What is taken first and not announced is given back with the upload.
+        self.grow_upload(files, number, None, length).await?;
+        let held = self
+            .lock(&files.file_lock(number), Patience::Leases)
+            .await?;
+        let work = async {
+            let Some(Intent {
+                until_ms,
+                operation: Operation::Resumable(upload),
+            }) = files.intent(&self.store, number).await?
+            else {
+                return Ok(Err(ResumableError::Gone));
+            };
+            let announced = Resumable {
+                announced: Some(length),
+                ..upload.in_phase(upload.phase)
+            };
+            self.write_upload(files, number, &announced, until_ms)
+                .await?;
+            Ok::<_, SettleError>(Ok(announced))
+        };
+        self.under(held, work).await?
+    }
+
     /// Tells an upload its length, where `length` has one, and takes what it needs of the quota to hold so many bytes.
     pub(super) async fn grow_upload(
         &self,

@@ -29,6 +29,7 @@
 
 mod append;
 mod arriving;
+mod compose;
 mod create;
 mod direct;
 mod end;
@@ -36,6 +37,8 @@ mod error;
 mod finish;
 mod grow;
 mod id;
+mod join;
+mod parts;
 mod received;
 mod replace;
 mod session;
@@ -48,12 +51,14 @@ use spinreel_gcs::{Object, TokenCache, WRITE_ID};
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
-pub use self::append::{Appended, Bytes, CHECKED_LIMIT};
+pub use self::append::{Appended, Bytes, CHECKED_LIMIT, End};
+pub use self::compose::MOST_PARTS;
 pub use self::create::{Created, Direct, NewUpload};
 pub use self::direct::Completed;
 pub use self::end::Ended;
 pub use self::error::ResumableError;
 pub use self::id::UploadId;
+pub use self::join::{Joined, NewFinal};
 pub use self::replace::Replacement;
 
 use self::received::Received;
@@ -94,6 +99,19 @@ pub enum Status {
         length: Option<u64>,
         /// What the client said of the file.
         metadata: String,
+        /// What `Upload-Concat` said, where it said something.
+        concat: Option<String>,
+        /// When it goes if nothing comes, in milliseconds since the Unix epoch.
+        expires_ms: u64,
+    },
+    /// It is made of parts that are not all there yet.
+    Waiting {
+        /// How many bytes the parts have together, where that is known.
+        length: Option<u64>,
+        /// What the client said of the file.
+        metadata: String,
+        /// What `Upload-Concat` said.
+        concat: Option<String>,
         /// When it goes if nothing comes, in milliseconds since the Unix epoch.
         expires_ms: u64,
     },
@@ -117,22 +135,46 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let upload = match self.find_upload(&files, id).await? {
             Found::Open(upload) if upload.direct => return Err(ResumableError::NotFound),
             Found::Open(upload) => upload,
-            Found::Finished(file) => return Ok(Status::Finished(file)),
+            found => return self.status_of(&files, found).await,
         };
         let received = self.settled(&files, id.number, &upload.head).await;
         // It may have ended meanwhile, and then this was read where nothing was any more.
         let upload = match self.find_upload(&files, id).await? {
             Found::Open(upload) => upload,
-            Found::Finished(file) => return Ok(Status::Finished(file)),
+            found => return self.status_of(&files, found).await,
         };
         let received = received?;
         self.refuse_expired(received.expires_ms)?;
         Ok(Status::Open {
             offset: received.offset(),
-            length: upload.length,
+            length: upload.length.or(upload.announced),
             metadata: upload.metadata,
+            concat: upload.head.concat,
             expires_ms: received.expires_ms,
         })
+    }
+
+    /// What an upload is that takes no bytes.
+    async fn status_of(
+        &self,
+        files: &UserFiles,
+        found: Found,
+    ) -> Result<Status, ResumableError> {
+        match found {
+            Found::Finished(file) => Ok(Status::Finished(file)),
+            Found::Whole(upload, expires_ms) => {
+                self.refuse_expired(expires_ms)?;
+                Ok(Status::Open {
+                    offset: upload.reserved,
+                    length: Some(upload.reserved),
+                    metadata: upload.metadata,
+                    concat: upload.head.concat,
+                    expires_ms,
+                })
+            }
+            Found::Final(upload) => self.final_status(files, *upload).await,
+            Found::Open(_) => Err(ResumableError::Busy),
+        }
     }
 
     /// What was received of an upload, which stays so until a request comes that is newer than the caller's: who writes now
@@ -165,9 +207,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
             Some(Record::Intent(Intent {
                 operation: Operation::Resumable(upload),
-                ..
+                until_ms,
             })) if upload.head.id == id.file => match upload.phase {
                 Phase::Open | Phase::Finishing => Ok(Found::Open(upload)),
+                Phase::Whole => Ok(Found::Whole(upload, until_ms)),
+                Phase::Waiting | Phase::Joining | Phase::Joined => Ok(Found::Final(upload)),
                 Phase::Ending => Err(ResumableError::Gone),
                 Phase::Creating => Err(ResumableError::NotFound),
             },
@@ -204,12 +248,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         patience: spinreel_ledger::Patience,
     ) -> Result<bool, LedgerError> {
         let now_ms = self.clock.now_ms();
-        if upload.phase != Phase::Open {
+        if !upload.waits() {
             return Ok(intent.is_abandoned(now_ms, patience));
         }
         // A request since its creation may have renewed it.
         if now_ms < intent.until_ms {
             return Ok(false);
+        }
+        if upload.phase != Phase::Open {
+            return Ok(true);
         }
         let current = self.current(files, number, &upload.head).await?;
         Ok(current.received.expires_ms <= now_ms)
@@ -218,6 +265,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 
 /// What an id leads to.
 enum Found {
+    /// It takes bytes.
     Open(Box<Resumable>),
+    /// A part that has all of its bytes, and when it expires.
+    Whole(Box<Resumable>, u64),
+    /// It is made of others.
+    Final(Box<Resumable>),
     Finished(Box<FileRecord>),
 }

@@ -220,7 +220,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 ..
             })) => match upload.phase {
                 Phase::Open | Phase::Finishing => return Ok(()),
-                Phase::Creating | Phase::Ending => {}
+                // A part that is whole is as a file.
+                Phase::Whole => {}
+                Phase::Creating
+                | Phase::Ending
+                | Phase::Waiting
+                | Phase::Joining
+                | Phase::Joined => {}
             },
             // Whoever made it a file looks there for what all of them left.
             Some(Record::File(_)) => {}

@@ -73,6 +73,7 @@ impl Bucket {
                 create_only,
                 resumable,
             } => self.upload(request, create_only, resumable),
+            Target::Composition { create_only } => self.compose(request, create_only),
             Target::List { prefix, after, max } => self.list(&prefix, &after, max),
             Target::Object {
                 name,
@@ -221,6 +222,24 @@ impl Bucket {
                 self.sessions.remove(&id);
                 message::status(status)
             }
+        }
+    }
+
+    fn compose(&mut self, request: &Request<Vec<Bytes>>, create_only: bool) -> Response<Pieces> {
+        let (described, sources) = message::composition(&request.body().concat());
+        let mut pieces = Vec::new();
+        for (name, generation) in sources {
+            match self.objects.get(&name) {
+                Some(object) if object.generation == generation => {
+                    pieces.extend_from_slice(&object.pieces);
+                }
+                Some(_) => return message::status(StatusCode::PRECONDITION_FAILED),
+                None => return message::status(StatusCode::NOT_FOUND),
+            }
+        }
+        match self.create(described, pieces, create_only) {
+            Ok(object) => message::resource(&object.described, &object),
+            Err(status) => message::status(status),
         }
     }
 

@@ -193,12 +193,31 @@ impl MemoryBucket {
         if path.ends_with("/o") {
             return self.list();
         }
+        if path.ends_with("/compose") {
+            return self.compose(&body);
+        }
         let name = path
             .rsplit("/o/")
             .next()
             .unwrap_or_default()
             .replace("%2F", "/");
         self.existing(request.method(), &name, query)
+    }
+
+    fn compose(&self, body: &[u8]) -> Response<Pieces> {
+        let composition: Value = serde_json::from_slice(body).expect("a composition");
+        let mut bytes = Vec::new();
+        for source in composition["sourceObjects"].as_array().expect("sources") {
+            let objects = self.objects.borrow();
+            let Some(held) = objects.get(source["name"].as_str().unwrap_or_default()) else {
+                return status(StatusCode::NOT_FOUND);
+            };
+            if source["generation"] != held.generation.to_string() {
+                return status(StatusCode::NOT_FOUND);
+            }
+            bytes.extend_from_slice(&held.bytes);
+        }
+        self.create(composition["destination"].clone(), bytes, 0)
     }
 
     /// All objects, as one page.

@@ -170,6 +170,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             content_type: file.content_type,
             created_at_ms: began_ms,
             video: file.video,
+            concat: None,
         };
         let renewed_ms = Cell::new(began_ms);
         let mut running = Running::new(files, number, head, limit, &renewed_ms);

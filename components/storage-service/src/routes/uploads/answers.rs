@@ -18,10 +18,26 @@ pub(super) fn put(response: &mut Response, name: HeaderName, value: impl ToStrin
 /// Says how far an upload is; `is_asked`: in full, as the answer to the question.
 pub(super) fn say_status(response: &mut Response, status: &Status, is_asked: bool) {
     match status {
+        Status::Waiting {
+            length,
+            metadata,
+            concat,
+            expires_ms,
+        } => {
+            put(response, header::UPLOAD_EXPIRES, http_date(*expires_ms));
+            if let Some(length) = length {
+                put(response, header::UPLOAD_LENGTH, *length);
+            }
+            if !metadata.is_empty() {
+                put(response, header::UPLOAD_METADATA, metadata);
+            }
+            say_concat(response, concat.as_deref());
+        }
         Status::Finished(file) => {
             put(response, header::UPLOAD_OFFSET, file.object.size);
             if is_asked {
                 put(response, header::UPLOAD_LENGTH, file.object.size);
+                say_concat(response, file.head.concat.as_deref());
             }
             response.headers_mut().remove(header::UPLOAD_EXPIRES);
         }
@@ -29,6 +45,7 @@ pub(super) fn say_status(response: &mut Response, status: &Status, is_asked: boo
             offset,
             length,
             metadata,
+            concat,
             expires_ms,
         } => {
             put(response, header::UPLOAD_OFFSET, *offset);
@@ -41,7 +58,16 @@ pub(super) fn say_status(response: &mut Response, status: &Status, is_asked: boo
             if is_asked && !metadata.is_empty() {
                 put(response, header::UPLOAD_METADATA, metadata);
             }
+            if is_asked {
+                say_concat(response, concat.as_deref());
+            }
         }
+    }
+}
+
+fn say_concat(response: &mut Response, concat: Option<&str>) {
+    if let Some(concat) = concat {
+        put(response, header::UPLOAD_CONCAT, concat);
     }
 }
 

@@ -9,7 +9,7 @@ use spinreel_tus::Metadata;
 
 use super::problems::{refusal, refused};
 use super::{WasiStorage, storage};
-use crate::domain::record::Owner;
+use crate::domain::record::{Owner, VideoHead};
 use crate::domain::resumable::NewUpload;
 use crate::peers::HttpPeers;
 
@@ -46,16 +46,44 @@ pub(super) async fn describe(
     metadata: &Metadata,
     new: &mut NewUpload,
 ) -> Result<(), Problem> {
-    let text = |key| metadata.text(key).map_err(refusal);
-    if let Some(video_id) = text("video_id")? {
+    if let Some(video_id) = metadata.text("video_id").map_err(refusal)? {
         return replace(&storage(context)?, context, owner, video_id, new).await;
     }
+    new.video.details = said_of_video(context, owner, metadata).await?;
+    Ok(())
+}
+
+/// The same of an upload that is made of parts. It replaces nothing.
+pub(super) async fn of_parts(
+    context: &Context,
+    owner: &Owner,
+    metadata: &Metadata,
+) -> Result<VideoHead, Problem> {
+    if metadata.text("video_id").map_err(refusal)?.is_some() {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_header",
+            "An upload of parts cannot replace a video.",
+        ));
+    }
+    Ok(VideoHead {
+        details: said_of_video(context, owner, metadata).await?,
+        ..VideoHead::default()
+    })
+}
+
+/// `title` and `visibility`, as the catalogue would keep them.
+async fn said_of_video(
+    context: &Context,
+    owner: &Owner,
+    metadata: &Metadata,
+) -> Result<Option<Details>, Problem> {
     let mut said = Map::new();
     for key in ["title", "visibility"] {
-        let value = text(key)?.map(|value| (key.to_owned(), Value::from(value)));
-        said.extend(value);
+        let value = metadata.text(key).map_err(refusal)?;
+        said.extend(value.map(|value| (key.to_owned(), Value::from(value))));
     }
-    new.video.details = checked(context, &owner.user_id, said)
+    checked(context, &owner.user_id, said)
         .await
         .map_err(|problem| match problem.status {
             // What is wrong stands in a header.
@@ -65,8 +93,7 @@ pub(super) async fn describe(
                 ..problem
             },
             _ => problem,
-        })?;
-    Ok(())
+        })
 }
 
 /// Makes an upload one that replaces the bytes of the owner's video `video_id`, with the name and, where the client says no

@@ -58,6 +58,8 @@ pub async fn create(mut call: Call) -> Outcome {
             ..VideoHead::default()
         },
         direct: Some(Direct { origin }),
+        ends_by_word: false,
+        is_part: false,
     };
     let created = storage(&context)?
         .create_upload(&owner, new)

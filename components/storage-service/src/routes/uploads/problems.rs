@@ -9,7 +9,7 @@ use spinreel_http::problem::Unauthenticated;
 use spinreel_service::Context;
 use spinreel_tus::{Refusal, header};
 
-use crate::domain::resumable::ResumableError;
+use crate::domain::resumable::{MOST_PARTS, ResumableError};
 use crate::routes::bucket_problem;
 
 /// tus, extension `checksum`: the digest of the bytes is another one.
@@ -47,11 +47,24 @@ fn problem(error: ResumableError) -> Problem {
     let told = |status, code, detail: &str| Problem::new(status, code, detail);
     match error {
         ResumableError::NotFound => Problem::not_found(),
-        ResumableError::Gone => told(
+        ResumableError::Gone | ResumableError::Complete => told(
             StatusCode::GONE,
             "upload_gone",
             "The upload takes nothing any more.",
         ),
+        ResumableError::OfParts => told(
+            StatusCode::FORBIDDEN,
+            "upload_is_final",
+            "The upload is made of others, and takes no bytes.",
+        ),
+        ResumableError::NoPart => told(
+            StatusCode::NOT_FOUND,
+            "part_not_found",
+            "One of the parts is no partial upload, or is gone.",
+        ),
+        ResumableError::Parts => Problem::malformed(format!(
+            "An upload is made of 1 to {MOST_PARTS} parts, each of them once."
+        )),
         ResumableError::NameTaken => {
             Problem::conflict("file_exists", "There is a file of that name.")
         }
@@ -99,6 +112,9 @@ fn problem(error: ResumableError) -> Problem {
             "checked_body_too_large",
             format!("A body with a checksum may have at most {limit} bytes."),
         ),
+        ResumableError::InconsistentLength => {
+            Problem::malformed("What was said of the upload's length does not fit together.")
+        }
         ResumableError::LengthKnown => Problem::malformed("The upload's length is known already."),
         ResumableError::DigestMismatch => told(
             StatusCode::from_u16(CHECKSUM_MISMATCH).unwrap_or(StatusCode::BAD_REQUEST),

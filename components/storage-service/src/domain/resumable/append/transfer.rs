@@ -10,7 +10,8 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 use spinreel_tus::Digest;
 
 use super::super::arriving::{Arriving, Failure};
-use super::super::finish::Last;
+use super::super::finish::{Finished, Last};
+use super::super::received::Received;
 use super::super::writer::Writer;
 use super::super::{LARGEST, ResumableError, UploadId};
 use super::{Appended, Bytes, CHECKED_LIMIT};
@@ -64,17 +65,25 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if offset != self.begins {
             return Err(ResumableError::OffsetMismatch { offset });
         }
+        if let Some(announced) = bytes.end.and_then(|end| end.length)
+            && self.upload.length.or(self.upload.announced).is_none()
+        {
+            let (files, number) = (self.files, self.id.number);
+            let announced = self.storage.announce_length(files, number, announced);
+            *self.upload = announced.await?;
+        }
         if self.upload.length.is_none() {
             self.grow(bytes.length, least).await?;
         }
-        let room = self.upload.length.unwrap_or(LARGEST) - offset;
-        let digest = bytes.claim.as_ref();
-        let digest = digest.map(|claim| Digest::new(claim.algorithm));
-        let mut arriving = Arriving::new(source, Some(room), digest);
+        let most = self.upload.length.or(self.upload.announced);
+        let room = most.unwrap_or(LARGEST).saturating_sub(offset);
+        let digests = bytes.claims.iter();
+        let digests = digests.map(|claim| Digest::new(claim.algorithm)).collect();
+        let mut arriving = Arriving::new(source, Some(room), digests);
         let received = &self.writer.received;
-        let first = match bytes.claim {
-            Some(_) => received.rest.len() as u64 + CHECKED_LIMIT + 1,
-            None => self.storage.chunk,
+        let first = match bytes.claims.is_empty() {
+            false => received.rest.len() as u64 + CHECKED_LIMIT + 1,
+            true => self.storage.chunk,
         };
         let mut chunks = Chunks::resume(&mut arriving, received.rest.clone(), received.stored);
         let mut chunk = self.alive(chunks.next(first)).await??;
@@ -86,7 +95,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 self.alive(chunks.next(1)).await??;
                 break;
             }
-            if bytes.claim.is_some() {
+            if !bytes.claims.is_empty() {
                 return Err(ResumableError::CheckedTooLarge {
                     limit: CHECKED_LIMIT,
                 });
@@ -106,18 +115,28 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             self.save_now_and_then().await?;
         }
         let came = arriving.came;
-        match (arriving.failure, &bytes.claim, arriving.digest) {
-            (Some(Failure::TooLong), ..) => return Err(ResumableError::TooLong),
+        let (failure, digests) = (arriving.failure, arriving.digests);
+        match failure {
+            Some(Failure::TooLong) => return Err(ResumableError::TooLong),
             // Nobody knows whether these are the right ones.
-            (Some(Failure::Cut(error)), Some(_), _) => return Err(error.into()),
-            (Some(Failure::Cut(error)), None, _) => {
+            Some(Failure::Cut(error)) if !bytes.claims.is_empty() => return Err(error.into()),
+            Some(Failure::Cut(error)) => {
                 self.keep_rest(chunk).await?;
                 return Err(error.into());
             }
-            (None, Some(claim), Some(digest)) if !digest.is(claim) => {
-                return Err(ResumableError::DigestMismatch);
+            None => {}
+        }
+        let mut claimed = digests.iter().zip(&bytes.claims);
+        if claimed.any(|(digest, claim)| !digest.is(claim)) {
+            return Err(ResumableError::DigestMismatch);
+        }
+        if bytes.end.is_some_and(|end| end.is_here) && !self.is_whole(&chunk) {
+            let end = self.writer.received.stored.length() + chunk.length;
+            if self.upload.length.or(self.upload.announced).is_some_and(|said| said != end) {
+                self.keep_rest(chunk).await?;
+                return Err(ResumableError::InconsistentLength);
             }
-            (None, ..) => {}
+            self.grow(Some(end), end).await?;
         }
         if !self.is_whole(&chunk) {
             self.keep_rest(chunk).await?;
@@ -126,7 +145,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 expires_ms: self.writer.received.expires_ms,
             });
         }
+        let mut paid = Received::nothing(0);
+        paid.paid.clone_from(&self.paid_before);
+        paid.pay(self.reservations, came);
         let last = Last {
+            paid: paid.paid,
             generation: self.writer.generation,
             offset: self.writer.received.stored.length(),
             pieces: &chunk.pieces,
@@ -136,12 +159,22 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let finish =
             self.storage
                 .finish_upload(owner, self.files, self.id, &self.session, last, may_store);
-        let mut uploaded = finish.await?;
-        uploaded.reservations.clone_from(self.reservations);
-        Ok(Appended::Finished {
-            uploaded: Box::new(uploaded),
-            moved: came,
-        })
+        match finish.await? {
+            Finished::File(mut uploaded) => {
+                uploaded.reservations.clone_from(self.reservations);
+                Ok(Appended::Finished {
+                    uploaded: Box::new(uploaded),
+                    moved: came,
+                })
+            }
+            Finished::Part { expires_ms } => {
+                *self.kept = came;
+                Ok(Appended::Whole {
+                    offset: self.begins + came,
+                    expires_ms,
+                })
+            }
+        }
     }
 
     /// After a failure: leaves the upload to the next request, as far as it came. What the failure is: where the upload is

@@ -1,6 +1,7 @@
 //! Resumable uploads, on a storage in memory.
 #![allow(clippy::unwrap_used)]
 
+mod concat;
 mod crashes;
 mod direct;
 mod limits;
@@ -46,6 +47,8 @@ fn new_upload(world: &World, name: &str, length: Option<usize>) -> NewUpload {
         metadata: "filename Y2xpcC5tcDQ=".to_owned(),
         video: VideoHead::default(),
         direct: None,
+        ends_by_word: false,
+        is_part: false,
     }
 }
 
@@ -106,6 +109,7 @@ async fn offset(world: &World, id: &UploadId) -> usize {
     match status(world, id).await.unwrap() {
         Status::Open { offset, .. } => offset as usize,
         Status::Finished(file) => file.object.size as usize,
+        Status::Waiting { .. } => panic!("it takes no bytes"),
     }
 }
 
@@ -114,6 +118,7 @@ async fn send_rest(world: &World, id: &UploadId, content: &[u8], size: usize) {
     for _ in 0..100 {
         match status(world, id).await {
             Ok(Status::Finished(_)) => return,
+            Ok(Status::Waiting { .. }) => panic!("it takes no bytes"),
             Ok(Status::Open { offset, .. }) => {
                 let rest = &content[offset as usize..];
                 let piece = &rest[..rest.len().min(size)];
@@ -145,13 +150,19 @@ async fn check(world: &World, name: &str, content: Option<&[u8]>) {
     assert_eq!(files().used.get(&world.store).await.unwrap(), expected);
     let object = world.bucket.content(&format!("ada/{name}"));
     assert!(object.as_deref() == content, "the object differs");
+    let parts = world.bucket.names();
+    assert!(!parts.iter().any(|name| name.starts_with('.')), "{parts:?}");
     let status = storage.status(&owner()).await.unwrap();
     assert_eq!(status.body.used_storage, expected);
     assert_eq!(status.body.files.len(), usize::from(content.is_some()));
     let left = world.store.inner().keys();
     let left: Vec<_> = left
         .iter()
-        .filter(|key| key.contains("/received/") || key.contains("/writer/"))
+        .filter(|key| {
+            ["/received/", "/writer/", "/waiting"]
+                .iter()
+                .any(|part| key.contains(part))
+        })
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }

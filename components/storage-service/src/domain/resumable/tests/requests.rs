@@ -33,6 +33,7 @@ fn a_file_comes_in_pieces_of_any_size_and_is_a_file_with_its_last_byte() {
                         assert_eq!(uploaded.file.object.size as usize, length);
                         break;
                     }
+                    Ok(Appended::Whole { .. }) => panic!("it is no part"),
                     Err(error) => panic!("{length} by {size}: {error}"),
                 }
             }
@@ -144,7 +145,7 @@ fn bytes_with_a_wrong_digest_are_not_kept_and_those_with_the_right_one_are() {
         let said = |digest| Bytes {
             offset: content.len() as u64,
             size: Some(9),
-            claim: Some(Claim::parse(digest).unwrap()),
+            claims: vec![Claim::parse(digest).unwrap()],
             ..Bytes::default()
         };
         let digits = || PieceSource::new([b"123456789".to_vec()]);
@@ -174,7 +175,7 @@ fn a_body_with_a_digest_that_cannot_be_held_back_is_refused() {
         for told in [true, false] {
             let said = Bytes {
                 size: told.then_some(length as u64),
-                claim: Some(Claim::parse("crc32 AAAAAA==").unwrap()),
+                claims: vec![Claim::parse("crc32 AAAAAA==").unwrap()],
                 ..Bytes::default()
             };
             let large = source(&vec![0; length]);

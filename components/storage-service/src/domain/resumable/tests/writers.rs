@@ -70,6 +70,7 @@ async fn client(world: &World, id: &UploadId, whole: &[u8], size: usize, acknowl
                 return;
             }
             Ok(Status::Open { offset, .. }) => offset,
+            Ok(Status::Waiting { .. }) => panic!("it is no final upload"),
             Err(ResumableError::Gone | ResumableError::Busy) => continue,
             Err(error) => panic!("{error}"),
         };
@@ -82,6 +83,7 @@ async fn client(world: &World, id: &UploadId, whole: &[u8], size: usize, acknowl
                 acknowledged.set(acknowledged.get().max(offset));
             }
             Ok(Appended::Finished { .. }) => return,
+            Ok(Appended::Whole { .. }) => panic!("it is no part"),
             Err(
                 ResumableError::Displaced
                 | ResumableError::Busy

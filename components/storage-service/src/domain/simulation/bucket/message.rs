@@ -51,6 +51,9 @@ pub(super) enum Target {
         create_only: bool,
         resumable: bool,
     },
+    Composition {
+        create_only: bool,
+    },
     List {
         prefix: String,
         after: String,
@@ -75,6 +78,11 @@ pub(super) fn target(request: &Request<Vec<Bytes>>) -> Target {
         return Target::Session(id.unsigned_abs());
     }
     let path = request.uri().path();
+    if path.ends_with("/compose") {
+        return Target::Composition {
+            create_only: number("ifGenerationMatch") == Some(0),
+        };
+    }
     if *request.method() == Method::POST {
         return Target::Upload {
             create_only: number("ifGenerationMatch") == Some(0),
@@ -154,6 +162,28 @@ fn header<'a>(request: &'a Request<Vec<Bytes>>, name: &str) -> Option<&'a str> {
 /// The checksum that comes with the last chunk.
 pub(super) fn hash(request: &Request<Vec<Bytes>>) -> Option<u32> {
     decode_checksum(header(request, "x-goog-hash")?.strip_prefix("crc32c=")?)
+}
+
+/// What a composition makes, and of what: names and generations.
+pub(super) fn composition(json: &[u8]) -> (Described, Vec<(String, i64)>) {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Composition {
+        source_objects: Vec<Source>,
+        destination: Described,
+    }
+    #[derive(Deserialize)]
+    struct Source {
+        name: String,
+        generation: String,
+    }
+    let composition: Composition =
+        serde_json::from_slice(json).expect("the client describes its composition");
+    let sources = composition.source_objects.into_iter().map(|source| {
+        let generation = source.generation.parse().expect("a generation");
+        (source.name, generation)
+    });
+    (composition.destination, sources.collect())
 }
 
 /// The parts of a `multipart/related` body. The client sends the bytes as pieces of their own, between what it adds.
