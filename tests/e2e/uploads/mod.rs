@@ -1,7 +1,10 @@
-//! `/v1/uploads`: uploads that resume, by tus 1.0.0.
+//! `/v1/uploads`: uploads that resume, by tus 1.0.0 and the IETF's draft.
 
 mod clients;
+mod concat;
 mod creation;
+mod cut;
+mod draft;
 mod lifecycle;
 mod limits;
 mod protocol;
