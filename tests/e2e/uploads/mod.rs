@@ -1,8 +1,11 @@
-//! `/v1/uploads`: uploads that resume, by tus 1.0.0.
+//! `/v1/uploads`: uploads that resume, by tus 1.0.0 and the IETF's draft.
 
 mod clients;
+mod concat;
 mod creation;
 mod direct;
+mod cut;
+mod draft;
 mod lifecycle;
 mod limits;
 mod protocol;

@@ -1,9 +1,10 @@
 // tus-js-client uploads to a running application.
 //
-//     check.mjs ORIGIN TOKEN FILE begin|resume|whole|small|overridden [URL]
+//     check.mjs ORIGIN TOKEN FILE begin|resume|whole|small|overridden|parallel|draft [URL]
 //
 // begin: stops after the first pieces of 64 KiB and prints the upload's URL; resume: sends the rest of the upload at URL, in
-// another process; whole: sends all of it with one request; small: in pieces of 64 KiB; overridden: by POST alone. The exit code
+// another process; whole: sends all of it with one request; small: in pieces of 64 KiB; overridden: by POST alone; parallel: as four
+// parts at once, in pieces of 64 KiB; draft: by the IETF's draft, interop version 6, in pieces of 64 KiB. The exit code
 // is 1 where something fails. A length that is told late is not tried: version 4.3 announces a whole piece for the last one of a file.
 
 import { createRequire } from "node:module";
@@ -22,6 +23,8 @@ const choices = {
   whole: {},
   small: { ...small },
   overridden: { chunkSize: 256 * 1024, overridePatchMethod: true },
+  parallel: { ...small, parallelUploads: 4 },
+  draft: { ...small, protocol: "ietf-draft-05" },
 };
 const chosen = choices[what];
 if (!chosen) {
