@@ -62,4 +62,6 @@ mod uploads;
 mod usage;
 mod usage_alerts;
 mod videos;
+mod videos_feed;
+mod videos_life;
 mod webhook;

@@ -25,6 +25,7 @@ pub mod ending;
 pub mod feed;
 pub mod filter;
 pub mod id;
+mod indexing;
 mod listed;
 pub mod media_type;
 mod owner_lock;
@@ -33,7 +34,9 @@ pub mod purge;
 mod queue;
 pub mod record;
 pub mod stored;
+mod terms;
 mod update;
+pub mod words;
 
 #[cfg(test)]
 mod testing;
