@@ -70,4 +70,6 @@ mod videos;
 mod videos_create;
 mod videos_replace;
 mod views;
+mod videos_feed;
+mod videos_life;
 mod webhook;

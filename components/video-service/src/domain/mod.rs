@@ -30,6 +30,7 @@ pub mod filter;
 pub mod id;
 pub mod inspection;
 pub mod language;
+mod indexing;
 mod listed;
 pub mod media_type;
 mod owner_lock;
@@ -40,9 +41,11 @@ pub mod purge;
 mod queue;
 pub mod record;
 pub mod stored;
+mod terms;
 mod update;
 pub mod views;
 pub mod webvtt;
+pub mod words;
 
 #[cfg(test)]
 mod testing;

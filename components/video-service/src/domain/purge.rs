@@ -6,6 +6,7 @@ use spinreel_platform::{Clock, Store};
 
 use super::catalogue::{place_key, slot_key};
 use super::feed;
+use super::indexing::{keys_of, watermark};
 use super::listed::{bury_owner, dead, forget_watermarks, list_of, record_at};
 use super::owner_lock::state_keys;
 use super::record::Record;
@@ -38,6 +39,7 @@ pub async fn purge(
         let record = record_at(store, &list, slot).await?;
         Ok(record.map_or(Found::Nothing, Found::Item))
     };
+    let indexed = watermark(store, owner).await?;
     let mut below = None;
     for _ in 0..EMPTY_PAGES {
         let page = list.page(store, below, PAGE, &look).await?;
@@ -47,6 +49,9 @@ pub async fn purge(
             published.extend(record.feed_number);
             keys.extend(record.feed_number.map(feed::cell_key));
             // The slot goes after the place: a purge that is repeated begins there.
+            if *slot <= indexed {
+                keys.extend(keys_of(owner, record));
+            }
             keys.push(place_key(&record.id));
             keys.push(views::key(&record.id));
             keys.push(slot_key(&list, *slot));

@@ -2,16 +2,16 @@ use std::rc::Rc;
 
 use http::StatusCode;
 use spinreel_api::Page;
-use spinreel_http::fold::fold;
 use spinreel_http::query::{Query, encode_cursor};
 use spinreel_http::{FieldError, Problem};
 use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, json};
 
-use crate::domain::catalogue::{VideoPage, bury, page};
+use crate::domain::catalogue::{VideoPage, bury, index, page};
 use crate::domain::edits::tag_key;
 use crate::domain::filter::{Filter, parse_status};
 use crate::domain::record::Record;
+use crate::domain::words::Search;
 use crate::routes::{end_later, ledger_problem, video_id};
 
 /// The name of the list in cursors.
@@ -49,7 +49,15 @@ async fn answer(call: &Call, owner: &str, filter: &Filter) -> Outcome {
         next,
         empty,
         over,
+        is_index_due,
     } = page;
+    if is_index_due {
+        let (context, owner) = (Rc::clone(&call.context), owner.to_owned());
+        call.context.after_answer(async move {
+            // As below.
+            let _ = index(&context.store, &context.clock, &owner).await;
+        });
+    }
     end_later(&call.context, over);
     if is_worth_burying {
         let (context, owner) = (Rc::clone(&call.context), owner.to_owned());
@@ -80,7 +88,7 @@ fn filter(query: &Query, now_ms: u64) -> Result<Filter, Problem> {
         status,
         now_ms,
         tag: query.get("tag").map(tag_key),
-        text: query.get("q").map(fold),
+        search: query.get("q").map(Search::read),
         ..Filter::default()
     })
 }
