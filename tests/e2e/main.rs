@@ -15,6 +15,7 @@ mod client_address;
 mod content;
 mod content_coding;
 mod content_conditions;
+mod content_ranges;
 mod cors;
 mod credentials;
 mod delete_file;

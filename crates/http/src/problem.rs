@@ -1,6 +1,6 @@
 //! Errors that clients see: `application/problem+json` (RFC 9457).
 
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -247,6 +247,7 @@ impl Problem {
             format!("The file has {size} bytes."),
         )
         .header(CONTENT_RANGE, &format!("bytes */{size}"))
+        .header(ACCEPT_RANGES, "bytes")
     }
 
     /// 422 `invalid_request`, member by member.

@@ -13,6 +13,7 @@
 //! record, counts as absent. A slot is given once and filled once, so a deletion needs no more than deleting two keys. Slots
 //! that are empty for good are struck from the maps, many at a time, by whoever met them, so that they cost nobody anything.
 
+pub mod byteranges;
 pub mod catalogue;
 pub mod conditions;
 pub mod delivery;
@@ -21,6 +22,7 @@ pub mod filter;
 pub mod id;
 mod listed;
 pub mod media_type;
+pub mod pieces;
 pub mod pseudonym;
 pub mod purge;
 pub mod record;

@@ -14,7 +14,7 @@ pub(crate) async fn get(call: Call) -> Outcome {
     let mut response = json(StatusCode::OK, &record.to_video())?;
     let tag = match response.body() {
         Body::Bytes(bytes) => entity_tag(bytes)?,
-        Body::Empty | Body::Relay(_) | Body::Pieces(_) => return Ok(response),
+        Body::Empty | Body::Relay(_) | Body::Spliced(_) | Body::Pieces(_) => return Ok(response),
     };
     if call
         .request

@@ -1,5 +1,6 @@
 //! The routes, a file each.
 
+pub(crate) mod bytes;
 pub(crate) mod content;
 pub(crate) mod delete;
 pub(crate) mod get;
