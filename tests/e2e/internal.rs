@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use spinreel_tests::{App, Reply, service_token};
 
 /// Every internal route: method, path, and the service that it belongs to.
-fn routes() -> [(Method, &'static str, &'static str); 6] {
+fn routes() -> [(Method, &'static str, &'static str); 8] {
     [
         (
             Method::POST,
@@ -19,6 +19,16 @@ fn routes() -> [(Method, &'static str, &'static str); 6] {
         (
             Method::GET,
             "/internal/storage/files/f-1/content",
+            "storage-service",
+        ),
+        (
+            Method::DELETE,
+            "/internal/storage/files/f-1",
+            "storage-service",
+        ),
+        (
+            Method::POST,
+            "/internal/storage/attachments",
             "storage-service",
         ),
         (Method::POST, "/v1/logs", "logging-service"),

@@ -107,6 +107,17 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::content::content),
         ),
+        Route::delete(
+            "/internal/storage/files/:location",
+            Access::Service,
+            handler!(routes::delete_file::delete_at),
+        ),
+        Route::post(
+            "/internal/storage/attachments",
+            Access::Service,
+            handler!(routes::attachments::attach),
+        )
+        .streams_body(),
         Route::put(
             "/internal/storage/users/:id/limit",
             Access::Service,

@@ -9,11 +9,13 @@
 //! - `routes`: one handler a file.
 
 pub mod domain;
+mod files;
 mod routes;
 
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 const VARIABLES: &[Variable] = &[
+    Variable::new("trash_days", Kind::Number),
     Variable::new("user_service_url", Kind::Origin),
     Variable::new("storage_service_url", Kind::Origin),
     Variable::new("usage_service_url", Kind::Origin),
@@ -28,6 +30,12 @@ pub static SERVICE: Service = Service {
     variables: VARIABLES,
     routes: &[
         Route::get("/v1/videos", Access::User, handler!(routes::list::list)),
+        Route::delete(
+            "/v1/videos",
+            Access::User,
+            handler!(routes::remove::remove_all),
+        ),
+        Route::get("/v1/feed", Access::Open, handler!(routes::feed::feed)),
         Route::get(
             "/v1/videos/health",
             Access::Open,
@@ -39,10 +47,30 @@ pub static SERVICE: Service = Service {
             Access::Optional,
             handler!(routes::get::get),
         ),
+        Route::patch(
+            "/v1/videos/:id",
+            Access::User,
+            handler!(routes::change::change),
+        ),
+        Route::delete(
+            "/v1/videos/:id",
+            Access::User,
+            handler!(routes::remove::remove),
+        ),
+        Route::post(
+            "/v1/videos/:id/restore",
+            Access::User,
+            handler!(routes::restore::restore),
+        ),
         Route::get(
             "/v1/videos/:id/content",
             Access::Optional,
             handler!(routes::content::content),
+        ),
+        Route::post(
+            "/internal/videos/sweep",
+            Access::Operator,
+            handler!(routes::sweep::sweep),
         ),
         Route::put(
             "/internal/videos/:id",

@@ -85,6 +85,16 @@ actions! {
     VideoRecorded = "video.recorded",
     /// A video left the catalogue.
     VideoRemoved = "video.removed",
+    /// Title, description, tags or visibility of a video were changed.
+    VideoChanged = "video.changed",
+    /// A video was moved to the trash.
+    VideoTrashed = "video.trashed",
+    /// A video came out of the trash.
+    VideoRestored = "video.restored",
+    /// A video ends for good: nobody sees it any more, its files are being deleted.
+    VideoEnding = "video.ending",
+    /// A video could not be brought to its end; the next look or a sweep tries again.
+    VideoUnended = "video.unended",
     /// A page of the videos of a deleted account was removed.
     VideoPurged = "video.purged",
 

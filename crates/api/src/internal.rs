@@ -8,6 +8,8 @@
 //! | `PUT /internal/videos/{id}` [`StoredVideo`] → 204 | storage → video |
 //! | `DELETE /internal/videos/{id}` → 204 | storage → video |
 //! | `GET /internal/storage/files/{location}/content` → 200, 206, 307 (`?link=1`), 404, 416 | video → storage |
+//! | `POST /internal/storage/attachments?user_id=&id=&content_type=&in_quota=` bytes → 201 [`Attachment`], 403 `quota_exceeded` | video → storage |
+//! | `DELETE /internal/storage/files/{location}` → 204, also where it is gone | video → storage |
 //! | `PUT /internal/{storage,usage}/users/{id}/limit` [`SetLimit`] → 204 | user → storage, usage |
 //! | `DELETE /internal/{storage,videos,usage}/users/{id}` → 200 [`Purged`] | user → storage, video, usage |
 //! | `POST /internal/users/standing` [`AskStanding`] → 200 [`Standing`] | all → user |
@@ -100,6 +102,19 @@ pub struct StoredVideo {
     pub etag: String,
     /// When it was stored.
     pub created_at: crate::Timestamp,
+}
+
+/// A file beside a video: a poster, captions, an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// What storage-service calls the file: opaque.
+    pub location: String,
+    /// Bytes.
+    pub size: u64,
+    /// The bytes' entity tag, quotes included.
+    pub etag: String,
+    /// The media type.
+    pub content_type: String,
 }
 
 /// Gives a user a limit of their own, or takes it away: what the user may store, or move in a day.

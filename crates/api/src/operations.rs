@@ -26,6 +26,8 @@ pub struct SweptAll {
     pub users: SweptUsers,
     /// Alerts to the webhook.
     pub usage: SweptUsage,
+    /// Videos whose time is over.
+    pub videos: SweptVideos,
     /// Whether the next call has more to look at: make it at once.
     pub more: bool,
     /// Where a round of the caller's own goes on; `None` where it is over, and in the round that all others share.
@@ -34,6 +36,7 @@ pub struct SweptAll {
 
 /// `POST /internal/storage/sweep`: brings to its end what was left half-done, for a page of users.
 /// `POST /internal/users/sweep`: goes on with departing accounts, for a page of them.
+/// `POST /internal/videos/sweep`: ends videos whose time in the trash is over, a few of them; it has no cursor.
 /// `POST /internal/usage/sweep`: sends what is due to the webhook, a few of them; it has no cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -175,5 +178,17 @@ pub struct SweptUsage {
     /// Alerts that are not tried again: a day is over, or the receiver is gone.
     pub dropped: u64,
     /// Whether something else is due, for the next call.
+    pub more: bool,
+}
+
+/// What a `POST /internal/videos/sweep` with a [`Sweep`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SweptVideos {
+    /// Videos that ended for good, with their files.
+    pub ended: u64,
+    /// Videos that could not be ended now; the next call tries again.
+    pub pending: u64,
+    /// Whether there is more to look at, for the next call.
     pub more: bool,
 }

@@ -116,13 +116,34 @@ impl<'a> Peer<'a> {
         body: &impl Serialize,
     ) -> Result<T, PeerError> {
         let bytes = serde_json::to_vec(body).map_err(|error| self.malformed(&error))?;
-        let mut request = self.request(method, path)?;
         // Nothing to say is said by nothing.
-        if bytes != b"null" {
-            request
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *request.body_mut() = vec![Bytes::from(bytes)];
+        let body = (bytes != b"null").then(|| ("application/json", Bytes::from(bytes)));
+        self.ask(method, path, body).await
+    }
+
+    /// Sends bytes as they are and reads the answer's JSON, as [`call`](Self::call) does.
+    pub async fn send_bytes<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        bytes: Bytes,
+    ) -> Result<T, PeerError> {
+        self.ask(method, path, Some((content_type, bytes))).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> Result<T, PeerError> {
+        let mut request = self.request(method, path)?;
+        if let Some((content_type, bytes)) = body {
+            let value =
+                HeaderValue::from_str(content_type).map_err(|error| self.malformed(&error))?;
+            request.headers_mut().insert(CONTENT_TYPE, value);
+            *request.body_mut() = vec![bytes];
         }
         let mut response = self.send(request).await?;
         let answer = collect(response.body_mut(), ANSWER_LIMIT)

@@ -43,7 +43,8 @@ pub fn owner_of(location: &str) -> Option<&str> {
     parse(location).map(|(user_id, _)| user_id)
 }
 
-fn parse(location: &str) -> Option<(&str, u64)> {
+/// Whose file a location names, and its number; `None` where it is no location.
+pub(super) fn parse(location: &str) -> Option<(&str, u64)> {
     let (user_id, number) = location.rsplit_once('.')?;
     is_user_id(user_id).then_some(())?;
     Some((user_id, number.parse().ok()?))

@@ -77,6 +77,25 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         self.remove(&files, number, file).await
     }
 
+    /// Deletes the file at `location`, whatever it is for, because the catalogue wants it so; `None` where it is gone.
+    pub async fn delete_at(
+        &self,
+        location: &str,
+    ) -> Result<Option<(FileRecord, Deleted)>, DeleteError> {
+        let Some((user_id, number)) = super::content::parse(location) else {
+            return Ok(None);
+        };
+        let files = UserFiles::new(user_id);
+        let Some(file) = files.file(&self.store, number).await? else {
+            return Ok(None);
+        };
+        match self.remove_for(&files, number, file.clone(), true).await {
+            Ok(deleted) => Ok(Some((file, deleted))),
+            Err(DeleteError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn find(
         &self,
         owner: &Owner,
@@ -85,7 +104,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     ) -> Result<(u64, FileRecord), DeleteError> {
         if let Some(number) = files.name(name).get(&self.store).await?
             && let Some(file) = files.file(&self.store, number).await?
-            && file.head.name == name
+            && file.head.is_called(name)
         {
             return Ok((number, file));
         }
@@ -105,7 +124,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         name: &str,
     ) -> Result<Option<(u64, FileRecord)>, LedgerError> {
         for (_, _, deletion) in self.deletions(files).await?.into_iter().rev() {
-            if deletion.file.head.name == name
+            if deletion.file.head.is_called(name)
                 && let Some(file) = files.file(&self.store, deletion.number).await?
             {
                 return Ok(Some((deletion.number, file)));
@@ -150,6 +169,17 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         number: u64,
         file: FileRecord,
     ) -> Result<Deleted, DeleteError> {
+        self.remove_for(files, number, file, false).await
+    }
+
+    /// The same; where `quiet`, the catalogue asked for it and is not told.
+    async fn remove_for(
+        &self,
+        files: &UserFiles,
+        number: u64,
+        file: FileRecord,
+        quiet: bool,
+    ) -> Result<Deleted, DeleteError> {
         let unsettled_ms = file.settled_ms.saturating_sub(self.clock.now_ms());
         if unsettled_ms > 0 {
             self.clock.sleep_ms(unsettled_ms).await;
@@ -159,6 +189,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             file,
             rest: Rest::default(),
             stage: Stage::Asked,
+            quiet,
         };
         let began_ms = self.clock.now_ms();
         let is_alive = || is_fresh(began_ms, self.clock.now_ms(), ALIVE_MS + 1);
@@ -203,9 +234,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         deletion: &Deletion,
         refund: bool,
     ) -> Result<(), SettleError> {
-        let FileRecord { head, object, .. } = &deletion.file;
-        let refunding = async { refund && self.give_back(files, object.size).await.is_ok() };
-        let withdrawing = self.peers.withdraw(&head.id, files.user_id());
+        let (head, counted) = (&deletion.file.head, deletion.file.counted());
+        let refunding =
+            async { counted == 0 || refund && self.give_back(files, counted).await.is_ok() };
+        let withdrawing = async {
+            match deletion.quiet || !head.purpose.is_video() {
+                true => Ok(()),
+                false => self.peers.withdraw(&head.id, files.user_id()).await,
+            }
+        };
         let (withdrawn, refunded) = join(withdrawing, refunding).await;
         let rest = Rest {
             recount: !refunded,
@@ -235,6 +272,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         files: &UserFiles,
         deletion: &Deletion,
     ) -> Result<Vec<String>, LedgerError> {
+        if !deletion.file.head.purpose.is_video() {
+            return Ok(Vec::new());
+        }
         let name = files.name(&deletion.file.head.name);
         let is_its_own = name.get(&self.store).await? == Some(deletion.number);
         Ok(is_its_own

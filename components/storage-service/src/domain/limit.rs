@@ -44,7 +44,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 
     /// Whether the file that gets `number` is one of those that the user may have.
     ///
-    /// Every lower number counts that is a file, or may become one: so of two that race for the last place, the one with the
+    /// Every lower number counts that is a file, or may become one, but attachments: so of two that race for the last place, the one with the
     /// higher number sees the other. An upload that died counts until a lease after the first look at it.
     ///
     /// No call as long as the user has done no more operations than there may be files; after that 1 `get` for each map of
@@ -70,9 +70,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let mut walk = files.roster.walk(&self.store, None, head);
         while let Some(at) = walk.next().await? {
             let counts = match files.record(at).get(&self.store).await? {
-                Some(Record::File(_)) => true,
+                Some(Record::File(file)) => file.head.purpose.is_video(),
                 Some(Record::Intent(intent)) => match intent.operation {
-                    Operation::Upload(_) | Operation::Resumable(_) => true,
+                    Operation::Upload(upload) => upload.head.purpose.is_video(),
+                    Operation::Resumable(_) => true,
                     Operation::Deletion(deletion) => {
                         deleted.insert(deletion.number);
                         false

@@ -79,6 +79,8 @@ pub mod tidy;
 pub mod upload;
 
 #[cfg(test)]
+mod attachment_tests;
+#[cfg(test)]
 mod costs;
 #[cfg(test)]
 mod deletion_tests;

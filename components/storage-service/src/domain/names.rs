@@ -33,7 +33,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         };
         let holder = self.holder_of(&files, &object).await?;
         match &holder {
-            Holder::File(number, file) if file.head.name == name => {
+            Holder::File(number, file) if file.head.is_called(name) => {
                 files.name(name).set(&self.store, number).await?;
             }
             Holder::Nobody => {

@@ -30,6 +30,32 @@ impl Owner {
     pub fn object_name(&self, name: &str) -> String {
         format!("{}/{name}", self.username)
     }
+
+    /// The name of the object that holds the attachment `id`. No file of a client has such a name, since no user's name
+    /// begins with a dot.
+    pub fn attachment_name(&self, id: &str) -> String {
+        format!(".attachments/{}/{id}", self.user_id)
+    }
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A client's file: it has a name, is listed, and the catalogue is told of it.
+    #[default]
+    Video,
+    /// What the catalogue keeps beside a video for its owner. It counts in the quota.
+    Attachment,
+    /// What the catalogue keeps beside a video for itself. It counts in no quota.
+    Derived,
+}
+
+impl Purpose {
+    /// Whether it is a client's file.
+    pub fn is_video(&self) -> bool {
+        *self == Self::Video
+    }
 }
 
 /// Whether a text can be a user's id, and a part of keys: 1 to 64 letters, digits and hyphens.
@@ -69,14 +95,37 @@ impl Record {
 pub struct FileHead {
     /// Time-ordered and opaque; the video's id, and in the object's metadata.
     pub id: String,
-    /// The name without the user's prefix.
+    /// The name without the user's prefix; empty for an attachment.
     pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Purpose::is_video")]
+    pub purpose: Purpose,
     /// The object's name in the bucket.
     pub object: String,
     /// The media type that the upload declared.
     pub content_type: String,
     /// When the upload began, in milliseconds since the Unix epoch.
     pub created_at_ms: u64,
+}
+
+impl FileHead {
+    /// The entity tag of its bytes (RFC 9110, section 8.8.3), quotes included.
+    pub fn etag(&self) -> String {
+        format!("\"{}\"", self.id)
+    }
+
+    /// How many of `bytes` that it has count in the quota.
+    pub(super) fn counted(&self, bytes: u64) -> u64 {
+        match self.purpose {
+            Purpose::Video | Purpose::Attachment => bytes,
+            Purpose::Derived => 0,
+        }
+    }
+
+    /// Whether it is the client's file called `name`.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.purpose.is_video() && self.name == name
+    }
 }
 
 /// A stored file: written once, when its object is there, and deleted once, when its object is gone.
@@ -95,6 +144,13 @@ pub struct FileRecord {
     /// Whether it came over many requests: these may have left something under its number.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resumable: bool,
+}
+
+impl FileRecord {
+    /// Its bytes that count in the quota.
+    pub(super) fn counted(&self) -> u64 {
+        self.head.counted(self.object.size)
+    }
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -148,6 +204,9 @@ pub struct Deletion {
     pub rest: Rest,
     /// What it may do yet.
     pub stage: Stage,
+    /// Whether the catalogue asked for it, and need not be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
 }
 
 /// What a deletion whose file is there may do yet.

@@ -90,7 +90,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             let intent = match files.record(number).get(&self.store).await? {
                 Some(Record::File(file)) => {
                     records += 1;
-                    sum = sum.saturating_add(signed(file.object.size));
+                    sum = sum.saturating_add(signed(file.counted()));
                     continue;
                 }
                 Some(Record::Intent(intent)) => intent,

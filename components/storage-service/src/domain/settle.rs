@@ -123,7 +123,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 settled_ms: 0,
                 resumable: false,
             };
-            let is_uncertain = upload.moving || upload.reserved != file.object.size;
+            let is_uncertain = upload.moving || upload.reserved != file.counted();
             if is_uncertain {
                 let rest = Rest {
                     recount: true,

@@ -66,7 +66,8 @@ impl Left {
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Lists every file of the user, by name: that is what this call is. For n files n + 2 `get`; where there were
+    /// Lists every file of the user, by name: that is what this call is. Attachments are not listed, but count in what is
+    /// used. For n files and attachments n + 2 `get`; where there were
     /// deletions 1 more for each number that is not struck yet, and for each 4,096 numbers with such 1 or 2 for their
     /// maps.
     pub async fn status(&self, owner: &Owner) -> Result<Status, LedgerError> {
@@ -74,23 +75,27 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let limit = self.limit_of(&records).await?;
         let head = records.roster.head(&self.store).await?;
         let now_ms = self.clock.now_ms();
-        let mut files = Vec::new();
+        let (mut files, mut used) = (Vec::new(), 0_u64);
         let mut left = Left::default();
         let mut walk = records.roster.walk(&self.store, None, head).lazy();
         while let Some(number) = walk.next().await? {
             let record = records.record(number).get(&self.store).await?;
             match &record {
-                Some(Record::File(file)) => files.push(StoredFile {
-                    filename: owner.object_name(&file.head.name),
-                    size: file.object.size,
-                }),
+                Some(Record::File(file)) => {
+                    used = used.saturating_add(file.counted());
+                    if file.head.purpose.is_video() {
+                        files.push(StoredFile {
+                            filename: owner.object_name(&file.head.name),
+                            size: file.object.size,
+                        });
+                    }
+                }
                 Some(Record::Intent(_)) => {}
                 None => walk.was_empty(),
             }
             left.note(number, record, now_ms);
         }
         files.sort_by(|one, other| one.filename.cmp(&other.filename));
-        let used: u64 = files.iter().map(|file| file.size).sum();
         let used_storage = i64::try_from(used).unwrap_or(i64::MAX);
         Ok(Status {
             body: StorageStatus {

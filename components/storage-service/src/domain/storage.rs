@@ -58,7 +58,7 @@ impl From<StoreError> for SettleError {
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Tells the catalogue of a stored file. Harmless when repeated.
+    /// Tells the catalogue of a stored file, unless it is an attachment. Harmless when repeated.
     pub(super) async fn announce(
         &self,
         user_id: &str,
@@ -66,13 +66,16 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         head: &FileHead,
         object: &StoredObject,
     ) -> Result<(), PeerFailure> {
+        if !head.purpose.is_video() {
+            return Ok(());
+        }
         let video = StoredVideo {
             owner: user_id.to_owned(),
             filename: head.name.clone(),
             size: object.size,
             content_type: head.content_type.clone(),
             location: super::content::location(user_id, number),
-            etag: format!("\"{}\"", head.id),
+            etag: head.etag(),
             created_at: Timestamp::from_ms(head.created_at_ms),
         };
         self.peers.announce(&head.id, &video).await
@@ -105,6 +108,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         number: u64,
         file: FileRecord,
     ) -> Result<(), LedgerError> {
+        if !file.head.purpose.is_video() {
+            // It has no name.
+            let record = files.record(number);
+            return record.set(&self.store, &Record::File(file)).await;
+        }
         let name = files.name(&file.head.name).pair(&number)?;
         let record = files.record(number).pair(&Record::File(file))?;
         // A name without its file means nothing, and a file without its name is found by its object.

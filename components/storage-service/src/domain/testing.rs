@@ -16,7 +16,7 @@ use spinreel_platform::{Clock, Store};
 
 pub(crate) use self::bucket::MemoryBucket;
 use super::peers::{PeerFailure, Peers};
-use super::record::Owner;
+use super::record::{Owner, Purpose};
 use super::resumable::Rules;
 use super::storage::Storage;
 use super::upload::{CHUNK, FileSource, NewFile, SourceError, UploadError, Uploaded};
@@ -241,6 +241,7 @@ impl World {
         let file = NewFile {
             id: format!("{:016x}", u64::from_le_bytes(id)),
             name: name.to_owned(),
+            purpose: Purpose::Video,
             content_type: "video/mp4".to_owned(),
             expected,
         };

@@ -58,7 +58,7 @@ pub async fn content(call: Call) -> Outcome {
 }
 
 /// The location of a file of the user whom the call is about.
-fn location(call: &Call) -> Result<&str, Problem> {
+pub(super) fn location(call: &Call) -> Result<&str, Problem> {
     let location = call.parameters.get("location");
     let owner = owner_of(location).ok_or_else(Problem::not_found)?;
     match call.caller.must_be_about(owner) {

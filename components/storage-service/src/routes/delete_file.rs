@@ -11,9 +11,11 @@ use spinreel_api::storage::{DeleteFile, Message};
 use spinreel_api::usage::{Action, ActionKind};
 use spinreel_http::Problem;
 use spinreel_platform::Clock;
-use spinreel_service::{Call, Context, Outcome, json};
+use spinreel_service::{Call, Context, Outcome, empty, json};
 
+use super::content::location;
 use super::{bucket_problem, owner, storage, tidy_after};
+use crate::domain::content::owner_of;
 use crate::domain::delete::{DeleteError, Deleted};
 use crate::domain::peers::Peers;
 use crate::peers::HttpPeers;
@@ -45,6 +47,31 @@ pub async fn delete_file(mut call: Call) -> Outcome {
     after_deletion(&context, owner.user_id, deleted);
     let message = "File deleted successfully".to_owned();
     json(StatusCode::OK, &Message { message })
+}
+
+/// Deletes the file at a location, whatever it is for; also where it is gone already, as far as the caller can tell. The
+/// catalogue is not told: it asks.
+pub async fn delete_at(call: Call) -> Outcome {
+    let location = location(&call)?;
+    let context = &call.context;
+    let deleted = storage(context)?
+        .delete_at(location)
+        .await
+        .map_err(delete_problem)?;
+    let user_id = owner_of(location).unwrap_or_default().to_owned();
+    match deleted {
+        Some((file, deleted)) if file.head.purpose.is_video() => {
+            after_deletion(context, user_id, deleted);
+        }
+        Some((_, deleted)) => {
+            let after = Rc::clone(context);
+            context.after_answer(async move {
+                tidy_after(&after, &user_id, deleted.operation).await;
+            });
+        }
+        None => {}
+    }
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Says in the log that a file was deleted, and after the answer does what nobody waits for.

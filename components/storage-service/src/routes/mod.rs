@@ -1,5 +1,6 @@
 //! The handlers: from a request to the domain and back.
 
+pub mod attachments;
 pub mod content;
 pub mod delete_file;
 pub mod health;

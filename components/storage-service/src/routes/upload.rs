@@ -20,6 +20,7 @@ use spinreel_service::{Call, Context, Outcome, RequestBody, json, judge_again};
 use super::{bucket_problem, owner, report_use, storage, tidy_after};
 use crate::domain::file_name;
 use crate::domain::peers::Peers;
+use crate::domain::record::Purpose;
 use crate::domain::upload::{FileSource, NewFile, SourceError, UploadError, Uploaded};
 use crate::multipart::{FIELDS_LIMIT, Form, FormError, boundary};
 use crate::peers::HttpPeers;
@@ -78,6 +79,7 @@ async fn store(mut call: Call) -> Outcome {
     }
     let file = NewFile {
         id: context.new_id(),
+        purpose: Purpose::Video,
         expected: head.expected_size(call.request.content_length(), &boundary),
         content_type: media_type(head.content_type, &head.name),
         name: head.name,
@@ -199,7 +201,8 @@ fn form_problem(error: FormError) -> Problem {
     }
 }
 
-fn upload_problem(error: UploadError) -> Problem {
+/// What is told of a file that was not stored.
+pub(super) fn upload_problem(error: UploadError) -> Problem {
     match error {
         UploadError::NameTaken => {
             Problem::conflict("file_exists", "File with the same name already exists.")

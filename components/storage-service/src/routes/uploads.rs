@@ -280,7 +280,7 @@ fn has_body(call: &Call) -> bool {
 }
 
 /// A request's body as the bytes of an upload.
-struct Body(RequestBody);
+pub(super) struct Body(pub(super) RequestBody);
 
 impl FileSource for Body {
     async fn next(&mut self) -> Result<Option<bytes::Bytes>, SourceError> {

@@ -1,9 +1,11 @@
 use std::rc::Rc;
 
-use futures::future::join3;
+use futures::future::join4;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use spinreel_api::operations::{Sweep, SweepAll, Swept, SweptAll, SweptUsage, SweptUsers};
+use spinreel_api::operations::{
+    Sweep, SweepAll, Swept, SweptAll, SweptUsage, SweptUsers, SweptVideos,
+};
 use spinreel_http::Problem;
 use spinreel_http::query::{decode_cursor, encode_cursor};
 use spinreel_ledger::Cell;
@@ -69,10 +71,11 @@ pub(crate) async fn sweep_all(mut call: Call) -> Outcome {
         cursor: progress.cursor(),
         offline: request.offline,
     };
-    let (storage, users, usage) = join3(
+    let (storage, users, usage, videos) = join4(
         sweep_storage(context, &begin.storage, page(&begin.storage)),
         sweep_users(context, &begin.users, page(&begin.users)),
         sweep_usage(context, page(&Progress::Start)),
+        sweep_videos(context, page(&Progress::Start)),
     )
     .await;
     let after = Round {
@@ -93,12 +96,13 @@ pub(crate) async fn sweep_all(mut call: Call) -> Outcome {
                 .map_err(unavailable)?;
         }
     }
-    let usage = usage?;
-    let more = !is_over || usage.more;
+    let (usage, videos) = (usage?, videos?);
+    let more = !is_over || usage.more || videos.more;
     let swept = SweptAll {
         storage: storage?,
         users: users?,
         usage,
+        videos,
         more,
         next_cursor: (more && !is_shared).then(|| encode_cursor(LIST, &after)),
     };
@@ -134,6 +138,13 @@ async fn sweep_usage(context: &Context, page: Sweep) -> Result<SweptUsage, Probl
     let usage = context.usage();
     Ok(usage
         .call(Method::POST, "/internal/usage/sweep", &page)
+        .await?)
+}
+
+async fn sweep_videos(context: &Context, page: Sweep) -> Result<SweptVideos, Problem> {
+    let videos = context.videos();
+    Ok(videos
+        .call(Method::POST, "/internal/videos/sweep", &page)
         .await?)
 }
 

@@ -5,9 +5,10 @@
 //! | | reads | writes |
 //! |---|---|---|
 //! | [`put`], a new video | 3 `get` | 1 `increment`, 1 `set_many` |
-//! | [`put`], one that is there | 2 `get`; 3 where something changed | none; 1 `set_many` |
+//! | [`put`], one that is there | 2 `get`; those of [`update`] too where something changed | none; 1 `increment`, 1 `set_many` |
+//! | [`update`] | 9 `get` | 1 `increment`, 1 `set_many` |
 //! | [`find`] | 2 `get` | none |
-//! | [`forget`] | 2 `get` where the videos beside it were recorded at other times, 6 at most; and the same once more | 1 `delete_many` |
+//! | [`forget`] | 6 `get` for the lock and the record, 2 where the videos beside it were recorded at other times, 6 at most; and the same once more | 1 `increment`, 1 `delete_many` |
 //! | [`page`] of n videos | 1 `get` for each and for each empty slot between them, 1 for the head, and one or two for each stretch of 4,096 slots that they are in | none |
 //! | [`bury`] after a page that met at least 8 empty slots | 3 `get`; 1 where it strikes them | 1 `set` where at least 8 of them are dead for certain |
 //!
@@ -22,10 +23,14 @@ use spinreel_ledger::{Cell, Found, LedgerError, Roster};
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
+use super::feed;
 use super::filter::Filter;
 pub use super::listed::bury;
 use super::listed::{MANY, is_gone, list_of, record_at, watermark};
+use super::owner_lock::OwnerLock;
+pub use super::owner_lock::UpdateError;
 use super::record::Record;
+pub use super::update::{try_update, update};
 
 /// How far from a video's slot there may be another one of it, in slots.
 const COPY_DISTANCE: u64 = 3;
@@ -49,9 +54,15 @@ pub enum PutError {
     /// A video never changes hands.
     #[error("the video belongs to another user")]
     OtherOwner,
-    /// The state could not be read or written; the effect is uncertain.
+    /// The record could not be changed, or the state not be read or written.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Update(#[from] UpdateError),
+}
+
+impl From<LedgerError> for PutError {
+    fn from(error: LedgerError) -> Self {
+        Self::Update(error.into())
+    }
 }
 
 /// A part of an owner's list.
@@ -92,10 +103,7 @@ pub async fn put(
         Some(record) if record.stored.owner != stored.owner => Err(PutError::OtherOwner),
         Some(record) => {
             if record.stored != stored {
-                // Where it was forgotten meanwhile, this brings back the whole of it, so that forgetting it again helps.
-                let record = Record { stored, ..record };
-                write(store, &record, None).await?;
-                return unless_gone(store, &record, Put::Known).await;
+                update(store, clock, id, |record| record.stored = stored).await?;
             }
             Ok(Put::Known)
         }
@@ -110,64 +118,70 @@ pub async fn put(
             let watermark = watermark(&stored.owner, slot, now_ms)?;
             let mut record = Record::new(id, slot, stored);
             record.recorded_ms = now_ms;
-            write(store, &record, Some(watermark)).await?;
-            unless_gone(store, &record, Put::Created).await
+            let feed = feed::follow(store, clock, &mut record).await?;
+            let place = Place {
+                owner: record.stored.owner.clone(),
+                slot,
+            };
+            let mut pairs = vec![
+                // The place goes first: where a provider stores one after the other, a place with an empty slot is read
+                // as absent and the next attempt begins anew, while a record without its place would be listed and not
+                // be found.
+                place_cell(id).pair(&place)?,
+                list_of(&place.owner).cell(slot).pair(&record)?,
+                watermark,
+            ];
+            pairs.extend(feed.after);
+            store.set_many(&pairs).await.map_err(LedgerError::from)?;
+            // A purge beside this may not have seen it.
+            if is_gone(store, &place.owner).await? {
+                forget(store, clock, &record).await?;
+                return Ok(Put::OwnerGone);
+            }
+            Ok(Put::Created)
         }
     }
 }
 
-/// What came of a record that was written. One whose owner is gone is taken back: a purge beside it may not have seen it.
-async fn unless_gone(store: &impl Store, record: &Record, put: Put) -> Result<Put, PutError> {
-    if is_gone(store, &record.stored.owner).await? {
-        forget(store, record).await?;
-        return Ok(Put::OwnerGone);
-    }
-    Ok(put)
-}
-
-/// Writes a record into its slot, and where it is, and `also`, in one call.
-async fn write(
-    store: &impl Store,
-    record: &Record,
-    also: Option<(String, Vec<u8>)>,
-) -> Result<(), LedgerError> {
-    let owner = &record.stored.owner;
-    let place = Place {
-        owner: owner.clone(),
-        slot: record.slot,
-    };
-    let mut pairs = vec![
-        // The place goes first: where a provider stores one after the other, a place with an empty slot is read as
-        // absent and the next attempt begins anew, while a record without its place would be listed and not be found.
-        place_cell(&record.id).pair(&place)?,
-        list_of(owner).cell(record.slot).pair(record)?,
-    ];
-    pairs.extend(also);
-    Ok(store.set_many(&pairs).await?)
-}
-
 /// Forgets a video and returns what it was. Harmless when repeated; repeating it also undoes a [`put`] that was late.
-pub async fn remove(store: &impl Store, id: &str) -> Result<Option<Record>, LedgerError> {
+pub async fn remove(
+    store: &impl Store,
+    clock: &impl Clock,
+    id: &str,
+) -> Result<Option<Record>, UpdateError> {
     let record = find(store, id).await?;
     if let Some(record) = &record {
-        forget(store, record).await?;
+        forget(store, clock, record).await?;
     }
     Ok(record)
 }
 
 /// Forgets a video that was [found](find). Its slot stays in the list as an empty one, until a reader who meets many of
 /// them [buries](bury) them.
-pub async fn forget(store: &impl Store, record: &Record) -> Result<(), LedgerError> {
+pub async fn forget(
+    store: &impl Store,
+    clock: &impl Clock,
+    record: &Record,
+) -> Result<(), UpdateError> {
     let list = list_of(&record.stored.owner);
+    // A change beside this would bring the record back.
+    let lock = OwnerLock::acquire(store, clock, &record.stored.owner).await?;
+    // As it is under the lock: another change may have taken it out of the feed.
+    let found = find(store, &record.id).await?;
+    let number = found.as_ref().unwrap_or(record).feed_number;
+    let mut keys: Vec<String> = number.into_iter().map(feed::cell_key).collect();
     // The place goes last: a removal that is repeated begins there.
-    let mut keys = copies(store, &list, record).await?;
+    keys.extend(copies(store, &list, record).await?);
     keys.push(slot_key(&list, record.slot));
     keys.push(place_key(&record.id));
-    store.delete_many(&keys).await?;
+    lock.commit_removal(store, clock, keys).await?;
+    if let Some(number) = number {
+        feed::feed().bury(store, &[number]).await?;
+    }
     // One that was written meanwhile has no place any more. One that comes later has: it goes when this is repeated.
     let late = copies(store, &list, record).await?;
     if !late.is_empty() {
-        store.delete_many(&late).await?;
+        store.delete_many(&late).await.map_err(LedgerError::from)?;
     }
     Ok(())
 }

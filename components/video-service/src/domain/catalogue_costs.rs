@@ -37,7 +37,9 @@ impl Counted {
 
     async fn remove(&self, number: u64) -> Calls {
         self.store.take_calls();
-        let removed = remove(&self.store, &format!("v-{number}")).await.unwrap();
+        let removed = remove(&self.store, &self.clock, &format!("v-{number}"))
+            .await
+            .unwrap();
         assert!(removed.is_some());
         self.store.take_calls()
     }
@@ -137,14 +139,17 @@ fn reading_recording_and_removing_cost_the_same_at_10_videos_and_at_10_000() {
         set_many: 1,
         ..NOTHING
     };
+    // To find it three times, the lock, and whether its owner is gone.
     let changed = Calls {
-        get: 3,
+        get: 3 * 2 + 4 + 1,
+        increment: 1,
         set_many: 1,
         ..NOTHING
     };
-    // The two to find it, and its neighbours, before and after.
+    // The two to find it, the lock, the two once more, and its neighbours, before and after.
     let removed = |neighbours: u64| Calls {
-        get: 2 + 2 * neighbours,
+        get: 2 + 4 + 2 + 2 * neighbours,
+        increment: 1,
         delete_many: 1,
         ..NOTHING
     };
@@ -223,7 +228,8 @@ fn a_slot_that_may_yet_be_filled_is_not_struck() {
         assert_eq!((count, after), (2, reads(3)));
 
         let late = Record::new("v-3", slow, stored("ada", "3.mp4"));
-        write(store, &late, None).await.unwrap();
+        let cell = list_of("ada").cell(slow);
+        cell.set(store, &late).await.unwrap();
         assert_eq!(catalogue.page().await.0, 3);
 
         // A millisecond later it would have been too late.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::HeaderMap;
 use http::header::{
     AsHeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
 };
+use http::{HeaderMap, HeaderValue};
 use spinreel_api::Timestamp;
 
 /// What identifies the bytes of a file: they never change, so both are exact.
@@ -74,6 +74,27 @@ impl Validators<'_> {
     /// Dates in HTTP have seconds.
     fn modified_second(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.modified.as_seconds())
+    }
+}
+
+/// Whether `If-None-Match` names the representation with this entity tag, so that the client has it already.
+pub fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    list(headers, IF_NONE_MATCH).is_some_and(|tags| tags.any(|tag| tag.text.as_bytes() == etag))
+}
+
+/// What an `If-Match` demands of a representation, kept apart from the request.
+#[derive(Debug)]
+pub struct IfMatch(Tags);
+
+impl IfMatch {
+    /// That of a request; `None` where it has none.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        list(headers, IF_MATCH).map(Self)
+    }
+
+    /// Whether it names the representation with this strong entity tag (RFC 9110, section 13.1.1).
+    pub fn holds(&self, etag: &HeaderValue) -> bool {
+        self.0.any(|tag| !tag.weak && tag.text.as_bytes() == etag)
     }
 }
 

@@ -3,14 +3,19 @@
 use spinreel_api::videos::Status;
 use spinreel_http::fold::fold;
 
+use super::edits::tag_key;
 use super::record::Record;
 
 /// What a video of a list must have; nothing is demanded by default.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Its status.
+    /// Its status; where none is demanded, all but those in the trash are wanted.
     pub status: Option<Status>,
-    /// One of its tags, letter by letter.
+    /// Whether those in the trash are wanted as well, where no status is demanded.
+    pub any_status: bool,
+    /// The time of the look, in milliseconds since the Unix epoch: what is over by then is not wanted.
+    pub now_ms: u64,
+    /// One of its tags, as [`tag_key`] has it.
     pub tag: Option<String>,
     /// A part of its title or its file name, in any case and however accents are written: [folded](fold).
     pub text: Option<String>,
@@ -19,11 +24,17 @@ pub struct Filter {
 impl Filter {
     /// Whether `record` is wanted.
     pub fn takes(&self, record: &Record) -> bool {
-        self.status.is_none_or(|status| record.status() == status)
+        let status = record.status();
+        !record.is_over(self.now_ms)
+            && self
+                .status
+                .map_or(self.any_status || status != Status::Deleted, |wanted| {
+                    wanted == status
+                })
             && self
                 .tag
                 .as_ref()
-                .is_none_or(|tag| record.tags.contains(tag))
+                .is_none_or(|tag| record.tags.iter().any(|known| tag_key(known) == *tag))
             && self.text.as_ref().is_none_or(|text| {
                 fold(&record.title).contains(text) || fold(&record.stored.filename).contains(text)
             })

@@ -5,7 +5,10 @@ use spinreel_ledger::{Found, LedgerError};
 use spinreel_platform::{Clock, Store};
 
 use super::catalogue::{place_key, slot_key};
+use super::feed;
 use super::listed::{bury_owner, dead, forget_watermarks, list_of, record_at};
+use super::owner_lock::state_keys;
+use super::record::Record;
 
 /// How many videos go at most in one call.
 const PAGE: usize = 64;
@@ -30,18 +33,20 @@ pub async fn purge(
     // Before anything is looked for.
     bury_owner(store, clock, owner).await?;
     let list = list_of(owner);
-    let look = async |slot| -> Result<Found<String>, LedgerError> {
+    let look = async |slot| -> Result<Found<Record>, LedgerError> {
         let record = record_at(store, &list, slot).await?;
-        Ok(record.map_or(Found::Nothing, |record| Found::Item(record.id)))
+        Ok(record.map_or(Found::Nothing, Found::Item))
     };
     let mut below = None;
     for _ in 0..EMPTY_PAGES {
         let page = list.page(store, below, PAGE, &look).await?;
-        let (mut gone, mut keys) = (Vec::new(), Vec::new());
-        for (slot, id) in &page.items {
+        let (mut gone, mut keys, mut published) = (Vec::new(), Vec::new(), Vec::new());
+        for (slot, record) in &page.items {
             gone.push(*slot);
+            published.extend(record.feed_number);
+            keys.extend(record.feed_number.map(feed::cell_key));
             // The slot goes after the place: a purge that is repeated begins there.
-            keys.push(place_key(id));
+            keys.push(place_key(&record.id));
             keys.push(slot_key(&list, *slot));
         }
         if !keys.is_empty() {
@@ -51,9 +56,16 @@ pub async fn purge(
             gone.extend(dead(store, clock, owner, &page.empty).await?);
         }
         list.bury(store, &gone).await?;
+        if !published.is_empty() {
+            feed::feed().bury(store, &published).await?;
+        }
         let done = page.next.is_none();
         if done {
             forget_watermarks(store, owner).await?;
+            let keys = state_keys(store, owner).await?;
+            if !keys.is_empty() {
+                store.delete_many(&keys).await?;
+            }
         }
         if done || !page.items.is_empty() {
             return Ok(Purged {
@@ -81,7 +93,6 @@ mod tests {
     use super::*;
     use crate::domain::catalogue::{Put, page, put, remove};
     use crate::domain::filter::Filter;
-    use crate::domain::record::Record;
     use crate::domain::testing::{PoliteStore, interleave, stored};
 
     fn now() -> ManualClock {
@@ -169,7 +180,7 @@ mod tests {
         for calls in 0.. {
             let store = MemoryStore::default();
             block_on(put_some(&store, "ada", 1..=5));
-            block_on(remove(&store, "ada-2")).unwrap();
+            block_on(remove(&store, &now(), "ada-2")).unwrap();
             // This one writes and deletes key by key.
             let dying = StoppingStore::dying_before_call(&store, calls);
             let finished = die_after(1, purge(&dying, &now(), "ada")).is_some();
@@ -208,17 +219,17 @@ mod tests {
         for schedule in 0..1 << 10 {
             let store = PoliteStore::default();
             block_on(put_some(&store.0, "ada", 1..=2));
+            let clock = now();
             let (purged, removed) = interleave(
                 schedule,
                 purge(&store, &now(), "ada"),
-                remove(&store, "ada-1"),
+                remove(&store, &clock, "ada-1"),
             );
             assert!(purged.is_ok() && removed.is_ok());
             // One that saw a video go may have to look again.
             assert!(block_on(purge(&store.0, &now(), "ada")).unwrap().done);
             assert_eq!(left(&store.0), Vec::<String>::new(), "{schedule:010b}");
 
-            let clock = now();
             let video = stored("ada", "3.mp4");
             let (purged, recorded) = interleave(
                 schedule,

@@ -25,8 +25,8 @@ pub(crate) fn stored(owner: &str, filename: &str) -> StoredVideo {
 /// A store that lets others run before each of its operations.
 pub(crate) type PoliteStore = Stepping<MemoryStore>;
 
-/// Runs both to their ends. Bit n of `schedule` says which of them makes the nth step; when one is done, the other
-/// makes the rest.
+/// Runs both to their ends. Bit n of `schedule` says which of them makes the nth step; after that they take turns, since
+/// one may wait for the other. When one is done, the other makes the rest.
 pub(crate) fn interleave<A, B>(
     schedule: u32,
     first: impl Future<Output = A>,
@@ -36,7 +36,7 @@ pub(crate) fn interleave<A, B>(
     let (mut first_result, mut second_result) = (None, None);
     let mut context = Context::from_waker(Waker::noop());
     for step in 0_u32.. {
-        let first_is_due = schedule.checked_shr(step).unwrap_or(0) & 1 == 0;
+        let first_is_due = schedule.checked_shr(step).unwrap_or(step) & 1 == 0;
         if first_result.is_none() && (first_is_due || second_result.is_some()) {
             if let Poll::Ready(result) = first.as_mut().poll(&mut context) {
                 first_result = Some(result);

@@ -8,7 +8,7 @@ use spinreel_service::{Body, Call, Outcome, Response, empty};
 use crate::domain::delivery::{Answer, Plan, answer, linkable_path, plan, validator_headers};
 use crate::domain::record::Record;
 use crate::routes::bytes::{Delivery, Opened, REPR_DIGEST};
-use crate::routes::visible_video;
+use crate::routes::playable_video;
 
 /// Parts that lie closer to each other than that are read in one go, in bytes.
 const MOST_GAP: u64 = 64 * 1024;
@@ -16,7 +16,7 @@ const MOST_GAP: u64 = 64 * 1024;
 /// `GET`, `HEAD /v1/videos/{id}/content`: the bytes, or parts of them. The owner's bandwidth pays for what the client
 /// receives.
 pub(crate) async fn content(call: Call) -> Outcome {
-    let record = visible_video(&call).await?;
+    let record = playable_video(&call).await?;
     content_of(&call, &record).await
 }
 

@@ -1,38 +1,28 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderValue, StatusCode};
-use sha2::{Digest, Sha256};
-use spinreel_http::Problem;
-use spinreel_service::{Body, Call, Outcome, empty, json};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, ETAG};
+use http::{HeaderMap, HeaderValue};
+use spinreel_service::{Call, Outcome, Response, empty};
 
-use crate::routes::visible_video;
+use crate::domain::conditions::is_known;
+use crate::routes::{video_answer, visible_video};
 
 /// `GET /v1/videos/{id}`: a video that the caller may see, with the entity tag of this representation.
 pub(crate) async fn get(call: Call) -> Outcome {
     let record = visible_video(&call).await?;
-    let mut response = json(StatusCode::OK, &record.to_video())?;
-    let tag = match response.body() {
-        Body::Bytes(bytes) => entity_tag(bytes)?,
-        Body::Empty | Body::Relay(_) | Body::Spliced(_) | Body::Pieces(_) => return Ok(response),
-    };
-    if call
-        .request
-        .headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .any(|known| known == tag)
-    {
-        response = empty(StatusCode::NOT_MODIFIED);
-    }
-    let headers = response.headers_mut();
-    headers.insert(ETAG, tag);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    Ok(response)
+    let (response, tag) = video_answer(&record)?;
+    Ok(unless_known(&call.request.headers, &tag, response))
 }
 
-/// A strong tag: the same for the same bytes only.
-fn entity_tag(bytes: &[u8]) -> Result<HeaderValue, Problem> {
-    let digest = URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..16]);
-    HeaderValue::from_str(&format!("\"{digest}\"")).map_err(Problem::internal)
+/// The response, or 304 with its headers where the client has it already.
+pub(super) fn unless_known(headers: &HeaderMap, tag: &HeaderValue, response: Response) -> Response {
+    if !is_known(headers, tag) {
+        return response;
+    }
+    let mut short = empty(StatusCode::NOT_MODIFIED);
+    for name in [ETAG, CACHE_CONTROL] {
+        if let Some(value) = response.headers().get(&name) {
+            short.headers_mut().insert(name, value.clone());
+        }
+    }
+    short
 }

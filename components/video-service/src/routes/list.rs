@@ -5,9 +5,11 @@ use spinreel_api::Page;
 use spinreel_http::fold::fold;
 use spinreel_http::query::{Query, encode_cursor};
 use spinreel_http::{FieldError, Problem};
+use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, json};
 
 use crate::domain::catalogue::{VideoPage, bury, page};
+use crate::domain::edits::tag_key;
 use crate::domain::filter::{Filter, parse_status};
 use crate::domain::record::Record;
 use crate::routes::ledger_problem;
@@ -21,7 +23,7 @@ pub(crate) async fn list(call: Call) -> Outcome {
     let query = &call.request.query;
     let limit = query.limit()?;
     let below = query.cursor::<u64>(LIST)?;
-    let filter = filter(query)?;
+    let filter = filter(query, call.context.clock.now_ms())?;
     let page = page(&call.context.store, owner, below, limit, &filter)
         .await
         .map_err(ledger_problem)?;
@@ -46,7 +48,7 @@ pub(crate) async fn list(call: Call) -> Outcome {
 }
 
 /// `?status=`, `?tag=` and `?q=`.
-fn filter(query: &Query) -> Result<Filter, Problem> {
+fn filter(query: &Query, now_ms: u64) -> Result<Filter, Problem> {
     let status = match query.get("status") {
         None => None,
         Some(name) => Some(parse_status(name).ok_or_else(|| {
@@ -58,7 +60,9 @@ fn filter(query: &Query) -> Result<Filter, Problem> {
     };
     Ok(Filter {
         status,
-        tag: query.get("tag").map(str::to_owned),
+        any_status: false,
+        now_ms,
+        tag: query.get("tag").map(tag_key),
         text: query.get("q").map(fold),
     })
 }

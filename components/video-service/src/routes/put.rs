@@ -7,7 +7,7 @@ use spinreel_service::{Call, Outcome, empty};
 
 use crate::domain::catalogue::{self, Put, PutError};
 use crate::domain::stored::check;
-use crate::routes::{ledger_problem, video_id};
+use crate::routes::{update_problem, video_id};
 
 /// `PUT /internal/videos/{id}`: storage-service has a file. Harmless when repeated.
 pub(crate) async fn put(mut call: Call) -> Outcome {
@@ -31,7 +31,7 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
                 Problem::conflict("owner_differs", "The video is another user's.").because(error),
             );
         }
-        Err(PutError::Ledger(error)) => return Err(ledger_problem(error)),
+        Err(PutError::Update(error)) => return Err(update_problem(error)),
     }
     Ok(empty(StatusCode::NO_CONTENT))
 }

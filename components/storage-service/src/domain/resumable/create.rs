@@ -7,7 +7,7 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 use super::{ResumableError, UploadId};
 use crate::domain::peers::Peers;
 use crate::domain::record::{
-    FILE_NUMBER, FILE_OWNER, FileHead, Intent, Operation, Owner, Phase, Record, Resumable,
+    FILE_NUMBER, FILE_OWNER, FileHead, Intent, Operation, Owner, Phase, Purpose, Record, Resumable,
     UserFiles,
 };
 use crate::domain::storage::{Storage, signed};
@@ -72,6 +72,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         self.refuse_one_too_many(&files, &open, number).await?;
         let upload = Resumable {
             head: FileHead {
+                purpose: Purpose::Video,
                 object: owner.object_name(&new.name),
                 id: new.id,
                 name: new.name,

@@ -25,8 +25,8 @@ use super::chunks::{Chunk, Chunks};
 use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
 use super::record::{
-    FILE_NUMBER, FILE_OWNER, FileHead, FileRecord, Notice, Operation, Owner, Rest, StoredObject,
-    UserFiles,
+    FILE_NUMBER, FILE_OWNER, FileHead, FileRecord, Notice, Operation, Owner, Purpose, Rest,
+    StoredObject, UserFiles,
 };
 use super::storage::{SettleError, Storage, signed};
 use super::tidy::Eagerness;
@@ -52,10 +52,12 @@ pub struct SourceError(pub String);
 /// A file that wants to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFile {
-    /// Time-ordered and unused.
+    /// Time-ordered and unused; an attachment's gets its number behind it.
     pub id: String,
-    /// A name that [is valid](super::file_name::is_valid).
+    /// A name that [is valid](super::file_name::is_valid); empty for an attachment.
     pub name: String,
+    /// What it is for.
+    pub purpose: Purpose,
     /// The declared media type, printable ASCII.
     pub content_type: String,
     /// How many bytes will come, as far as the request tells; 0 where it does not. Too high by [`ESTIMATE_SLACK`] at
@@ -134,16 +136,28 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         source: &mut impl FileSource,
     ) -> Result<Uploaded, UploadError> {
         let files = UserFiles::new(&owner.user_id);
-        if self.is_name_taken(&files, &file.name).await? {
+        if file.purpose.is_video() && self.is_name_taken(&files, &file.name).await? {
             return Err(UploadError::NameTaken);
         }
         let limit = self.limit_of(&files).await?;
-        self.refuse_hopeless(&files, limit, file.expected).await?;
+        if file.purpose != Purpose::Derived {
+            self.refuse_hopeless(&files, limit, file.expected).await?;
+        }
         let began_ms = self.clock.now_ms();
         let number = files.roster.allocate(&self.store, 1).await?;
+        let (id, object) = match file.purpose {
+            Purpose::Video => (file.id, owner.object_name(&file.name)),
+            // By its number it is another one each time.
+            Purpose::Attachment | Purpose::Derived => {
+                let id = format!("{}.{number}", file.id);
+                let object = owner.attachment_name(&id);
+                (id, object)
+            }
+        };
         let head = FileHead {
-            object: owner.object_name(&file.name),
-            id: file.id,
+            object,
+            purpose: file.purpose,
+            id,
             name: file.name,
             content_type: file.content_type,
             created_at_ms: began_ms,
@@ -175,7 +189,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             return Ok(false);
         };
         let file = files.file(&self.store, number).await?;
-        Ok(file.is_some_and(|file| file.head.name == name))
+        Ok(file.is_some_and(|file| file.head.is_called(name)))
     }
 
     /// Refuses what cannot fit, before anything is written; what the dead hold is set free first.
@@ -209,7 +223,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if !self.register(&running.files).await? {
             return Err(UploadError::UserGone);
         }
-        if !self.has_place(&running.files, running.number).await? {
+        if running.head.purpose.is_video()
+            && !self.has_place(&running.files, running.number).await?
+        {
             return Err(UploadError::TooManyFiles);
         }
         self.reserve_estimate(running, expected).await?;
@@ -301,12 +317,13 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let announced = self
             .announce(running.files.user_id(), number, &file.head, &file.object)
             .await;
-        let too_much = signed(running.reserved) - signed(object.size);
+        let counted = file.counted();
+        let too_much = signed(running.reserved) - signed(counted);
         if too_much != 0 {
             running.moving = true;
             self.save(&mut running).await?;
             self.correct(&running.files, too_much).await?;
-            running.reserved = object.size;
+            running.reserved = counted;
             running.moving = false;
         }
         if announced.is_err() {

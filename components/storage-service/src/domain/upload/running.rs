@@ -111,13 +111,14 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
     }
 
-    /// Takes quota and bandwidth until `total` bytes are covered.
+    /// Takes quota and, for a video, bandwidth until `total` bytes are covered.
     pub(super) async fn ensure_reserved(
         &self,
         running: &mut Running<'_>,
         total: u64,
     ) -> Result<(), UploadError> {
-        let missing = total.saturating_sub(running.reserved);
+        let counted = running.head.counted(total);
+        let missing = counted.saturating_sub(running.reserved);
         if missing > 0 {
             running.moving = true;
             self.save(running).await?;
@@ -131,7 +132,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             }
             // The intent hears of it with the next thing that is written there: until then it says "perhaps", and a
             // crash costs a recount.
-            running.reserved = total;
+            running.reserved = counted;
+        }
+        if !running.head.purpose.is_video() {
+            // The day's bandwidth is that of files.
+            return Ok(());
         }
         let unpaid = total.saturating_sub(running.paid());
         if unpaid == 0 {

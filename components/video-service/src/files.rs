@@ -1,0 +1,24 @@
+//! The domain's [`Files`] over HTTP.
+
+use http::Method;
+use serde_json::Value;
+use spinreel_service::{Context, PeerError};
+
+use crate::domain::ending::Files;
+
+/// storage-service, as the request's context reaches it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HttpFiles<'a>(pub(crate) &'a Context);
+
+impl Files for HttpFiles<'_> {
+    type Error = PeerError;
+
+    async fn delete(&self, owner: &str, location: &str) -> Result<(), PeerError> {
+        let path = format!("/internal/storage/files/{location}");
+        let storage = self.0.storage().about(owner);
+        storage
+            .call::<Value>(Method::DELETE, &path, &Value::Null)
+            .await
+            .map(drop)
+    }
+}
