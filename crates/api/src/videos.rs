@@ -48,6 +48,43 @@ pub struct Media {
     pub audio_codec: Option<String>,
     /// Bits per second over the whole file.
     pub bitrate: u64,
+    /// Pictures a second, on average; `null` where the file does not say.
+    pub frame_rate: Option<FrameRate>,
+    /// Degrees clockwise that players turn the picture by: 0, 90, 180 or 270. Width and height are those before it.
+    pub rotation: u16,
+    /// Whether the index is at the front, so that a player can begin before it has the whole file.
+    pub fast_start: bool,
+}
+
+/// Pictures a second, in thousandths: a number with at most three decimals on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FrameRate {
+    /// A thousand times the pictures a second.
+    pub thousandths: u32,
+}
+
+impl Serialize for FrameRate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.thousandths.is_multiple_of(1_000) {
+            serializer.serialize_u32(self.thousandths / 1_000)
+        } else {
+            serializer.serialize_f64(f64::from(self.thousandths) / 1_000.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for FrameRate {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let thousandths = (f64::deserialize(deserializer)? * 1_000.0).round();
+        if (0.0..=f64::from(u32::MAX)).contains(&thousandths) {
+            // It is a whole number that fits.
+            Ok(Self {
+                thousandths: thousandths as u32,
+            })
+        } else {
+            Err(serde::de::Error::custom("no frame rate"))
+        }
+    }
 }
 
 /// Where to go from a video.
@@ -95,4 +132,26 @@ pub struct Video {
     pub deleted_at: Option<Timestamp>,
     /// Where to go from here.
     pub links: Links,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_rate_is_a_number_with_three_decimals() {
+        for (thousandths, json) in [
+            (25_000, "25"),
+            (29_970, "29.97"),
+            (23_976, "23.976"),
+            (1, "0.001"),
+        ] {
+            let rate = FrameRate { thousandths };
+            assert_eq!(serde_json::to_string(&rate).unwrap(), json);
+            assert_eq!(serde_json::from_str::<FrameRate>(json).unwrap(), rate);
+        }
+        for wrong in ["-1", "1e12", "\"25\""] {
+            assert!(serde_json::from_str::<FrameRate>(wrong).is_err(), "{wrong}");
+        }
+    }
 }
