@@ -11,9 +11,9 @@
 pub mod domain;
 mod routes;
 
-use domain::webhook::are_secrets;
 use routes::delivering;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_webhook::are_secrets;
 
 /// The variables that the service reads. `bandwidth_limit_bytes` is what a user may move in and out on one UTC day,
 /// unless they have a limit of their own. `alert_webhook_…`: where alerts are sent to, and signed with what.

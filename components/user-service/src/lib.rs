@@ -12,6 +12,7 @@ mod routes;
 
 use domain::login::FirstAdmin;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
+use spinreel_webhook::are_secrets;
 
 /// What the shell needs to know of this service.
 pub static SERVICE: Service = Service {
@@ -28,6 +29,12 @@ pub static SERVICE: Service = Service {
             Kind::Checked(FirstAdmin::may_have_password),
         ),
         Variable::new("sweep_token", Kind::BearerSecret),
+        Variable::new("alert_webhook_origin", Kind::Origin),
+        Variable::new("alert_webhook_path", Kind::Path),
+        Variable::new(
+            "alert_webhook_secret",
+            Kind::CheckedBeside("alert_webhook_origin", are_secrets),
+        ),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("storage_service_url", Kind::Origin),
         Variable::new("usage_service_url", Kind::Origin),
@@ -54,10 +61,30 @@ pub static SERVICE: Service = Service {
             Access::User,
             handler!(routes::public::public),
         ),
+        Route::get(
+            "/v1/users/:id/videos",
+            Access::Open,
+            handler!(routes::videos::videos),
+        ),
         Route::patch(
             "/v1/users/:id",
             Access::Admin,
             handler!(routes::users::change),
+        ),
+        Route::post(
+            "/v1/users/:id/password-reset",
+            Access::Admin,
+            handler!(routes::password_resets::issue),
+        ),
+        Route::post(
+            "/v1/password-resets",
+            Access::Open,
+            handler!(routes::password_resets::request),
+        ),
+        Route::post(
+            "/v1/password-resets/complete",
+            Access::Open,
+            handler!(routes::password_resets::complete),
         ),
         Route::post("/v1/sessions", Access::Open, handler!(routes::login::login)),
         Route::get(

@@ -12,6 +12,7 @@ pub mod domain;
 mod files;
 mod routes;
 
+use domain::beside::MAX_BYTES;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
 
 const VARIABLES: &[Variable] = &[
@@ -67,6 +68,48 @@ pub static SERVICE: Service = Service {
             Access::Optional,
             handler!(routes::content::content),
         ),
+        Route::get(
+            "/v1/videos/:id/poster",
+            Access::Optional,
+            handler!(routes::poster::get),
+        ),
+        Route::put(
+            "/v1/videos/:id/poster",
+            Access::User,
+            handler!(routes::poster::put),
+        )
+        .body(MAX_BYTES),
+        Route::delete(
+            "/v1/videos/:id/poster",
+            Access::User,
+            handler!(routes::poster::delete),
+        ),
+        Route::get(
+            "/v1/videos/:id/captions",
+            Access::Optional,
+            handler!(routes::captions::list),
+        ),
+        Route::get(
+            "/v1/videos/:id/captions/:lang",
+            Access::Optional,
+            handler!(routes::captions::get),
+        ),
+        Route::put(
+            "/v1/videos/:id/captions/:lang",
+            Access::User,
+            handler!(routes::captions::put),
+        )
+        .body(MAX_BYTES),
+        Route::delete(
+            "/v1/videos/:id/captions/:lang",
+            Access::User,
+            handler!(routes::captions::delete),
+        ),
+        Route::post(
+            "/v1/videos/:id/views",
+            Access::Optional,
+            handler!(routes::views::count),
+        ),
         Route::post(
             "/internal/videos/sweep",
             Access::Operator,
@@ -81,6 +124,11 @@ pub static SERVICE: Service = Service {
             "/internal/videos/:id",
             Access::Service,
             handler!(routes::delete::delete),
+        ),
+        Route::get(
+            "/internal/videos/users/:id/public",
+            Access::Service,
+            handler!(routes::list::public),
         ),
         Route::delete(
             "/internal/videos/users/:id",

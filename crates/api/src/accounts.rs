@@ -107,6 +107,67 @@ pub struct Credentials {
     pub password: String,
 }
 
+/// `POST /v1/password-resets`: somebody forgot the password.
+#[derive(Clone, Deserialize)]
+pub struct ForgottenPassword {
+    /// The address of the account.
+    pub email: String,
+}
+
+/// `POST /v1/password-resets/complete`.
+#[derive(Clone, Deserialize)]
+pub struct CompleteReset {
+    /// What the user was sent.
+    pub token: String,
+    /// The password as it shall be: 8–256 characters.
+    pub password: String,
+}
+
+/// `POST /v1/users/{id}/password-reset`, by an admin.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PasswordReset {
+    /// Opaque; good once.
+    pub token: String,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// What is sent to the webhook of an installation when somebody forgot the password: the payload of Standard Webhooks.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ResetEvent {
+    /// Always `password.reset_requested`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it was asked for.
+    pub timestamp: Timestamp,
+    /// Whom to mail what.
+    pub data: ResetRequested,
+}
+
+impl ResetEvent {
+    /// Of a token that was asked for at `timestamp`.
+    pub fn new(timestamp: Timestamp, data: ResetRequested) -> Self {
+        Self {
+            kind: "password.reset_requested".to_owned(),
+            timestamp,
+            data,
+        }
+    }
+}
+
+/// A token, and who is to get it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ResetRequested {
+    /// The account's address.
+    pub email: String,
+    /// The account's name.
+    pub username: String,
+    /// Opaque; good once, for whoever has it.
+    pub token: String,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
 /// A session's tokens (RFC 6749, section 5.1).
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Tokens {

@@ -52,6 +52,20 @@ actions! {
     UserPasswordChanged = "user.password_changed",
     /// A password was not changed, since the current one was wrong.
     UserPasswordChangeFailed = "user.password_change_failed",
+    /// Somebody asked for a token to set a forgotten password.
+    PasswordResetRequested = "password.reset_requested",
+    /// A request for such a token was refused, or nothing came of it; `failure.reason` says why.
+    PasswordResetRefused = "password.reset_refused",
+    /// An admin made such a token.
+    PasswordResetIssued = "password.reset_issued",
+    /// Such a token reached the webhook's receiver.
+    PasswordResetDelivered = "password.reset_delivered",
+    /// The webhook's receiver did not take such a token.
+    PasswordResetUndelivered = "password.reset_undelivered",
+    /// A forgotten password was replaced, which ended all sessions.
+    PasswordResetCompleted = "password.reset_completed",
+    /// A password was not replaced, since the token was not good.
+    PasswordResetFailed = "password.reset_failed",
     /// An admin gave a user another role.
     UserRoleChanged = "user.role_changed",
     /// An admin disabled an account.
@@ -95,6 +109,14 @@ actions! {
     VideoEnding = "video.ending",
     /// A video could not be brought to its end; the next look or a sweep tries again.
     VideoUnended = "video.unended",
+    /// A video has another poster, or none any more.
+    VideoPosterChanged = "video.poster_changed",
+    /// A video has other captions in a language, or none any more.
+    VideoCaptionsChanged = "video.captions_changed",
+    /// A file that no video names any more could not be deleted.
+    VideoFileLeft = "video.file_left",
+    /// The views of a day could not be brought into a video's record; the next look at it tries again.
+    VideoViewsUnfolded = "video.views_unfolded",
     /// A page of the videos of a deleted account was removed.
     VideoPurged = "video.purged",
 

@@ -11,6 +11,8 @@
 //!
 //! Registrations count at the client, whatever comes of them: each costs a hash, and tells whether an address is taken.
 //!
+//! Requests for tokens that set a forgotten password count at the client and at the address, whatever comes of them.
+//!
 //! # Places
 //! Addresses, clients and devices share a fixed number of places, so that guessing at random cannot fill the store.
 //! Nothing is forgiven at a place: others may share it. A right password forgives only where the count is the account's
@@ -34,6 +36,8 @@ pub(crate) const FREE_OF_CLIENT: u64 = 100;
 /// Those at an account from all unknown clients: the most that NIST SP 800-63B allows one after another. One client alone
 /// does not come so far within two windows.
 pub(crate) const FREE_OF_ACCOUNT: u64 = 100;
+/// Requests for tokens at one account: each is a mail.
+pub(crate) const FREE_OF_RESETS: u64 = 5;
 /// Characters of a digest that name a place: six bits each, so 262,144 places.
 const PLACE_CHARS: usize = 3;
 
@@ -73,6 +77,16 @@ impl Attempts {
     /// Registrations from a client.
     pub(crate) fn of_registrations(secret: &str, client: Option<&str>) -> Self {
         Self::at_place(secret, "registration", &network(client), FREE_OF_CLIENT)
+    }
+
+    /// Requests for tokens that set a forgotten password, from a client.
+    pub(crate) fn of_resets(secret: &str, client: Option<&str>) -> Self {
+        Self::at_place(secret, "reset-client", &network(client), FREE_OF_CLIENT)
+    }
+
+    /// Those for one address, from whomever.
+    pub(crate) fn of_resets_at(secret: &str, email: &Email) -> Self {
+        Self::at_place(secret, "reset-account", email.digest(), FREE_OF_RESETS)
     }
 
     /// A user's guesses at the own password.

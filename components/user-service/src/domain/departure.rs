@@ -27,7 +27,7 @@ use super::attempts::Attempts;
 use super::names::Name;
 use super::peers::{Kept, PeerFailure, Peers};
 use super::validation::Email;
-use super::{changes, directory, endings, sessions};
+use super::{changes, directory, endings, resets, sessions};
 
 const PREFIX: &str = "users/departures";
 /// How long after its job got its number an account may be marked as leaving, in milliseconds. A good deal less than the
@@ -215,6 +215,7 @@ impl<S: Store, C: Clock, P: Peers> Departures<'_, S, C, P> {
             }
             let mut keys = sessions::keys_of_all(self.store, &job.user_id).await?;
             keys.extend(Attempts::at_own(&job.user_id).keys());
+            keys.push(resets::record(&job.user_id).key().to_owned());
             match accounts::remove(self.store, self.clock, &account, &keys).await {
                 Ok(()) => {}
                 Err(ChangeError::Ledger(error)) => return Err(error.into()),

@@ -73,6 +73,10 @@ impl House {
         block_on(async {
             for number in 1..=2 {
                 registered(&house.store, &house.clock, number).await;
+                let token = resets::ResetToken::by_chance(&id(number), &random);
+                resets::issue(&house.store, &house.clock, &token, Vec::new())
+                    .await
+                    .unwrap();
                 for _ in 0..3 {
                     sessions::begin(&house.store, &house.clock, &random, &id(number), None, 60)
                         .await

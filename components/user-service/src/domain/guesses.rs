@@ -26,6 +26,7 @@ use spinreel_platform::{Clock, Store};
 
 use super::attempts::Attempts;
 use super::failures::{Last, Look, State, write};
+use super::validation::Email;
 
 /// The longest pause, in seconds.
 const MAX_PAUSE_S: u64 = 300;
@@ -216,6 +217,32 @@ pub(crate) async fn count_registration(
         Ok(registration) => registration.wrong(store, clock).await,
         Err(pause) => Ok(Err(pause)),
     }
+}
+
+/// Counts a request for a token that sets a forgotten password: at the client, where a [`Pause`] is told, and at the
+/// address, where it is not, since others ask for it too; `true` where a token may be sent. Costs 2 writes, whether or not
+/// there is an account.
+pub(crate) async fn count_reset(
+    store: &impl Store,
+    clock: &impl Clock,
+    secret: &str,
+    client: Option<&str>,
+    email: &Email,
+) -> Result<Result<bool, Pause>, LedgerError> {
+    let of_client = [Attempts::of_resets(secret, client)];
+    let counted = match Guess::begin(store, clock, of_client).await? {
+        Ok(request) => request.wrong(store, clock).await?,
+        Err(pause) => Err(pause),
+    };
+    if let Err(pause) = counted {
+        return Ok(Err(pause));
+    }
+    let at_address = [Attempts::of_resets_at(secret, email)];
+    let counted = match Guess::begin(store, clock, at_address).await? {
+        Ok(request) => request.wrong(store, clock).await?,
+        Err(pause) => Err(pause),
+    };
+    Ok(Ok(counted.is_ok()))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! - [`hashing`]: how many passwords may be hashed. [`keyed`]: what only this installation can compute.
 //! - [`login`]: from an address and a password to an account; the first admin.
 //! - [`sessions`], [`endings`]: what a user is signed in with. [`refresh_token`], [`rotation`]: its tokens, each good for one use.
+//! - [`resets`]: forgotten passwords. [`reset_deliveries`]: their tokens on the way to the webhook.
 //! - [`standing`]: what an access token is good for at this moment.
 //! - [`revocations`]: whose access tokens were revoked lately.
 //! - [`keys`]: the keys that sign access tokens.
@@ -37,6 +38,8 @@
 //! | a list of n sessions, of n accounts | n + 2 | |
 //! | the end of sessions, however many | 1, or all that there are | 2, where one was good |
 //! | another password, without or with other sessions that end | 8, and all sessions | 4, 5 |
+//! | a request for a token, before and after the answer: two counts; a number, the token with its delivery, what is left of that | 4, 12 | 2, 6 |
+//! | a new password by a token | 9, and all sessions | 4, 5 |
 //! | a change by an admin; another role, or an account that is shut | 3, and all sessions where it is shut | 3; 4 |
 //! | a departure, before and after the answer | | 5, 8 |
 //! | a rotation of the keys | 3 to 5 | 3 |
@@ -64,6 +67,8 @@ pub(crate) mod password_change;
 pub(crate) mod passwords;
 pub(crate) mod peers;
 pub(crate) mod refresh_token;
+pub(crate) mod reset_deliveries;
+pub(crate) mod resets;
 pub(crate) mod revocations;
 pub(crate) mod rotation;
 pub(crate) mod sessions;

@@ -5,6 +5,7 @@ pub(crate) mod jwks;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod me;
+pub(crate) mod password_resets;
 pub(crate) mod public;
 pub(crate) mod refresh;
 pub(crate) mod register;
@@ -15,6 +16,7 @@ pub(crate) mod sweep_all;
 pub(crate) mod tokens;
 pub(crate) mod trust;
 pub(crate) mod users;
+pub(crate) mod videos;
 
 use http::StatusCode;
 use serde_json::json as fields;

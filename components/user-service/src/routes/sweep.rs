@@ -8,11 +8,11 @@ use spinreel_api::operations::{Sweep, SweptUsers};
 use spinreel_http::Problem;
 use spinreel_service::{Call, Context, Outcome, json};
 
-use super::{departed, departures, unavailable};
+use super::{departed, departures, password_resets, unavailable};
 use crate::domain::departure::Departures;
 use crate::peers::HttpPeers;
 
-/// `POST /internal/users/sweep`: goes on with a page of departures.
+/// `POST /internal/users/sweep`: goes on with a page of departures, and sends tokens for forgotten passwords that are due.
 pub(crate) async fn sweep(mut call: Call) -> Outcome {
     let request: Sweep = call.request.json_or_default().await?;
     json(StatusCode::OK, &page(&call.context, request).await?)
@@ -30,6 +30,9 @@ pub(super) async fn page(context: &Rc<Context>, request: Sweep) -> Result<SweptU
         ..departures(context, &peers)
     };
     let swept = departures.sweep(before).await.map_err(unavailable)?;
+    if request.cursor.is_none() {
+        password_resets::sweep(context).await;
+    }
     for user_id in &swept.finished {
         departed(context, user_id);
     }

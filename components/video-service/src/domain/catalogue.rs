@@ -31,6 +31,7 @@ use super::owner_lock::OwnerLock;
 pub use super::owner_lock::UpdateError;
 use super::record::Record;
 pub use super::update::{try_update, update};
+use super::views;
 
 /// How far from a video's slot there may be another one of it, in slots.
 const COPY_DISTANCE: u64 = 3;
@@ -74,6 +75,8 @@ pub struct VideoPage {
     pub next: Option<u64>,
     /// The slots that were empty on the way, newest first: for [`bury`].
     pub empty: Vec<u64>,
+    /// The ids of those on the way that are to end, at the time of the look.
+    pub over: Vec<String>,
 }
 
 impl VideoPage {
@@ -173,6 +176,7 @@ pub async fn forget(
     // The place goes last: a removal that is repeated begins there.
     keys.extend(copies(store, &list, record).await?);
     keys.push(slot_key(&list, record.slot));
+    keys.push(views::key(&record.id));
     keys.push(place_key(&record.id));
     lock.commit_removal(store, clock, keys).await?;
     if let Some(number) = number {
@@ -246,13 +250,16 @@ pub async fn page(
     filter: &Filter,
 ) -> Result<VideoPage, LedgerError> {
     let list = list_of(owner);
-    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut twice, mut over) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     let look = async |slot| -> Result<Found<Record>, LedgerError> {
         let Some(record) = record_at(store, &list, slot).await? else {
             return Ok(Found::Nothing);
         };
         if !seen.insert(record.id.clone()) {
             twice.insert(record.id.clone());
+        }
+        if record.is_over(filter.now_ms) {
+            over.push(record.id.clone());
         }
         Ok(if filter.takes(&record) {
             Found::Item(record)
@@ -271,6 +278,7 @@ pub async fn page(
         records,
         next: page.next,
         empty: page.empty,
+        over,
     })
 }
 

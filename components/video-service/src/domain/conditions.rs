@@ -92,9 +92,16 @@ impl IfMatch {
         list(headers, IF_MATCH).map(Self)
     }
 
-    /// Whether it names the representation with this strong entity tag (RFC 9110, section 13.1.1).
-    pub fn holds(&self, etag: &HeaderValue) -> bool {
-        self.0.any(|tag| !tag.weak && tag.text.as_bytes() == etag)
+    /// Whether it names this version by a strong entity tag (RFC 9110, section 13.1.1): the tag begins with the version
+    /// and a full stop.
+    pub fn holds(&self, version: &str) -> bool {
+        self.0.any(|tag| {
+            let named = tag
+                .text
+                .strip_prefix('"')
+                .and_then(|text| text.split_once('.'));
+            !tag.weak && named.is_some_and(|(named, _)| named == version)
+        })
     }
 }
 

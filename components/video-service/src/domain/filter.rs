@@ -11,6 +11,8 @@ use super::record::Record;
 pub struct Filter {
     /// Its status; where none is demanded, all but those in the trash are wanted.
     pub status: Option<Status>,
+    /// Whether only those are wanted that everybody may see and play.
+    pub published: bool,
     /// Whether those in the trash are wanted as well, where no status is demanded.
     pub any_status: bool,
     /// The time of the look, in milliseconds since the Unix epoch: what is over by then is not wanted.
@@ -26,6 +28,7 @@ impl Filter {
     pub fn takes(&self, record: &Record) -> bool {
         let status = record.status();
         !record.is_over(self.now_ms)
+            && (!self.published || record.is_published())
             && self
                 .status
                 .map_or(self.any_status || status != Status::Deleted, |wanted| {

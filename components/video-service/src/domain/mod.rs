@@ -10,6 +10,7 @@
 //! | `videos/{owner}/gone` | the tombstone of an owner who is gone: nothing is recorded for them any more |
 //! | `videos/feed/{number}`, `…/head`, `…/dead/…` | a copy of the record of each video that is public and ready, in a list of its own |
 //! | `videos/trash/{number}`, `videos/endings/{number}`, `…/head`, `…/done` | the queues of what is in the trash and of what ends, and how far they are done |
+//! | `videos/views/{id}` | how often it was played ([`views`]); `videos/view-salt` is what today's viewers are told apart with |
 //! | `videos/video/{id}` | where the video's record is: owner and slot |
 //!
 //! A video is there while its place names a slot that holds its record: a place whose slot is empty, or has another's
@@ -17,6 +18,7 @@
 //! that are empty for good are struck from the maps, many at a time, by whoever met them, so that they cost nobody anything.
 
 pub mod byteranges;
+pub mod beside;
 pub mod catalogue;
 pub mod conditions;
 pub mod delivery;
@@ -26,16 +28,20 @@ pub mod ending;
 pub mod feed;
 pub mod filter;
 pub mod id;
+pub mod language;
 mod listed;
 pub mod media_type;
 mod owner_lock;
 pub mod pieces;
+pub mod picture;
 pub mod pseudonym;
 pub mod purge;
 mod queue;
 pub mod record;
 pub mod stored;
 mod update;
+pub mod views;
+pub mod webvtt;
 
 #[cfg(test)]
 mod testing;

@@ -27,16 +27,7 @@ pub enum Person<'a> {
 ///
 /// Of an IPv6 address the first 64 bits count, as a client has all addresses of such a network.
 pub fn pseudonym(secret: &str, person: Person<'_>, day: Day) -> String {
-    let person = match person {
-        Person::User(id) => format!("user\n{id}"),
-        Person::Address(Some(IpAddr::V4(address))) => format!("address\n{address}"),
-        Person::Address(Some(IpAddr::V6(address))) => {
-            let network = u128::from(address) >> 64;
-            format!("network\n{network:x}")
-        }
-        Person::Address(None) => "unknown".to_owned(),
-    };
-    let text = format!("{PURPOSE}\n{day}\n{person}");
+    let text = format!("{PURPOSE}\n{day}\n{}", words(person));
     // A key of any length is one.
     let signature = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
         .map(|hmac| hmac.chain_update(text).finalize().into_bytes());
@@ -44,6 +35,19 @@ pub fn pseudonym(secret: &str, person: Person<'_>, day: Day) -> String {
         |_| String::new(),
         |signature| URL_SAFE_NO_PAD.encode(&signature[..LENGTH]),
     )
+}
+
+/// Who somebody is, as a text that is no other's.
+pub(super) fn words(person: Person<'_>) -> String {
+    match person {
+        Person::User(id) => format!("user\n{id}"),
+        Person::Address(Some(IpAddr::V4(address))) => format!("address\n{address}"),
+        Person::Address(Some(IpAddr::V6(address))) => {
+            let network = u128::from(address) >> 64;
+            format!("network\n{network:x}")
+        }
+        Person::Address(None) => "unknown".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::feed;
 use super::listed::{bury_owner, dead, forget_watermarks, list_of, record_at};
 use super::owner_lock::state_keys;
 use super::record::Record;
+use super::views;
 
 /// How many videos go at most in one call.
 const PAGE: usize = 64;
@@ -47,6 +48,7 @@ pub async fn purge(
             keys.extend(record.feed_number.map(feed::cell_key));
             // The slot goes after the place: a purge that is repeated begins there.
             keys.push(place_key(&record.id));
+            keys.push(views::key(&record.id));
             keys.push(slot_key(&list, *slot));
         }
         if !keys.is_empty() {

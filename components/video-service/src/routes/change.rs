@@ -10,7 +10,7 @@ use crate::domain::catalogue::try_update;
 use crate::domain::conditions::IfMatch;
 use crate::domain::edits::Edits;
 use crate::domain::record::Record;
-use crate::routes::{entity_tag, own_video, update_problem, video_answer};
+use crate::routes::{own_video, update_problem, version, video_answer};
 
 /// `PATCH /v1/videos/{id}`: changes title, description, tags or visibility of the version that `If-Match` names.
 pub(crate) async fn change(mut call: Call) -> Outcome {
@@ -46,7 +46,7 @@ pub(crate) async fn change(mut call: Call) -> Outcome {
 
 /// Whether the condition names this version.
 pub(super) fn check(condition: &IfMatch, record: &Record) -> Result<(), Problem> {
-    match condition.holds(&entity_tag(&record.to_video())?) {
+    match condition.holds(&version(&record.to_video())?) {
         true => Ok(()),
         false => Err(Problem::new(
             StatusCode::PRECONDITION_FAILED,

@@ -1,15 +1,28 @@
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderMap, HeaderValue};
+use spinreel_api::videos::Video;
 use spinreel_service::{Call, Outcome, Response, empty};
 
 use crate::domain::conditions::is_known;
-use crate::routes::{video_answer, visible_video};
+use crate::domain::views;
+use crate::routes::views::fold_later;
+use crate::routes::{answer_of, ledger_problem, visible_video};
 
 /// `GET /v1/videos/{id}`: a video that the caller may see, with the entity tag of this representation.
 pub(crate) async fn get(call: Call) -> Outcome {
     let record = visible_video(&call).await?;
-    let (response, tag) = video_answer(&record)?;
+    let context = &call.context;
+    let total = views::total(&context.store, &context.clock, &record)
+        .await
+        .map_err(ledger_problem)?;
+    let (response, tag) = answer_of(&Video {
+        views: total.views,
+        ..record.to_video()
+    })?;
+    if total.is_unfolded {
+        fold_later(context, record.id);
+    }
     Ok(unless_known(&call.request.headers, &tag, response))
 }
 

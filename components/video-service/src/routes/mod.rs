@@ -1,6 +1,8 @@
 //! The routes, a file each.
 
 pub(crate) mod bytes;
+mod beside;
+pub(crate) mod captions;
 pub(crate) mod change;
 pub(crate) mod content;
 pub(crate) mod delete;
@@ -8,11 +10,13 @@ pub(crate) mod feed;
 pub(crate) mod get;
 pub(crate) mod health;
 pub(crate) mod list;
+pub(crate) mod poster;
 pub(crate) mod purge;
 pub(crate) mod put;
 pub(crate) mod remove;
 pub(crate) mod restore;
 pub(crate) mod sweep;
+pub(crate) mod views;
 
 use std::rc::Rc;
 
@@ -25,6 +29,7 @@ use serde_json::json as fields;
 use sha2::{Digest, Sha256};
 use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
+use spinreel_api::videos::Video;
 use spinreel_http::Problem;
 use spinreel_ledger::LedgerError;
 use spinreel_platform::Clock;
@@ -71,19 +76,36 @@ async fn own_video(call: &Call) -> Result<Record, Problem> {
 
 /// A video as an answer, with the entity tag of this representation.
 fn video_answer(record: &Record) -> Result<(Response, HeaderValue), Problem> {
-    let mut response = json(StatusCode::OK, &record.to_video())?;
-    let tag = entity_tag(&record.to_video())?;
+    answer_of(&record.to_video())
+}
+
+fn answer_of(video: &Video) -> Result<(Response, HeaderValue), Problem> {
+    let mut response = json(StatusCode::OK, video)?;
+    let tag = format!("\"{}.{}\"", version(video)?, video.views);
+    let tag = HeaderValue::from_str(&tag).map_err(Problem::internal)?;
     let headers = response.headers_mut();
     headers.insert(ETAG, tag.clone());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     Ok((response, tag))
 }
 
+/// What the entity tag of a video begins with: the same for the same JSON only, but for the views. Who changes a video
+/// names this part alone, so that nobody who looks at it meanwhile is in the way.
+fn version(video: &Video) -> Result<String, Problem> {
+    digest(&Video {
+        views: 0,
+        ..video.clone()
+    })
+}
+
 /// A strong entity tag: the same for the same JSON only.
 fn entity_tag(value: &impl Serialize) -> Result<HeaderValue, Problem> {
+    HeaderValue::from_str(&format!("\"{}\"", digest(value)?)).map_err(Problem::internal)
+}
+
+fn digest(value: &impl Serialize) -> Result<String, Problem> {
     let bytes = serde_json::to_vec(value).map_err(Problem::internal)?;
-    let digest = URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..16]);
-    HeaderValue::from_str(&format!("\"{digest}\"")).map_err(Problem::internal)
+    Ok(URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..16]))
 }
 
 /// Brings videos to their end that a request met and that are over, a few of them, when the answer has been sent.

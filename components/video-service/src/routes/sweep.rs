@@ -1,12 +1,15 @@
 use http::StatusCode;
+use spinreel_api::Timestamp;
 use spinreel_api::operations::Sweep;
+use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, json};
 
-use crate::domain::ending;
+use crate::domain::{ending, views};
 use crate::files::HttpFiles;
 use crate::routes::{ledger_problem, log_end};
 
-/// `POST /internal/videos/sweep`: ends videos whose time in the trash is over, a few a call.
+/// `POST /internal/videos/sweep`: ends videos whose time in the trash is over, a few a call, and
+/// forgets what the viewers of a day that is over were told apart with.
 pub(crate) async fn sweep(mut call: Call) -> Outcome {
     let _: Sweep = call.request.json_or_default().await?;
     let context = &call.context;
@@ -16,5 +19,9 @@ pub(crate) async fn sweep(mut call: Call) -> Outcome {
     })
     .await
     .map_err(ledger_problem)?;
+    let today = Timestamp::from_ms(context.clock.now_ms()).day();
+    views::forget_old_salt(&context.store, today)
+        .await
+        .map_err(ledger_problem)?;
     json(StatusCode::OK, &swept)
 }

@@ -1,22 +1,14 @@
 //! One try of one delivery, by one at a time.
 
-use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{Request, StatusCode};
 use spinreel_ledger::{Held, LedgerError, while_it_may};
-use spinreel_platform::{Clock, HttpClient, Random, Store, Timeouts};
+use spinreel_platform::{Clock, HttpClient, Random, Store};
+use spinreel_webhook::schedule::next_try;
+use spinreel_webhook::{Answer, Message, send};
 
-use super::message::{request, webhook_id};
-use super::queue::{Delivery, Standing, gone, lock, queue};
-use super::schedule::{next_try, retry_after_ms};
+use super::message::{body, webhook_id};
+use super::queue::{Delivery, LIFETIME_MS, Standing, gone, lock, queue};
 use super::{Event, Outcome, Webhooks};
 
-/// How long a receiver may take, in milliseconds: 15 seconds in all, as no body is read. The scheme recommends 15 to 30.
-const TIMEOUTS: Timeouts = Timeouts {
-    connect_ms: 5_000,
-    first_byte_ms: 10_000,
-    between_bytes_ms: 5_000,
-};
 /// How long a delivery is left alone that somebody else is at work on, in milliseconds.
 pub(super) const BUSY_MS: u64 = 5_000;
 
@@ -28,13 +20,6 @@ pub(super) enum Tried {
     Waits(u64),
     /// The receiver did not take it, and it is tried again.
     Failed(Event),
-}
-
-/// What the receiver said.
-enum Answer {
-    Taken(StatusCode),
-    Gone,
-    No { reason: String, retry_after_ms: u64 },
 }
 
 impl<S: Store, C: Clock, R: Random, H: HttpClient> Webhooks<'_, S, C, R, H> {
@@ -112,33 +97,19 @@ impl<S: Store, C: Clock, R: Random, H: HttpClient> Webhooks<'_, S, C, R, H> {
         Ok(Tried::Failed(event))
     }
 
-    /// Sends it. Whatever is no 2xx is a failure: redirects are not followed, since the receiver that was configured is
-    /// the only one that may see it. The body of the answer says nothing that is wanted, and is not read.
     async fn send(&self, delivery: &Delivery) -> Answer {
-        let no = |reason: String| Answer::No {
-            reason,
-            retry_after_ms: 0,
-        };
-        let request = request(self.endpoint, delivery, self.clock.now_ms() / 1_000);
-        let mut request: Request<Vec<Bytes>> = match request {
-            Ok(request) => request,
-            Err(reason) => return no(reason),
-        };
-        request.extensions_mut().insert(TIMEOUTS);
-        let response = match self.http.send(request).await {
-            Ok(response) => response,
-            Err(error) => return no(error.to_string()),
-        };
-        match response.status() {
-            StatusCode::GONE => Answer::Gone,
-            status if status.is_success() => Answer::Taken(status),
-            status => Answer::No {
-                reason: format!("the receiver answered {}", status.as_u16()),
-                retry_after_ms: response
-                    .headers()
-                    .get(RETRY_AFTER)
-                    .and_then(|value| value.to_str().ok())
-                    .map_or(0, |value| retry_after_ms(value, self.clock.now_ms())),
+        match body(delivery) {
+            Ok(body) => {
+                let id = webhook_id(&delivery.user_id, &delivery.alert.id);
+                let message = Message {
+                    id: &id,
+                    body: &body,
+                };
+                send(self.http, self.clock, self.endpoint, message).await
+            }
+            Err(reason) => Answer::No {
+                reason,
+                retry_after_ms: 0,
             },
         }
     }
@@ -151,6 +122,7 @@ impl<S: Store, C: Clock, R: Random, H: HttpClient> Webhooks<'_, S, C, R, H> {
         delivery.written_ms = delivery.written_ms.min(now_ms);
         match next_try(
             delivery.written_ms,
+            LIFETIME_MS,
             delivery.failures,
             retry_after_ms,
             now_ms,

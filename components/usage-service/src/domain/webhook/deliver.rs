@@ -2,11 +2,11 @@
 
 use spinreel_ledger::{Found, LedgerError};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
+use spinreel_webhook::Endpoint;
+use spinreel_webhook::schedule::{FIRST_PAUSE_MS, is_due};
 
 use super::attempt::{BUSY_MS, Tried};
-use super::endpoint::Endpoint;
 use super::queue::{Delivery, LOOK_AT_LEAST_EVERY_MS, due_mark, gone, queue, seen};
-use super::schedule::{FIRST_PAUSE_MS, is_due};
 use super::{Outcome, Run};
 
 /// The most deliveries that one look tries.

@@ -2,9 +2,8 @@
 //! [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
 //!
 //! # Layout
-//! - `endpoint`: where to, and signed with what. `secret`: the signature.
+//! - [`spinreel_webhook`]: where to, signed with what, and when it is tried again.
 //! - `message`: what is sent.
-//! - `schedule`: when it is tried again, and when it is given up.
 //! - `queue`: what is written down about deliveries, and the mark that tells when to look for them.
 //! - `deliver`: whoever comes by sends what is due. `attempt`: one try of one delivery.
 //!
@@ -16,21 +15,18 @@
 
 mod attempt;
 mod deliver;
-mod endpoint;
 mod message;
 mod queue;
 #[cfg(test)]
 mod race_tests;
-mod schedule;
-mod secret;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use deliver::Webhooks;
-pub use endpoint::{Endpoint, NO_ORIGIN, are_secrets};
 pub(super) use queue::{Delivery, due_mark, forget_key, is_late, queue, write_down};
+pub use spinreel_webhook::Endpoint;
 
 /// What came of a look for deliveries that are due.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 use spinreel_api::alerts::Alert;
 use spinreel_ledger::{Cell, DEAD_AFTER_MS, LedgerError, Lock, Roster};
 use spinreel_platform::{Clock, Store, is_fresh};
+use spinreel_webhook::schedule::{LONGEST_PAUSE_MS, is_due};
 
-use super::schedule::{LONGEST_PAUSE_MS, is_due};
 use crate::domain::alerts::place;
 
 /// How far ahead the mark lies at most, in milliseconds: whatever was lost (the mark of somebody who died, or one that was
 /// overwritten) is found by then.
 pub(super) const LOOK_AT_LEAST_EVERY_MS: u64 = 600_000;
+
+/// How long after it was written down a delivery is tried for the last time, in milliseconds.
+pub(super) const LIFETIME_MS: u64 = 86_400_000;
 
 /// An alert that is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

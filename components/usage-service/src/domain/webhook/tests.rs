@@ -5,9 +5,10 @@ use futures::FutureExt as _;
 use futures::executor::block_on;
 use spinreel_platform::Clock as _;
 use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore};
+use spinreel_webhook::schedule::LONGEST_PAUSE_MS;
 
 use super::message::webhook_id;
-use super::schedule::{LIFETIME_MS, LONGEST_PAUSE_MS};
+use super::queue::LIFETIME_MS;
 use super::testing::{Does, LONG, Receiver, SECRET, World, pending_numbers, raise, usage};
 use super::{Endpoint, Event, Outcome};
 use crate::domain::Usage;

@@ -5,23 +5,21 @@ use std::time::{Duration, UNIX_EPOCH};
 use spinreel_platform::{Random, back_off_ms};
 
 /// The longest pause after the first failure, in milliseconds; it doubles with every further one.
-pub(super) const FIRST_PAUSE_MS: u64 = 5_000;
+pub const FIRST_PAUSE_MS: u64 = 5_000;
 /// The longest pause of all, in milliseconds, whatever the receiver asks for.
-pub(super) const LONGEST_PAUSE_MS: u64 = 3_600_000;
-/// How long after it was written down a delivery is tried for the last time, in milliseconds.
-pub(super) const LIFETIME_MS: u64 = 86_400_000;
-
-/// When a delivery that was written down at `written_ms` and failed for the `failures`th time at `now_ms` is tried
-/// again, all in milliseconds since the Unix epoch; `None` where that was the last time. The last time is the end of its
-/// life, or whenever somebody comes by after that.
-pub(super) fn next_try(
+pub const LONGEST_PAUSE_MS: u64 = 3_600_000;
+/// When a delivery that was written down at `written_ms`, lives for `lifetime_ms` milliseconds and failed for the
+/// `failures`th time at `now_ms` is tried again, all else in milliseconds since the Unix epoch; `None` where that was the
+/// last time. The last time is the end of its life, or whenever somebody comes by after that.
+pub fn next_try(
     written_ms: u64,
+    lifetime_ms: u64,
     failures: u32,
     retry_after_ms: u64,
     now_ms: u64,
     random: &impl Random,
 ) -> Option<u64> {
-    let end = written_ms.saturating_add(LIFETIME_MS);
+    let end = written_ms.saturating_add(lifetime_ms);
     let own = back_off_ms(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, failures, random);
     let pause = own.max(retry_after_ms.min(LONGEST_PAUSE_MS));
     (now_ms < end).then(|| now_ms.saturating_add(pause).min(end))
@@ -29,12 +27,12 @@ pub(super) fn next_try(
 
 /// Whether something that was never more than `at_most_ms` away is due at `at_ms`. What is further away was written by
 /// a clock that was set back since.
-pub(super) fn is_due(at_ms: u64, now_ms: u64, at_most_ms: u64) -> bool {
+pub fn is_due(at_ms: u64, now_ms: u64, at_most_ms: u64) -> bool {
     at_ms <= now_ms || at_ms - now_ms > at_most_ms
 }
 
 /// The pause that a `Retry-After` asks for (RFC 9110, section 10.2.3), in milliseconds; 0 where it cannot be read.
-pub(super) fn retry_after_ms(value: &str, now_ms: u64) -> u64 {
+pub fn retry_after_ms(value: &str, now_ms: u64) -> u64 {
     if let Ok(seconds) = value.parse::<u64>() {
         return seconds.saturating_mul(1_000);
     }
@@ -53,13 +51,23 @@ mod tests {
     use spinreel_platform::memory::SeededRandom;
 
     use super::*;
-    use crate::domain::testing::NOON;
+
+    /// Tuesday, 14 November 2023, 12:00 UTC.
+    const NOON: u64 = 1_699_963_200_000;
+    const LIFETIME_MS: u64 = 86_400_000;
 
     /// The times of all attempts of a delivery that always fails, tried whenever it is due.
     fn attempts(seed: u64, retry_after_ms: u64) -> Vec<u64> {
         let random = SeededRandom::new(seed);
         let (mut at, mut all) = (NOON, vec![NOON]);
-        while let Some(next) = next_try(NOON, all.len() as u32, retry_after_ms, at, &random) {
+        while let Some(next) = next_try(
+            NOON,
+            LIFETIME_MS,
+            all.len() as u32,
+            retry_after_ms,
+            at,
+            &random,
+        ) {
             assert!(all.len() < 1_000, "it never ends");
             at = next;
             all.push(at);
@@ -95,7 +103,7 @@ mod tests {
             written_ms in any::<u64>(), failures in any::<u32>(), asked_ms in any::<u64>(), now_ms in any::<u64>(),
         ) {
             let random = SeededRandom::new(now_ms);
-            match next_try(written_ms, failures, asked_ms, now_ms, &random) {
+            match next_try(written_ms, LIFETIME_MS, failures, asked_ms, now_ms, &random) {
                 None => prop_assert!(now_ms >= written_ms.saturating_add(LIFETIME_MS)),
                 Some(next) => {
                     prop_assert!(next > now_ms && next - now_ms <= LONGEST_PAUSE_MS);

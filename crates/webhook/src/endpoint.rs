@@ -8,7 +8,7 @@ use super::secret::Secrets;
 /// The origin that means that there is no webhook. The name is reserved (RFC 6761, section 6.4): nobody can be there.
 pub const NO_ORIGIN: &str = "https://webhook.invalid";
 
-/// Where alerts are sent to.
+/// Where messages are sent to.
 #[derive(Debug)]
 pub struct Endpoint {
     pub(super) uri: Uri,
@@ -28,12 +28,12 @@ impl Endpoint {
     }
 
     /// What tells it from others in the store. A path may have a secret of the receiver's, so it is not written down.
-    pub(super) fn digest(&self) -> String {
+    pub fn digest(&self) -> String {
         URL_SAFE_NO_PAD.encode(Sha256::digest(self.uri.to_string()))
     }
 }
 
-/// Whether the text of `alert_webhook_secret` is fit for this origin: `whsec_` and the base64 of 24 to 64 bytes, several
+/// Whether a text of secrets is fit for this origin: `whsec_` and the base64 of 24 to 64 bytes, several
 /// of them separated by spaces; none only where there is no webhook.
 pub fn are_secrets(text: &str, origin: &str) -> bool {
     Secrets::parse(text).is_some_and(|secrets| !secrets.is_empty() || origin == NO_ORIGIN)
