@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{is_quiet, replace, run, step};
-use crate::{clients, wasm_target};
+use crate::{clients, films, wasm_target};
 
 const COMPONENTS: [&str; 5] = [
     "user-service",
@@ -48,8 +48,9 @@ pub(crate) fn local_program() -> Result<()> {
         .args(["--bin", "spinreel-local"]))
 }
 
-/// Installs the clients that others wrote and tests run, where they are missing.
+/// Installs the clients that others wrote and tests run, and makes the films that tests read, where they are missing.
 pub(crate) fn foreign_clients() -> Result<()> {
+    films::prepare(&target_dir().join("films"))?;
     clients::prepare(&root(), &target_dir())
 }
 

@@ -195,7 +195,7 @@ fn node_version() -> Option<u32> {
 }
 
 /// Installs Debian packages, on a machine where that needs nobody's password.
-fn apt_install(packages: &[&str]) -> Result<()> {
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     let line = format!("apt-get install {}", packages.join(" "));
     let is_root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id == "0");
     ensure!(
@@ -218,7 +218,7 @@ fn apt_install(packages: &[&str]) -> Result<()> {
 }
 
 /// Whether the program is there and succeeds; what it prints is not shown.
-fn works(command: &mut Command) -> bool {
+pub(crate) fn works(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
@@ -226,11 +226,11 @@ fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-fn is_complete(part: &Path, made_from: &str) -> bool {
+pub(crate) fn is_complete(part: &Path, made_from: &str) -> bool {
     fs::read_to_string(part.join(STAMP)).is_ok_and(|stamp| stamp == made_from)
 }
 
-fn complete(part: &Path, made_from: &str) -> Result<()> {
+pub(crate) fn complete(part: &Path, made_from: &str) -> Result<()> {
     fs::write(part.join(STAMP), made_from)?;
     Ok(())
 }

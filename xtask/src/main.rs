@@ -5,6 +5,7 @@
 
 mod build;
 mod clients;
+mod films;
 mod fuzz;
 mod run;
 mod wasm_target;
@@ -32,7 +33,8 @@ enum Task {
         #[arg(long, default_value_t = 5)]
         minutes: u32,
     },
-    /// Installs the clients that others wrote (Google's, PyJWT, Standard Webhooks), which some tests run; `test` does it first.
+    /// Installs the clients that others wrote (Google's, PyJWT, Standard Webhooks), and makes the films, which some tests need;
+    /// `test` does it first.
     #[command(visible_alias = "google")]
     Clients,
     /// Builds the five components that spin.toml points to.

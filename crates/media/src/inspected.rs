@@ -51,9 +51,6 @@ pub enum Unplayable {
     /// The pictures are encrypted.
     #[error("The file is encrypted.")]
     Encrypted,
-    /// It can be read, but no player knows its video codec.
-    #[error("The file's video codec is not known.")]
-    UnknownCodec,
 }
 
 /// Why there is nothing to say of a file but this.

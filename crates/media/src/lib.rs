@@ -13,12 +13,36 @@
 //! - [`inspect`]: the way in. [`ReadAt`]: where the bytes come from.
 //! - [`Track`], [`Samples`]: what packaging needs of a file.
 
+mod codec;
+mod cursor;
 mod inspected;
+mod matroska;
+mod mp4;
 mod read;
+mod reader;
 mod samples;
+mod summary;
 mod track;
+
+use reader::Reader;
 
 pub use inspected::{InspectError, Inspected, Unplayable};
 pub use read::{Limits, ReadAt, ReadError};
 pub use samples::{Sample, Samples};
 pub use track::{Edit, Kind, Track};
+
+/// Finds out what a file is. The same file always gives the same.
+pub async fn inspect(source: &mut impl ReadAt, limits: Limits) -> Result<Inspected, InspectError> {
+    if source.size() == 0 {
+        return Err(Unplayable::Empty.into());
+    }
+    let mut reader = Reader::new(source, limits);
+    let first = reader.get_up_to(0, 8).await?;
+    if mp4::is_mp4(&first) {
+        mp4::inspect(&mut reader).await
+    } else if matroska::is_matroska(&first) {
+        matroska::inspect(&mut reader).await
+    } else {
+        Err(Unplayable::UnknownContainer.into())
+    }
+}

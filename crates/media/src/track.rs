@@ -45,7 +45,7 @@ pub enum Kind {
     },
     /// Sound.
     Audio {
-        /// How many channels.
+        /// How many channels, as the file says; of MP3 in MP4 it says 2 as a rule, whatever there are.
         channels: u16,
         /// Samples of sound a second.
         sample_rate: u32,
