@@ -28,7 +28,10 @@ fn parts(reply: &Reply) -> Vec<Part> {
     let mut parts = Vec::new();
     take(&mut rest, &format!("--{boundary}"));
     while let Some(after) = rest.strip_prefix(b"\r\n") {
-        let end = after.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let end = after
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap();
         let head = std::str::from_utf8(&after[..end]).unwrap();
         let field = |name: &str| {
             let line = head.split("\r\n").find_map(|line| line.strip_prefix(name));
@@ -61,7 +64,13 @@ async fn several_ranges_come_in_parts_in_the_order_in_which_they_were_asked_for(
     for ranges in [
         &[(0, 9), (20, 29)][..],
         &[(80_000, 80_999), (0, 0)],
-        &[(10, 10), (12, 12), (70_000, 80_000), (5, 5), (40_000, 40_100)],
+        &[
+            (10, 10),
+            (12, 12),
+            (70_000, 80_000),
+            (5, 5),
+            (40_000, 40_100),
+        ],
     ] {
         let specs: Vec<String> = ranges.iter().map(|(a, b)| format!("{a}-{b}")).collect();
         let range = format!("bytes={}", specs.join(", "));
@@ -81,7 +90,10 @@ async fn several_ranges_come_in_parts_in_the_order_in_which_they_were_asked_for(
         assert_eq!(parts(&reply), expected, "{range}");
         let head = ranged(&user, Method::HEAD, &video.links.content, &range).await;
         assert_eq!(head.seen(), (206, ""));
-        assert_eq!(head.header("content-length"), reply.header("content-length"));
+        assert_eq!(
+            head.header("content-length"),
+            reply.header("content-length")
+        );
     }
 }
 
@@ -157,7 +169,8 @@ async fn parts_are_one_playback_and_what_was_not_received_is_given_back() {
         .await
         .unwrap();
     user.settled("what was not received is given back", |today| {
-        today.downloads == 1 && (received + 1..received + 20_000_000).contains(&today.download_bytes)
+        today.downloads == 1
+            && (received + 1..received + 20_000_000).contains(&today.download_bytes)
     })
     .await;
 }

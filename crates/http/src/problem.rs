@@ -1,6 +1,8 @@
 //! Errors that clients see: `application/problem+json` (RFC 9457).
 
-use http::header::{ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 

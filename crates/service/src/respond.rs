@@ -261,7 +261,10 @@ async fn send_spliced(mut spliced: Spliced, outgoing_body: OutgoingBody) -> u64 
         loop {
             match spliced.parts.next().await {
                 Some(Ok(part)) => {
-                    if send_splice(&part, &stream, &mut transfer.bytes).await.is_err() {
+                    if send_splice(&part, &stream, &mut transfer.bytes)
+                        .await
+                        .is_err()
+                    {
                         break;
                     }
                 }

@@ -25,8 +25,8 @@ use thiserror::Error;
 
 use super::feed;
 use super::filter::Filter;
-pub use super::listed::bury;
-use super::listed::{MANY, is_gone, list_of, record_at, watermark};
+use super::listed::{MANY, list_of, record_at, watermark};
+pub use super::listed::{bury, is_gone};
 use super::owner_lock::OwnerLock;
 pub use super::owner_lock::UpdateError;
 use super::record::Record;

@@ -159,6 +159,12 @@ pub fn linkable_path(record: &Record, download: bool) -> String {
     path
 }
 
+/// Where storage-service has the bytes of a file, for a client that gets them here.
+pub fn plain_path(location: &str) -> String {
+    let location = utf8_percent_encode(location, NOT_IN_SEGMENT);
+    format!("/internal/storage/files/{location}/content")
+}
+
 /// Seconds until the day's bandwidth begins anew: midnight UTC, never 0.
 pub fn seconds_to_midnight(now: Timestamp) -> u64 {
     let midnight = now.day().next().start();

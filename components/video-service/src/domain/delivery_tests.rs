@@ -45,10 +45,7 @@ fn ranges_select() {
 
 #[test]
 fn a_range_past_the_end_cannot_be_satisfied() {
-    assert_eq!(
-        planned(&[(RANGE, "bytes=1000-")]),
-        Plan::Unsatisfiable
-    );
+    assert_eq!(planned(&[(RANGE, "bytes=1000-")]), Plan::Unsatisfiable);
 }
 
 #[test]
@@ -56,10 +53,7 @@ fn if_range_with_another_tag_is_everything_even_for_an_impossible_range() {
     let pairs = [(RANGE, "bytes=1000-"), (IF_RANGE, "\"old\"")];
     assert_eq!(planned(&pairs), Plan::Whole);
     let pairs = [(RANGE, "bytes=-1"), (IF_RANGE, "\"tag-1\"")];
-    assert_eq!(
-        planned(&pairs),
-        part(999, 999)
-    );
+    assert_eq!(planned(&pairs), part(999, 999));
 }
 
 #[test]

@@ -89,6 +89,11 @@ impl Grant {
         own.as_ref() == Some(wanted)
     }
 
+    /// Whether it allows less than the bytes of the video to whoever has it.
+    pub fn is_limited(&self) -> bool {
+        self.max_bytes.is_some() || self.origin.is_some()
+    }
+
     /// Whether an answer may have so many bytes.
     pub fn allows_length(&self, bytes: u64) -> bool {
         self.max_bytes.is_none_or(|most| bytes <= most)

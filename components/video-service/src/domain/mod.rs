@@ -17,8 +17,8 @@
 //! record, counts as absent. A slot is given once and filled once, so a deletion needs no more than deleting two keys. Slots
 //! that are empty for good are struck from the maps, many at a time, by whoever met them, so that they cost nobody anything.
 
-pub mod byteranges;
 pub mod beside;
+pub mod byteranges;
 pub mod catalogue;
 pub mod conditions;
 pub mod delivery;
@@ -27,13 +27,15 @@ pub mod edits;
 pub mod ending;
 pub mod feed;
 pub mod filter;
+pub mod grant;
 pub mod id;
 pub mod language;
 mod listed;
 pub mod media_type;
 mod owner_lock;
-pub mod pieces;
+pub mod packaged;
 pub mod picture;
+pub mod pieces;
 pub mod pseudonym;
 pub mod purge;
 mod queue;

@@ -99,10 +99,20 @@ mod tests {
             file(0, 5),
         ];
         for (gap, end) in [(0, 29), (9, 29), (10, 69), (100, 69)] {
-            assert_eq!(stretch(&pieces, gap), Some(Part { start: 10, end }), "{gap}");
+            assert_eq!(
+                stretch(&pieces, gap),
+                Some(Part { start: 10, end }),
+                "{gap}"
+            );
         }
         assert_eq!(stretch(&pieces[..1], 100), None);
-        assert_eq!(stretch(&[file(u64::MAX, u64::MAX), file(0, 1)], u64::MAX), Some(Part { start: u64::MAX, end: u64::MAX }));
+        assert_eq!(
+            stretch(&[file(u64::MAX, u64::MAX), file(0, 1)], u64::MAX),
+            Some(Part {
+                start: u64::MAX,
+                end: u64::MAX
+            })
+        );
     }
 
     proptest! {

@@ -5,10 +5,15 @@ use spinreel_http::Problem;
 use spinreel_platform::Random;
 use spinreel_service::{Body, Call, Outcome, Response, empty};
 
-use crate::domain::delivery::{Answer, Plan, answer, linkable_path, plan, validator_headers};
+use crate::domain::delivery::{
+    Answer, Plan, answer, linkable_path, plain_path, plan, validator_headers,
+};
+use crate::domain::grant::Grant;
+use crate::domain::pieces;
 use crate::domain::record::Record;
 use crate::routes::bytes::{Delivery, Opened, REPR_DIGEST};
 use crate::routes::playable_video;
+use crate::routes::playback::check_length;
 
 /// Parts that lie closer to each other than that are read in one go, in bytes.
 const MOST_GAP: u64 = 64 * 1024;
@@ -17,11 +22,11 @@ const MOST_GAP: u64 = 64 * 1024;
 /// receives.
 pub(crate) async fn content(call: Call) -> Outcome {
     let record = playable_video(&call).await?;
-    content_of(&call, &record).await
+    content_of(&call, &record, None).await
 }
 
-/// The bytes of a video that the caller may have.
-pub(crate) async fn content_of(call: &Call, record: &Record) -> Outcome {
+/// The bytes of a video that the caller may have, by a link where there is a grant.
+pub(super) async fn content_of(call: &Call, record: &Record, grant: Option<&Grant>) -> Outcome {
     let download = call.request.query.get("download") == Some("1");
     let plan = plan(record, &call.request.headers);
     if let Some(outcome) = without_bytes(&plan, record) {
@@ -33,12 +38,13 @@ pub(crate) async fn content_of(call: &Call, record: &Record) -> Outcome {
         mut headers,
         pieces,
     } = answer(record, plan, download, &boundary);
+    check_length(grant, pieces::length(&pieces))?;
     let body = if call.request.method == Method::HEAD || pieces.is_empty() {
         Body::Empty
     } else {
         let delivery = Delivery {
             record,
-            path: linkable_path(record, download),
+            path: path(record, download, grant),
             pieces,
             most_gap: MOST_GAP,
             kind: match download {
@@ -58,6 +64,14 @@ pub(crate) async fn content_of(call: &Call, record: &Record) -> Outcome {
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// Where the bytes are had. The bucket knows no limits of a grant, so one that has any is not sent there.
+fn path(record: &Record, download: bool, grant: Option<&Grant>) -> String {
+    match grant.is_some_and(Grant::is_limited) {
+        true => plain_path(&record.stored.location),
+        false => linkable_path(record, download),
+    }
 }
 
 /// The answer to a plan that sends no bytes of the file.
