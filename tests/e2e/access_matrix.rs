@@ -355,7 +355,8 @@ async fn a_disabled_user_gets_in_nowhere() {
 async fn nothing_of_one_user_is_there_for_another() {
     let app = App::start().await;
     let (ada, eve) = (app.with_user().await, app.with_user().await);
-    let video = ada.upload_video("clip.mp4", b"bytes").await;
+    ada.upload_video("clip.mp4", b"bytes").await;
+    let video = ada.inspected("clip.mp4").await;
     // Whose public part everybody may see.
     const PUBLIC: [&str; 1] = ["GET /v1/users/:id"];
     // Where a request must speak a protocol before anything is looked for: see `uploads::protocol`.

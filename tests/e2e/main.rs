@@ -31,6 +31,7 @@ mod log_lines;
 mod logs;
 mod logs_gone;
 mod logs_tail;
+mod media;
 mod metrics;
 mod midnight;
 mod own_account;

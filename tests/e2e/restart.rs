@@ -9,7 +9,8 @@ async fn accounts_files_tokens_and_numbers_survive_a_restart() {
     let app = App::builder().as_spin().start().await;
     let (email, token, video, today) = {
         let user = app.with_user().await;
-        let video = user.upload_video("clip.mp4", CLIP).await;
+        user.upload_video("clip.mp4", CLIP).await;
+        let video = user.inspected("clip.mp4").await;
         let today = user
             .settled("the upload is settled", |today| today.uploads == 1)
             .await;

@@ -110,6 +110,17 @@ impl<'a> User<'a> {
         }
     }
 
+    /// The video of an uploaded file, when it is known what the file is.
+    pub async fn inspected(&self, filename: &str) -> Video {
+        let video = self.video_of(filename).await;
+        let path = format!("/v1/videos/{}", video.id);
+        eventually("a file is inspected", || async {
+            let video: Video = self.read(&path).await;
+            (video.media.is_some() || video.unplayable_reason.is_some()).then_some(video)
+        })
+        .await
+    }
+
     /// The user's videos, newest first: those of the first page.
     pub async fn videos(&self) -> Vec<Video> {
         self.read::<Page<Video>>("/v1/videos").await.items

@@ -119,6 +119,8 @@ actions! {
     VideoFileLeft = "video.file_left",
     /// The views of a day could not be brought into a video's record; the next look at it tries again.
     VideoViewsUnfolded = "video.views_unfolded",
+    /// What a file is as a video could not be found out; the next request for the video tries again.
+    VideoUninspected = "video.uninspected",
     /// A page of the videos of a deleted account was removed.
     VideoPurged = "video.purged",
 

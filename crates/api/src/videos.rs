@@ -122,6 +122,9 @@ pub struct Video {
     pub content_type: String,
     /// What it is as a video; `null` until that is known.
     pub media: Option<Media>,
+    /// Why it cannot be played, in a sentence for a person; `null` where it can be, or nobody knows yet.
+    #[serde(default)]
+    pub unplayable_reason: Option<String>,
     /// How often it was played.
     pub views: u64,
     /// When it was uploaded.

@@ -3,6 +3,7 @@
 use spinreel_api::videos::Media;
 use thiserror::Error;
 
+use crate::mp4::Defaults;
 use crate::read::ReadError;
 use crate::track::Track;
 
@@ -14,8 +15,10 @@ pub struct Inspected {
     /// The tracks in the file's order, sound and subtitles too.
     pub tracks: Vec<Track>,
     /// Whether the samples are described in movie fragments (ISO/IEC 14496-12, 8.8), which were not read:
-    /// [`Track::samples`] then has those of the first part only, as a rule none.
+    /// [`Track::samples`] then has those of the first part only, as a rule none, until they are
+    /// [read](crate::read_fragments).
     pub fragmented: bool,
+    pub(crate) defaults: Vec<Defaults>,
 }
 
 /// Why a file cannot be played, in a sentence for the person who uploaded it.

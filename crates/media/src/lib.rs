@@ -10,7 +10,7 @@
 //! [`Unplayable`] reason, and every loop, read and allocation has a bound ([`Limits`]).
 //!
 //! # Layout
-//! - [`inspect`]: the way in. [`ReadAt`]: where the bytes come from.
+//! - [`inspect`]: the way in. [`ReadAt`]: where the bytes come from. [`read_fragments`]: the samples of fragmented MP4.
 //! - [`Track`], [`Samples`]: what packaging needs of a file.
 
 mod codec;
@@ -18,6 +18,7 @@ mod cursor;
 mod inspected;
 mod matroska;
 mod mp4;
+mod packed;
 mod read;
 mod reader;
 mod samples;
@@ -45,4 +46,18 @@ pub async fn inspect(source: &mut impl ReadAt, limits: Limits) -> Result<Inspect
     } else {
         Err(Unplayable::UnknownContainer.into())
     }
+}
+
+/// Reads all movie fragments of a fragmented file, which [`inspect`] does not, so that [`Track::samples`] has all samples. Costs
+/// a read for each fragment. Where it fails, `inspected` is as it was.
+pub async fn read_fragments(
+    source: &mut impl ReadAt,
+    inspected: &mut Inspected,
+    limits: Limits,
+) -> Result<(), InspectError> {
+    if inspected.fragmented {
+        let memory = limits.memory;
+        mp4::read_fragments(&mut Reader::sparse(source, limits), inspected, memory).await?;
+    }
+    Ok(())
 }

@@ -27,6 +27,15 @@ pub struct Limits {
     pub memory: u64,
 }
 
+impl Limits {
+    /// What [`read_fragments`](crate::read_fragments) may take of a file: an hour in fragments of two seconds.
+    pub const FRAGMENTS: Self = Self {
+        reads: 2_048,
+        bytes: 32 * 1024 * 1024,
+        memory: 3 * 1024 * 1024,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

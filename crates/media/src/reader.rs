@@ -10,11 +10,16 @@ const FIRST: u64 = 4 * 1024;
 /// What each later read takes at least, in bytes, so that small things beside each other cost one.
 const AHEAD: u64 = 64 * 1024;
 
+/// The same where things are far from each other.
+const SPARSE_AHEAD: u64 = 8 * 1024;
+
 /// A file with what was read of it last.
 #[derive(Debug)]
 pub(crate) struct Reader<'a, R> {
     source: &'a mut R,
     left: Limits,
+    /// What each read but the first takes at least, in bytes.
+    ahead: u64,
     window: Bytes,
     window_at: u64,
 }
@@ -24,8 +29,17 @@ impl<'a, R: ReadAt> Reader<'a, R> {
         Self {
             source,
             left: limits,
+            ahead: AHEAD,
             window: Bytes::new(),
             window_at: 0,
+        }
+    }
+
+    /// As [`new`](Self::new), for small things that are far from each other.
+    pub(crate) fn sparse(source: &'a mut R, limits: Limits) -> Self {
+        Self {
+            ahead: SPARSE_AHEAD,
+            ..Self::new(source, limits)
         }
     }
 
@@ -59,7 +73,7 @@ impl<'a, R: ReadAt> Reader<'a, R> {
         if let Some(bytes) = in_window(self.window_at, &self.window) {
             return Ok(bytes);
         }
-        let least = if offset == 0 { FIRST } else { AHEAD };
+        let least = if offset == 0 { FIRST } else { self.ahead };
         let wanted = length.max(least).min(self.size() - offset);
         if self.left.reads == 0 || wanted > self.memory() {
             return Err(Unplayable::IndexTooLarge.into());

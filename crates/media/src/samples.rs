@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use crate::inspected::Unplayable;
+use crate::packed::{Packed, Unpacking};
 
 /// One sample: a picture, or a few milliseconds of sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(crate) enum SampleTable {
     None,
     /// The tables of `stbl`.
     Tables(Tables),
+    /// Made of movie fragments.
+    Packed(Packed),
 }
 
 /// The tables of `stbl`, each without its header and count.
@@ -65,7 +68,14 @@ pub(crate) enum ChunkOffsets {
 
 /// The samples of a track in decoding order.
 #[derive(Debug, Clone)]
-pub struct Samples<'a>(Option<Walk<'a>>);
+pub struct Samples<'a>(Source<'a>);
+
+#[derive(Debug, Clone)]
+enum Source<'a> {
+    None,
+    Tables(Walk<'a>),
+    Packed(Unpacking<'a>),
+}
 
 #[derive(Debug, Clone)]
 struct Walk<'a> {
@@ -85,8 +95,9 @@ struct Walk<'a> {
 impl SampleTable {
     pub(crate) fn samples(&self) -> Samples<'_> {
         Samples(match self {
-            Self::None => None,
-            Self::Tables(tables) => Some(Walk {
+            Self::None => Source::None,
+            Self::Packed(packed) => Source::Packed(packed.samples()),
+            Self::Tables(tables) => Source::Tables(Walk {
                 tables,
                 next: 0,
                 times: Runs::new(&tables.times),
@@ -102,6 +113,7 @@ impl SampleTable {
     pub(crate) fn count(&self) -> u64 {
         match self {
             Self::None => 0,
+            Self::Packed(packed) => packed.count,
             Self::Tables(tables) => tables.sizes.count().into(),
         }
     }
@@ -111,7 +123,11 @@ impl Iterator for Samples<'_> {
     type Item = Sample;
 
     fn next(&mut self) -> Option<Sample> {
-        self.0.as_mut()?.next()
+        match &mut self.0 {
+            Source::None => None,
+            Source::Tables(walk) => walk.next(),
+            Source::Packed(unpacking) => unpacking.next(),
+        }
     }
 }
 

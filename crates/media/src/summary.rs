@@ -61,5 +61,6 @@ pub(crate) fn summary(
         media,
         tracks,
         fragmented,
+        defaults: Vec::new(),
     })
 }

@@ -29,6 +29,7 @@ pub mod feed;
 pub mod filter;
 pub mod grant;
 pub mod id;
+pub mod inspection;
 pub mod language;
 mod listed;
 pub mod media_type;

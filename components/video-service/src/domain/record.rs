@@ -168,6 +168,15 @@ impl Record {
         self.visibility == Visibility::Public && self.status() == Status::Ready && !self.ending
     }
 
+    /// As it was before it was known what the file is.
+    pub fn uninspected(&self) -> Self {
+        Self {
+            media: None,
+            unplayable: None,
+            ..self.clone()
+        }
+    }
+
     /// As a client sees it.
     pub fn to_video(&self) -> Video {
         Video {
@@ -182,6 +191,7 @@ impl Record {
             size: self.stored.size,
             content_type: self.stored.content_type.clone(),
             media: self.media.clone(),
+            unplayable_reason: self.unplayable.clone(),
             views: self.views,
             created_at: self.stored.created_at,
             updated_at: self.updated_at,

@@ -44,9 +44,13 @@ pub(crate) async fn change(mut call: Call) -> Outcome {
     Ok(video_answer(&record)?.0)
 }
 
-/// Whether the condition names this version.
+/// Whether the condition names this version: as it is now, or as it was before it was known what the file is. Nobody made
+/// that change.
 pub(super) fn check(condition: &IfMatch, record: &Record) -> Result<(), Problem> {
-    match condition.holds(&version(&record.to_video())?) {
+    let holds = |record: &Record| -> Result<bool, Problem> {
+        Ok(condition.holds(&version(&record.to_video())?))
+    };
+    match holds(record)? || holds(&record.uninspected())? {
         true => Ok(()),
         false => Err(Problem::new(
             StatusCode::PRECONDITION_FAILED,

@@ -2,16 +2,21 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderMap, HeaderValue};
 use spinreel_api::videos::Video;
+use spinreel_platform::Clock;
 use spinreel_service::{Call, Outcome, Response, empty};
 
 use crate::domain::conditions::is_known;
+use crate::domain::inspection::is_due;
 use crate::domain::views;
 use crate::routes::views::fold_later;
-use crate::routes::{answer_of, ledger_problem, visible_video};
+use crate::routes::{answer_of, inspect_later, ledger_problem, visible_video};
 
 /// `GET /v1/videos/{id}`: a video that the caller may see, with the entity tag of this representation.
 pub(crate) async fn get(call: Call) -> Outcome {
     let record = visible_video(&call).await?;
+    if is_due(&record, call.context.clock.now_ms()) {
+        inspect_later(&call.context, record.id.clone());
+    }
     let context = &call.context;
     let total = views::total(&context.store, &context.clock, &record)
         .await

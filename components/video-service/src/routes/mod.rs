@@ -40,6 +40,7 @@ use spinreel_service::{Call, Caller, Context, Response, json};
 use crate::domain::catalogue::{UpdateError, find};
 use crate::domain::ending::end_if_over;
 use crate::domain::id::is_id;
+use crate::domain::inspection::inspect_file;
 use crate::domain::record::{Record, Viewer};
 use crate::files::HttpFiles;
 
@@ -130,6 +131,22 @@ fn end_later(context: &Rc<Context>, ids: impl IntoIterator<Item = String>) {
                     fields!({ "video.id": id }),
                 ),
             }
+        }
+    });
+}
+
+/// Finds out what a video's file is when the answer has been sent.
+fn inspect_later(context: &Rc<Context>, id: String) {
+    let after = Rc::clone(context);
+    context.after_answer(async move {
+        let contents = HttpFiles(&after);
+        if let Err(error) = inspect_file(&after.store, &after.clock, &contents, &id).await {
+            after.log.internal(
+                Level::Warn,
+                Action::VideoUninspected,
+                error.to_string(),
+                fields!({ "video.id": id }),
+            );
         }
     });
 }

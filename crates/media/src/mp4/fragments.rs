@@ -16,7 +16,7 @@ const READS_FOR_THE_END: u32 = 3;
 /// The most streams of whose indexes something is kept.
 const MOST_STREAMS: usize = 64;
 /// The most of a file's end that is read to find `mfra`, in bytes.
-const MOST_OF_THE_END: u64 = 1024 * 1024;
+const MOST_OF_THE_END: u64 = 256 * 1024;
 
 /// What fragments say of the film.
 #[derive(Debug, Clone, Default)]
@@ -203,7 +203,7 @@ fn part(traf: &Bytes, movie: &Movie) -> Result<Part, Unplayable> {
 }
 
 /// The defaults of a `tfhd` (8.8.7), with those of `trex` where it has none.
-fn head_defaults(tfhd: &Bytes, known: &[Defaults]) -> Result<Defaults, Unplayable> {
+pub(super) fn head_defaults(tfhd: &Bytes, known: &[Defaults]) -> Result<Defaults, Unplayable> {
     let mut cursor = Cursor::new(tfhd);
     let (_, flags) = cursor.full_box()?;
     let track = cursor.u32()?;

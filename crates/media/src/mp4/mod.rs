@@ -4,6 +4,7 @@ mod boxes;
 mod entry;
 mod fragments;
 mod movie;
+mod runs;
 mod skeleton;
 mod table;
 
@@ -18,7 +19,8 @@ use crate::read::ReadAt;
 use crate::reader::Reader;
 use crate::summary::{Found, summary};
 
-pub(crate) use self::movie::frame_rate;
+pub(crate) use self::movie::{Defaults, frame_rate};
+pub(crate) use self::runs::read_fragments;
 
 /// The boxes that files begin with, also those from before there was `ftyp`.
 const FIRST_BOXES: [[u8; 4]; 10] = [
@@ -115,7 +117,11 @@ pub(crate) async fn inspect<R: ReadAt>(
         Some(fragments) => fragments.samples(id),
         None => 0,
     };
-    summary(&found, tracks, fragments.is_some(), pictures)
+    let mut inspected = summary(&found, tracks, fragments.is_some(), pictures)?;
+    if let Some(extends) = movie.extends {
+        inspected.defaults = extends.defaults;
+    }
+    Ok(inspected)
 }
 
 async fn read_movie<R: ReadAt>(

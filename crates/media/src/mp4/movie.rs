@@ -39,11 +39,11 @@ pub(super) struct Extends {
 
 /// `trex` (8.8.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Defaults {
-    pub(super) track: u32,
-    pub(super) duration: u32,
-    pub(super) size: u32,
-    pub(super) flags: u32,
+pub(crate) struct Defaults {
+    pub(crate) track: u32,
+    pub(crate) duration: u32,
+    pub(crate) size: u32,
+    pub(crate) flags: u32,
 }
 
 /// Reads the content of a `moov` of a file of `size` bytes. Without `tables` the samples' tables are not there, and of each

@@ -1,6 +1,8 @@
 //! Files that are cut off, changed, or made to hurt.
 
-use spinreel_media::{InspectError, Unplayable};
+use bytes::Bytes;
+use futures::executor::block_on;
+use spinreel_media::{InspectError, Limits, Unplayable, read_fragments};
 
 use super::counting::look;
 use super::{film, videos};
@@ -98,15 +100,19 @@ fn films_that_were_changed_are_read_to_an_end_without_a_panic() {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let (mut playable, mut not) = (0_u64, 0_u64);
     for _ in 0..cases {
-        let changed = change(&films[dice.below(films.len())], &mut dice);
+        let changed = Bytes::from(change(&films[dice.below(films.len())], &mut dice));
         let size = changed.len() as u64;
-        let (inspected, counting) = look(changed.into());
+        let (inspected, counting) = look(changed.clone());
         assert!(counting.reads <= 16);
         match inspected {
             Err(InspectError::Unplayable(_)) => not += 1,
             Err(InspectError::Read(error)) => panic!("{error}"),
-            Ok(inspected) => {
+            Ok(mut inspected) => {
                 playable += 1;
+                let mut file = changed.clone();
+                let fragments = read_fragments(&mut file, &mut inspected, Limits::FRAGMENTS);
+                let read = block_on(fragments);
+                assert!(!matches!(read, Err(InspectError::Read(_))), "{read:?}");
                 for track in &inspected.tracks {
                     // All samples lie within the file, however many there are told to be.
                     for sample in track.samples().take(10_000) {
