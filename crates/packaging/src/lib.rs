@@ -1,7 +1,7 @@
 #![forbid(unsafe_code)]
 //! HLS (RFC 8216bis) and DASH (ISO/IEC 23009-1) of a stored file, without a second copy of it and without transcoding.
 //!
-//! After an upload, [`index`] makes an index of the file's samples, at most 1 % of it. Playlists, manifests and the heads
+//! After an upload, [`index`] makes an index of the file's samples, at most 1 % of it, or 1 MiB. Playlists, manifests and the heads
 //! of segments are made of the index; the media itself comes out of the file, by one ranged read a segment.
 //!
 //! Pictures and sound are apart: DASH players want them so, and HLS players take them so. A segment reads the stretch of the

@@ -33,7 +33,7 @@ impl Limits {
             segment_bytes: 32 * 1024 * 1024,
             segment_samples: 4_096,
             span: 256 * 1024 * 1024,
-            small_index: 16 * 1024,
+            small_index: 1024 * 1024,
             index: 16 * 1024 * 1024,
             audios: 8,
         }
@@ -41,7 +41,8 @@ impl Limits {
 }
 
 /// The index of a file of `size` bytes; `None` where it cannot be packaged: a codec that players do not take, samples that
-/// are not told, that go back in the file or lie beyond its end, tracks without any, or an index that would be too large.
+/// are not told (those of movie fragments, and of Matroska) or lie beyond the file's end, tracks without any, or an index that
+/// would be too large.
 pub fn index(inspected: &media::Inspected, size: u64, limits: Limits) -> Option<Vec<u8>> {
     if inspected.fragmented {
         return None;
