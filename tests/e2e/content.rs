@@ -35,22 +35,32 @@ async fn head_has_the_headers_of_get_and_no_body() {
     let app = App::start().await;
     let user = app.with_user().await;
     let video = user.upload_video("clip.mp4", CLIP).await;
-    let get = user.get(&video.links.content).await.expect(StatusCode::OK);
-    for range in [None, Some("bytes=0-9")] {
-        let mut request = user.request(Method::HEAD, &video.links.content);
-        if let Some(range) = range {
-            request = request.header("range", range);
-        }
-        let head = Reply::to(request).await;
-        assert_eq!(head.seen(), (200, ""), "{range:?}");
+    for (range, status) in [
+        (None, 200),
+        (Some("bytes=0-9"), 206),
+        (Some("bytes=-5"), 206),
+        (Some("bytes=99999999-"), 416),
+    ] {
+        let ask = async |method| {
+            let mut request = user.request(method, &video.links.content);
+            if let Some(range) = range {
+                request = request.header("range", range);
+            }
+            Reply::to(request).await
+        };
+        let (head, get) = (ask(Method::HEAD).await, ask(Method::GET).await);
+        assert_eq!(head.seen(), (status, ""), "{range:?}");
+        assert_eq!(get.status, status, "{range:?}");
         for name in [
             "content-length",
+            "content-range",
             "content-type",
             "etag",
             "last-modified",
             "accept-ranges",
+            "cache-control",
         ] {
-            assert_eq!(head.header(name), get.header(name), "{name}");
+            assert_eq!(head.header(name), get.header(name), "{range:?} {name}");
         }
     }
 }
@@ -90,14 +100,7 @@ async fn what_a_server_may_ignore_of_a_range_gives_the_whole_file() {
     let app = App::start().await;
     let user = app.with_user().await;
     let video = user.upload_video("clip.mp4", b"0123456789").await;
-    for range in [
-        "bytes=0-1,4-5",
-        "items=0-1",
-        "bytes=5-4",
-        "bytes=x-y",
-        "0-1",
-        "bytes",
-    ] {
+    for range in ["items=0-1", "bytes=5-4", "bytes=x-y", "0-1", "bytes"] {
         let reply = ranged(&user, &video.links.content, range).await;
         assert_eq!(reply.seen(), (200, "0123456789"), "{range}");
     }

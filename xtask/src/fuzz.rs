@@ -33,6 +33,7 @@ const PROPERTIES: [(&str, &[&str]); 5] = [
             "query::tests::every_position_comes_back_from_its_cursor",
             "range::tests::a_part_is_never_outside_the_file",
             "range::tests::any_text_is_read_without_a_panic",
+            "range::tests::parts_have_every_byte_that_was_asked_for_once",
             "request_id::tests::a_sane_id_is_one_word_of_a_header_and_of_a_line",
             "request_id::tests::ids_of_sane_characters_are_sane",
         ],

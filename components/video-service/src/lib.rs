@@ -10,6 +10,7 @@
 
 pub mod domain;
 mod files;
+mod indexing;
 mod routes;
 
 use domain::beside::MAX_BYTES;
@@ -21,6 +22,7 @@ const VARIABLES: &[Variable] = &[
     Variable::new("storage_service_url", Kind::Origin),
     Variable::new("usage_service_url", Kind::Origin),
     Variable::new("logging_service_url", Kind::Origin),
+    Variable::new("segment_seconds", Kind::Positive),
 ];
 
 /// The service's table.
@@ -130,6 +132,61 @@ pub static SERVICE: Service = Service {
             "/internal/videos/:id",
             Access::Service,
             handler!(routes::known::known),
+        ),
+        Route::post(
+            "/v1/videos/:id/playback",
+            Access::User,
+            handler!(routes::playback::give),
+        ),
+        Route::delete(
+            "/v1/videos/:id/playback",
+            Access::User,
+            handler!(routes::playback::end),
+        ),
+        Route::get(
+            "/v1/videos/:id/master.m3u8",
+            Access::Optional,
+            handler!(routes::packaged::master),
+        ),
+        Route::get(
+            "/v1/videos/:id/manifest.mpd",
+            Access::Optional,
+            handler!(routes::packaged::manifest),
+        ),
+        Route::get(
+            "/v1/videos/:id/tracks/:version/:track/:part",
+            Access::Optional,
+            handler!(routes::packaged::part),
+        ),
+        Route::get(
+            "/v1/playback/:grant/content",
+            Access::Open,
+            handler!(routes::playback::content),
+        ),
+        Route::get(
+            "/v1/playback/:grant/master.m3u8",
+            Access::Open,
+            handler!(routes::playback::master),
+        ),
+        Route::get(
+            "/v1/playback/:grant/manifest.mpd",
+            Access::Open,
+            handler!(routes::playback::manifest),
+        ),
+        Route::get(
+            "/v1/playback/:grant/poster",
+            Access::Open,
+            handler!(routes::playback::poster),
+        ),
+        Route::get(
+            "/v1/playback/:grant/captions/:lang",
+            Access::Open,
+            handler!(routes::playback::captions),
+        ),
+        Route::get(
+            "/v1/playback/:grant/tracks/:version/:track/:part",
+            Access::Open,
+            handler!(routes::playback::part),
         ),
         Route::post(
             "/internal/videos/sweep",

@@ -105,6 +105,8 @@ actions! {
     VideoTrashed = "video.trashed",
     /// A video came out of the trash.
     VideoRestored = "video.restored",
+    /// All playback links of a video ended, since somebody said so.
+    VideoLinksEnded = "video.links_ended",
     /// A video ends for good: nobody sees it any more, its files are being deleted.
     VideoEnding = "video.ending",
     /// A video could not be brought to its end; the next look or a sweep tries again.

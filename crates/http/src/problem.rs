@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -263,6 +265,7 @@ impl Problem {
             format!("The file has {size} bytes."),
         )
         .header(CONTENT_RANGE, &format!("bytes */{size}"))
+        .header(ACCEPT_RANGES, "bytes")
     }
 
     /// 422 `invalid_request`, member by member.

@@ -8,7 +8,8 @@
 //! # Layout
 //! - [`serve`] and [`Service`]: a request from its arrival to its last log line.
 //! - [`Route`], [`Access`], [`Call`]: what a handler is and what it gets.
-//! - [`Response`], [`Body`], [`Relay`]: what it answers; bodies of other services are spliced through by the host.
+//! - [`Response`], [`Body`], [`Relay`]: what it answers; bodies of other services are spliced through by the host,
+//!   whole or, in [`Spliced`] ones, in parts.
 //! - [`Context`]: the request's surroundings: store, HTTP client, settings, log, peers.
 //! - [`Settings`]: the component's variables, checked before the first line of a handler runs.
 //! - [`Peer`]: calls to other services, with a service token and the request's id.
@@ -46,7 +47,7 @@ pub use origin::requested_origin;
 pub use outbound::{ResponseBody, WasiHttp};
 pub use peer::{Peer, PeerError, Refusal};
 pub use request_body::RequestBody;
-pub use respond::{Body, Pieces, Relay, Response, Transfer, empty, json};
+pub use respond::{Body, Pieces, Relay, Response, Splice, Spliced, Transfer, empty, json};
 pub use route::{Call, Handler, Outcome, Route, Style};
 pub use serve::{AppendLogs, Authority, FindStanding, LogSink, Service, VERSION, serve};
 pub use settings::{Kind, Settings, Variable};

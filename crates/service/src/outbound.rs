@@ -296,6 +296,26 @@ impl ResponseBody {
     }
 }
 
+impl ResponseBody {
+    /// Drops the next `count` bytes where they arrive, without moving them into the guest.
+    pub(crate) async fn skip(&self, count: u64) -> Result<(), Stopped> {
+        let (mut left, mut by_peer) = (count, None);
+        while left > 0 {
+            match self.stream.skip(left)? {
+                0 => {
+                    let deadline = *by_peer.get_or_insert_with(|| Deadline::in_ms(self.between_ms));
+                    ready_by(self.stream.subscribe(), deadline).await?;
+                }
+                skipped => {
+                    left -= skipped;
+                    by_peer = None;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl ReadBody for ResponseBody {
     async fn read(&mut self) -> Result<Option<Bytes>, TransportError> {
         let mut deadline = None;

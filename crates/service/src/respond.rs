@@ -1,4 +1,5 @@
 use std::fmt;
+use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 use futures::stream::LocalBoxStream;
@@ -8,7 +9,7 @@ use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use spin_sdk::http::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use spinreel_http::Problem;
-use wasi::io::streams::StreamError;
+use wasi::io::streams::{OutputStream, StreamError};
 
 use crate::outbound::{CLIENT_MS, ResponseBody, Stopped, write_all};
 
@@ -28,6 +29,8 @@ pub enum Body {
     Bytes(Vec<u8>),
     /// The body of another service's response, moved by the host without passing through the guest.
     Relay(Relay),
+    /// What is put together of bytes made here and parts of other services' responses, which the host moves.
+    Spliced(Spliced),
     /// What is made piece by piece while it is sent. The next piece is asked for when the client has taken the last one;
     /// an error cuts the body off, so that the client sees that it is not whole.
     Pieces(Pieces),
@@ -57,7 +60,55 @@ pub struct Relay {
 
 type Finished = Box<dyn FnOnce(Transfer) -> LocalBoxFuture<'static, ()>>;
 
-/// How a [`Relay`] ended.
+/// A part of a [`Spliced`] body.
+#[derive(Debug)]
+pub enum Splice {
+    /// These bytes.
+    Made(Vec<u8>),
+    /// Bytes of a response.
+    Taken {
+        /// The response; the next part may go on with it.
+        from: Rc<ResponseBody>,
+        /// How many of its next bytes are left out.
+        skip: u64,
+        /// How many are sent after them.
+        length: u64,
+    },
+}
+
+/// A body of parts; each is asked for when the one before it was sent. An error cuts the body off.
+pub struct Spliced {
+    parts: LocalBoxStream<'static, Result<Splice, Problem>>,
+    finished: Option<Finished>,
+}
+
+impl Spliced {
+    /// Of a stream of parts.
+    pub fn new(parts: impl Stream<Item = Result<Splice, Problem>> + 'static) -> Self {
+        Self {
+            parts: Box::pin(parts),
+            finished: None,
+        }
+    }
+
+    /// Runs `finished` after the last byte, or after the client went away.
+    #[must_use]
+    pub fn on_finish(
+        mut self,
+        finished: impl FnOnce(Transfer) -> LocalBoxFuture<'static, ()> + 'static,
+    ) -> Self {
+        self.finished = Some(Box::new(finished));
+        self
+    }
+}
+
+impl fmt::Debug for Spliced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spliced").finish_non_exhaustive()
+    }
+}
+
+/// How a [`Relay`] or a [`Spliced`] body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transfer {
     /// The bytes that the client's connection took.
@@ -159,6 +210,7 @@ pub(crate) async fn send(response: Response, method: &Method, out: ResponseOutpa
             if sent { bytes.len() as u64 } else { 0 }
         }
         Body::Relay(relay) => send_relay(relay, outgoing_body).await,
+        Body::Spliced(spliced) => send_spliced(spliced, outgoing_body).await,
         Body::Pieces(pieces) => send_pieces(pieces, outgoing_body).await,
     }
 }
@@ -198,6 +250,63 @@ async fn send_relay(relay: Relay, outgoing_body: OutgoingBody) -> u64 {
         finished(transfer).await;
     }
     transfer.bytes
+}
+
+async fn send_spliced(mut spliced: Spliced, outgoing_body: OutgoingBody) -> u64 {
+    let mut transfer = Transfer {
+        bytes: 0,
+        complete: false,
+    };
+    if let Ok(stream) = outgoing_body.write() {
+        loop {
+            match spliced.parts.next().await {
+                Some(Ok(part)) => {
+                    if send_splice(&part, &stream, &mut transfer.bytes)
+                        .await
+                        .is_err()
+                    {
+                        break;
+                    }
+                }
+                Some(Err(_)) => break,
+                None => {
+                    transfer.complete = stream.check_write().is_ok();
+                    break;
+                }
+            }
+        }
+    }
+    if transfer.complete {
+        finish(outgoing_body);
+    } else {
+        // As in a relay, the client is to see that it is cut off.
+        drop(outgoing_body);
+    }
+    drop(spliced.parts);
+    if let Some(finished) = spliced.finished {
+        finished(transfer).await;
+    }
+    transfer.bytes
+}
+
+/// Sends one part, and counts its bytes as they are taken.
+async fn send_splice(part: &Splice, stream: &OutputStream, sent: &mut u64) -> Result<(), Stopped> {
+    match part {
+        Splice::Made(bytes) => {
+            write_all(stream, bytes, CLIENT_MS).await?;
+            *sent += bytes.len() as u64;
+        }
+        Splice::Taken { from, skip, length } => {
+            from.skip(*skip).await?;
+            let mut left = *length;
+            while left > 0 {
+                let moved = from.splice(stream, left.min(SPLICE_SIZE)).await?;
+                left -= moved;
+                *sent += moved;
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn send_pieces(Pieces(mut pieces): Pieces, outgoing_body: OutgoingBody) -> u64 {

@@ -4,15 +4,17 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use spinreel_api::Timestamp;
 use spinreel_api::videos::Visibility;
-use spinreel_http::range::Selection;
+use spinreel_http::range::{Part, Selection};
 
+use super::byteranges;
 use super::conditions::{Validators, Verdict};
 use super::disposition::attachment;
 use super::media_type::{UNKNOWN, for_delivery};
+use super::pieces::{self, Piece};
 use super::record::Record;
 
 /// The bytes are a stranger's: opened as a page they may show themselves and do nothing else.
@@ -23,7 +25,7 @@ const POLICY: &str =
 const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// What a request for a video's bytes comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
     /// The client has them: 304.
     NotModified,
@@ -33,33 +35,32 @@ pub enum Plan {
     Unsatisfiable,
     /// All of them, or the head of that answer where only it was asked for: 200.
     Whole,
-    /// These, ends included: 206.
-    Part {
-        /// The first byte.
-        start: u64,
-        /// The last byte.
-        end: u64,
-    },
+    /// These: 206.
+    Part(Part),
+    /// These, each in a part of the body: 206.
+    Parts(Vec<Part>),
 }
 
-/// Reads the conditions and the range of a request.
-///
-/// Ranges are for GET only (RFC 9110, section 14.2). Several ranges at once are answered with everything, as a server
-/// may.
-pub fn plan(record: &Record, method: &Method, headers: &HeaderMap) -> Plan {
-    let validators = validators(record);
+/// Reads the conditions and the ranges of a GET, or of a HEAD, which asks for what a GET would say.
+pub fn plan(record: &Record, headers: &HeaderMap) -> Plan {
+    plan_of(validators(record), record.stored.size, headers)
+}
+
+/// The same, of any bytes.
+pub fn plan_of(validators: Validators<'_>, size: u64, headers: &HeaderMap) -> Plan {
     match validators.weigh(headers) {
         Verdict::NotModified => return Plan::NotModified,
         Verdict::Failed => return Plan::PreconditionFailed,
         Verdict::Proceed => {}
     }
-    if *method != Method::GET || !validators.allow_range(headers) {
+    if !validators.allow_range(headers) {
         return Plan::Whole;
     }
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
-    match Selection::parse(range, record.stored.size) {
+    match Selection::parse(range, size) {
         Selection::Whole => Plan::Whole,
-        Selection::Part { start, end } => Plan::Part { start, end },
+        Selection::Part(part) => Plan::Part(part),
+        Selection::Parts(parts) => Plan::Parts(parts),
         Selection::Unsatisfiable => Plan::Unsatisfiable,
     }
 }
@@ -79,41 +80,62 @@ pub fn validator_headers(record: &Record) -> HeaderMap {
     headers
 }
 
-/// The headers of an answer with the bytes of `plan`; `download` names the file for saving.
-pub fn content_headers(record: &Record, plan: Plan, download: bool) -> HeaderMap {
-    let size = record.stored.size;
-    let mut headers = validator_headers(record);
-    add(
-        &mut headers,
-        CONTENT_TYPE,
-        &for_delivery(&record.stored.content_type),
-    );
-    add(&mut headers, CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(CONTENT_LENGTH, length(plan, size).into());
-    if let Plan::Part { start, end } = plan {
-        add(
-            &mut headers,
-            CONTENT_RANGE,
-            &format!("bytes {start}-{end}/{size}"),
-        );
-    }
-    if download {
-        add(
-            &mut headers,
-            CONTENT_DISPOSITION,
-            &attachment(&record.stored.filename),
-        );
-    }
-    headers
+/// What an answer with the bytes of a file says, and is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// 200 or 206.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body; none of an empty file.
+    pub pieces: Vec<Piece>,
 }
 
-/// How many of a file's `size` bytes a plan sends.
-pub fn length(plan: Plan, size: u64) -> u64 {
-    match plan {
-        Plan::Whole => size,
-        Plan::Part { start, end } => end - start + 1,
-        Plan::NotModified | Plan::PreconditionFailed | Plan::Unsatisfiable => 0,
+/// The answer to a `plan` that has bytes; of any other one it is the whole file. `download` names the file for saving;
+/// `boundary` stands between several parts, and nowhere in the file.
+pub fn answer(record: &Record, plan: Plan, download: bool, boundary: &str) -> Answer {
+    let size = record.stored.size;
+    let media_type = for_delivery(&record.stored.content_type);
+    let mut headers = validator_headers(record);
+    let (status, pieces) = match plan {
+        Plan::Part(part) => {
+            add(&mut headers, CONTENT_RANGE, &content_range(part, size));
+            (StatusCode::PARTIAL_CONTENT, vec![Piece::File(part)])
+        }
+        Plan::Parts(parts) => {
+            let pieces = byteranges::body(&parts, size, &media_type, boundary);
+            (StatusCode::PARTIAL_CONTENT, pieces)
+        }
+        _ => (StatusCode::OK, whole(size)),
+    };
+    let content_type = match pieces.len() {
+        0 | 1 => media_type,
+        _ => byteranges::content_type(boundary),
+    };
+    add(&mut headers, CONTENT_TYPE, &content_type);
+    add(&mut headers, CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(CONTENT_LENGTH, pieces::length(&pieces).into());
+    if download {
+        let value = attachment(&record.stored.filename);
+        add(&mut headers, CONTENT_DISPOSITION, &value);
     }
+    Answer {
+        status,
+        headers,
+        pieces,
+    }
+}
+
+/// All bytes of a file.
+fn whole(size: u64) -> Vec<Piece> {
+    let end = size.checked_sub(1);
+    let part = end.map(|end| Piece::File(Part { start: 0, end }));
+    part.into_iter().collect()
+}
+
+/// The value of `Content-Range`.
+pub fn content_range(part: Part, size: u64) -> String {
+    format!("bytes {}-{}/{size}", part.start, part.end)
 }
 
 /// Where storage-service has the bytes of a file, for a client that can be sent elsewhere: it is to find there the media
@@ -135,6 +157,12 @@ pub fn linkable_path(record: &Record, download: bool) -> String {
         path.push_str(&encode(&attachment(&record.stored.filename)));
     }
     path
+}
+
+/// Where storage-service has the bytes of a file, for a client that gets them here.
+pub fn plain_path(location: &str) -> String {
+    let location = utf8_percent_encode(location, NOT_IN_SEGMENT);
+    format!("/internal/storage/files/{location}/content")
 }
 
 /// Seconds until the day's bandwidth begins anew: midnight UTC, never 0.

@@ -9,12 +9,16 @@ fn record() -> Record {
     Record::new("v-1", 1, stored("ada", "été.mp4"))
 }
 
-fn planned(method: Method, pairs: &[(HeaderName, &'static str)]) -> Plan {
+fn part(start: u64, end: u64) -> Plan {
+    Plan::Part(Part { start, end })
+}
+
+fn planned(pairs: &[(HeaderName, &'static str)]) -> Plan {
     let headers = pairs
         .iter()
         .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
         .collect();
-    plan(&record(), &method, &headers)
+    plan(&record(), &headers)
 }
 
 fn header(headers: &HeaderMap, name: HeaderName) -> &str {
@@ -25,55 +29,45 @@ fn header(headers: &HeaderMap, name: HeaderName) -> &str {
 
 #[test]
 fn without_a_range_it_is_everything() {
-    assert_eq!(planned(Method::GET, &[]), Plan::Whole);
-    assert_eq!(
-        planned(Method::GET, &[(RANGE, "bytes=0-1,5-6")]),
-        Plan::Whole
-    );
+    assert_eq!(planned(&[]), Plan::Whole);
+    assert_eq!(planned(&[(RANGE, "bytes=x-y")]), Plan::Whole);
 }
 
 #[test]
-fn a_range_selects_for_get_and_not_for_head() {
-    let range = [(RANGE, "bytes=10-19")];
+fn ranges_select() {
+    assert_eq!(planned(&[(RANGE, "bytes=10-19")]), part(10, 19));
+    let both = [Part { start: 5, end: 6 }, Part { start: 0, end: 1 }];
     assert_eq!(
-        planned(Method::GET, &range),
-        Plan::Part { start: 10, end: 19 }
+        planned(&[(RANGE, "bytes=5-6,0-1")]),
+        Plan::Parts(both.to_vec())
     );
-    assert_eq!(planned(Method::HEAD, &range), Plan::Whole);
 }
 
 #[test]
 fn a_range_past_the_end_cannot_be_satisfied() {
-    assert_eq!(
-        planned(Method::GET, &[(RANGE, "bytes=1000-")]),
-        Plan::Unsatisfiable
-    );
+    assert_eq!(planned(&[(RANGE, "bytes=1000-")]), Plan::Unsatisfiable);
 }
 
 #[test]
 fn if_range_with_another_tag_is_everything_even_for_an_impossible_range() {
     let pairs = [(RANGE, "bytes=1000-"), (IF_RANGE, "\"old\"")];
-    assert_eq!(planned(Method::GET, &pairs), Plan::Whole);
+    assert_eq!(planned(&pairs), Plan::Whole);
     let pairs = [(RANGE, "bytes=-1"), (IF_RANGE, "\"tag-1\"")];
-    assert_eq!(
-        planned(Method::GET, &pairs),
-        Plan::Part {
-            start: 999,
-            end: 999
-        }
-    );
+    assert_eq!(planned(&pairs), part(999, 999));
 }
 
 #[test]
 fn conditions_come_before_the_range() {
     let pairs = [(RANGE, "bytes=1000-"), (IF_NONE_MATCH, "\"tag-1\"")];
-    assert_eq!(planned(Method::GET, &pairs), Plan::NotModified);
-    assert_eq!(planned(Method::HEAD, &pairs), Plan::NotModified);
+    assert_eq!(planned(&pairs), Plan::NotModified);
 }
 
 #[test]
 fn a_part_names_its_place() {
-    let headers = content_headers(&record(), Plan::Part { start: 10, end: 19 }, false);
+    let answer = answer(&record(), part(10, 19), false, "b");
+    let file = Piece::File(Part { start: 10, end: 19 });
+    assert_eq!((answer.status.as_u16(), answer.pieces), (206, vec![file]));
+    let headers = answer.headers;
     assert_eq!(header(&headers, CONTENT_RANGE), "bytes 10-19/1000");
     assert_eq!(header(&headers, CONTENT_LENGTH), "10");
     assert_eq!(header(&headers, CONTENT_TYPE), "video/mp4");
@@ -89,8 +83,34 @@ fn a_part_names_its_place() {
 }
 
 #[test]
+fn several_parts_are_a_body_of_parts() {
+    let parts = vec![Part { start: 5, end: 6 }, Part { start: 0, end: 1 }];
+    let answer = answer(&record(), Plan::Parts(parts), false, "b");
+    assert_eq!(answer.status.as_u16(), 206);
+    assert_eq!(
+        header(&answer.headers, CONTENT_TYPE),
+        "multipart/byteranges; boundary=b"
+    );
+    assert_eq!(header(&answer.headers, CONTENT_RANGE), "");
+    let length = pieces::length(&answer.pieces).to_string();
+    assert_eq!(header(&answer.headers, CONTENT_LENGTH), length);
+}
+
+#[test]
+fn an_empty_file_has_no_piece() {
+    let mut record = record();
+    record.stored.size = 0;
+    let answer = answer(&record, Plan::Whole, false, "b");
+    assert_eq!((answer.status.as_u16(), answer.pieces), (200, vec![]));
+    assert_eq!(header(&answer.headers, CONTENT_LENGTH), "0");
+    assert_eq!(header(&answer.headers, CONTENT_TYPE), "video/mp4");
+}
+
+#[test]
 fn a_download_names_the_file() {
-    let headers = content_headers(&record(), Plan::Whole, true);
+    let answer = answer(&record(), Plan::Whole, true, "b");
+    assert_eq!((answer.status.as_u16(), answer.pieces.len()), (200, 1));
+    let headers = answer.headers;
     assert_eq!(header(&headers, CONTENT_LENGTH), "1000");
     assert_eq!(header(&headers, CONTENT_RANGE), "");
     assert_eq!(
@@ -103,7 +123,7 @@ fn a_download_names_the_file() {
 fn a_page_that_calls_itself_a_video_goes_out_as_bytes() {
     let mut record = record();
     record.stored.content_type = "text/html".to_owned();
-    let headers = content_headers(&record, Plan::Whole, false);
+    let headers = answer(&record, Plan::Whole, false, "b").headers;
     assert_eq!(header(&headers, CONTENT_TYPE), "application/octet-stream");
 }
 

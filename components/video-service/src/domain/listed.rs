@@ -122,7 +122,7 @@ pub(super) async fn bury_owner(
 }
 
 /// Whether an owner is gone. Costs 1 `get`.
-pub(super) async fn is_gone(store: &impl Store, owner: &str) -> Result<bool, LedgerError> {
+pub async fn is_gone(store: &impl Store, owner: &str) -> Result<bool, LedgerError> {
     Ok(tombstone(owner).get(store).await?.is_some())
 }
 

@@ -19,6 +19,7 @@
 
 pub mod beside;
 pub mod arrival;
+pub mod byteranges;
 pub mod catalogue;
 pub mod conditions;
 pub mod delivery;
@@ -27,6 +28,7 @@ pub mod edits;
 pub mod ending;
 pub mod feed;
 pub mod filter;
+pub mod grant;
 pub mod id;
 pub mod inspection;
 pub mod language;
@@ -34,8 +36,10 @@ mod indexing;
 mod listed;
 pub mod media_type;
 mod owner_lock;
+pub mod packaged;
 pub mod picture;
 pub mod new_video;
+pub mod pieces;
 pub mod pseudonym;
 pub mod purge;
 mod queue;

@@ -42,6 +42,9 @@ pub struct Record {
     /// Where its samples are, for packaging.
     #[serde(default)]
     pub index: Option<Attachment>,
+    /// The entity tag of the bytes that were looked at for `index`; it is there where they cannot be packaged, too.
+    #[serde(default)]
+    pub indexed: Option<String>,
     /// How often it was played.
     #[serde(default)]
     pub views: u64,
@@ -112,6 +115,7 @@ impl Record {
             poster: None,
             captions: Vec::new(),
             index: None,
+            indexed: None,
             views: 0,
             deleted_at: None,
             ends_at: None,

@@ -62,6 +62,9 @@ pub async fn try_update<E>(
         lock.release(store).await?;
         return Ok(Some(Ok(record)));
     }
+    if ends_links(&before, &record) {
+        record.playback_epoch = before.playback_epoch + 1;
+    }
     let record = write(store, clock, lock, &before, record).await?;
     if is_gone(store, &owner).await? {
         // A purge beside this may not have seen what was written.
@@ -69,6 +72,13 @@ pub async fn try_update<E>(
         return Ok(None);
     }
     Ok(Some(Ok(record)))
+}
+
+/// Whether a change ends the playback links that were given before: who may see the video is decided anew, and what comes
+/// out of the trash has been there.
+fn ends_links(before: &Record, after: &Record) -> bool {
+    before.visibility != after.visibility
+        || before.deleted_at.is_some() != after.deleted_at.is_some()
 }
 
 /// Writes a changed record, and all that follows from it, and gives the lock back. Returns the record as it is now.

@@ -1,6 +1,7 @@
 //! The routes, a file each.
 
 mod beside;
+pub(crate) mod bytes;
 pub(crate) mod captions;
 pub(crate) mod change;
 pub(crate) mod content;
@@ -11,6 +12,8 @@ pub(crate) mod get;
 pub(crate) mod health;
 pub(crate) mod known;
 pub(crate) mod list;
+pub(crate) mod packaged;
+pub(crate) mod playback;
 pub(crate) mod poster;
 pub(crate) mod purge;
 pub(crate) mod put;
@@ -179,7 +182,7 @@ fn video_id(call: &Call) -> Result<&str, Problem> {
     }
 }
 
-fn update_problem(error: UpdateError) -> Problem {
+pub(crate) fn update_problem(error: UpdateError) -> Problem {
     match error {
         UpdateError::Busy => Problem::unavailable(error),
         UpdateError::Ledger(error) => ledger_problem(error),

@@ -13,6 +13,7 @@ use super::requests::{Planned, Request, Sending, request, sending, user_and_name
 use super::scheduler::Mortal;
 use super::world::World;
 use crate::domain::peers::Peers as _;
+use crate::domain::record::VideoHead;
 use crate::domain::resumable::{
     Appended, Bytes, Joined, NewFinal, NewUpload, ResumableError, Status, UploadId,
 };
@@ -146,6 +147,8 @@ async fn create(
         metadata: String::new(),
         ends_by_word: false,
         is_part,
+        video: VideoHead::default(),
+        direct: None,
     };
     let owner = owner(sending.user);
     let created = ask(world, async {
@@ -262,6 +265,7 @@ async fn join(world: &World, resuming: &Resuming, parts: &[UploadId]) -> bool {
         metadata: String::new(),
         concat: "final;".to_owned(),
         parts: parts.to_vec(),
+        video: VideoHead::default(),
     };
     let owner = owner(sending.user);
     let joined = ask(world, async {

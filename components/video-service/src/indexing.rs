@@ -1,0 +1,209 @@
+//! The indexes of videos for HLS and DASH: made once for each file, kept beside it by storage-service, and read by ranges.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::header::RANGE;
+use http::{Method, StatusCode};
+use serde_json::json;
+use spinreel_api::actions::Action;
+use spinreel_api::internal::Attachment;
+use spinreel_api::logs::Level;
+use spinreel_http::Problem;
+use spinreel_media::{InspectError, ReadAt, ReadError, inspect};
+use spinreel_packaging::{Index, Limits, head_length, index};
+use spinreel_platform::collect;
+use spinreel_service::{Context, PeerError};
+
+use crate::domain::catalogue::update;
+use crate::domain::delivery::plain_path;
+use crate::domain::ending::Files as _;
+use crate::domain::packaged::{FIRST_READ, index_of, is_due};
+use crate::domain::record::Record;
+use crate::files::HttpFiles;
+use crate::routes::update_problem;
+
+/// The media type of an index.
+const CONTENT_TYPE: &str = "application/octet-stream";
+/// The longest head of an index that is read into memory, in bytes.
+const LONGEST_HEAD: u64 = 4 * 1024 * 1024;
+
+/// A file of storage-service, read by ranges.
+struct Stored<'a> {
+    context: &'a Context,
+    owner: &'a str,
+    location: &'a str,
+    size: u64,
+}
+
+impl ReadAt for Stored<'_> {
+    async fn read_at(&mut self, offset: u64, length: u64) -> Result<Bytes, ReadError> {
+        let read = read(self.context, self.owner, self.location, offset, length).await;
+        read.map_err(|problem| ReadError(problem.internal.unwrap_or(problem.detail)))
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+/// `length` bytes, at least 1, of a file from `offset` on.
+async fn read(
+    context: &Context,
+    owner: &str,
+    location: &str,
+    offset: u64,
+    length: u64,
+) -> Result<Bytes, Problem> {
+    let range = format!("bytes={offset}-{}", offset + length.saturating_sub(1));
+    let storage = context.storage().about(owner);
+    let path = plain_path(location);
+    let mut response = storage
+        .fetch(Method::GET, &path, &[(RANGE, &range)])
+        .await?;
+    let status = response.status();
+    if status == StatusCode::NOT_FOUND {
+        return Err(Problem::not_found().because("storage-service has no such file"));
+    }
+    let limit = usize::try_from(length).map_err(Problem::internal)?;
+    let bytes = collect(response.body_mut(), limit).await;
+    let bytes = bytes.map_err(Problem::unavailable)?;
+    if status != StatusCode::PARTIAL_CONTENT || bytes.len() != limit {
+        let found = bytes.len();
+        return Err(Problem::unavailable(format!(
+            "storage-service answered {status} with {found} bytes instead of {length}"
+        )));
+    }
+    Ok(bytes.into())
+}
+
+/// The record with the index of its bytes, which is made now where nobody looked yet.
+pub(crate) async fn indexed(context: &Rc<Context>, record: Record) -> Result<Record, Problem> {
+    if !is_due(&record) {
+        return Ok(record);
+    }
+    let made = make(context, &record).await?;
+    keep(context, record, made).await
+}
+
+/// The index of a video's bytes, stored; `None` where they cannot be packaged.
+async fn make(context: &Context, record: &Record) -> Result<Option<Attachment>, Problem> {
+    let stored = &record.stored;
+    let mut file = Stored {
+        context,
+        owner: &stored.owner,
+        location: &stored.location,
+        size: stored.size,
+    };
+    let inspected = match inspect(&mut file, spinreel_media::Limits::default()).await {
+        Ok(inspected) => inspected,
+        Err(InspectError::Unplayable(_)) => return Ok(None),
+        Err(InspectError::Read(error)) => return Err(Problem::unavailable(error)),
+    };
+    let target = context.settings.number("segment_seconds");
+    let limits = Limits::of_target(u32::try_from(target).unwrap_or(u32::MAX));
+    let Some(bytes) = index(&inspected, stored.size, limits) else {
+        return Ok(None);
+    };
+    drop(inspected);
+    let path = format!(
+        "/internal/storage/attachments?user_id={}&id={}&content_type={CONTENT_TYPE}&in_quota=false",
+        stored.owner, record.id
+    );
+    let storage = context.storage().about(&stored.owner);
+    let sent = storage.send_bytes(Method::POST, &path, CONTENT_TYPE, bytes.into());
+    match sent.await {
+        // Who has too many files has none for this one.
+        Err(PeerError::Refused { code, .. }) if code == "quota_exceeded" => Ok(None),
+        sent => Ok(Some(sent?)),
+    }
+}
+
+/// Has the record name the index, unless another one does it already; what nobody names goes.
+async fn keep(
+    context: &Rc<Context>,
+    record: Record,
+    made: Option<Attachment>,
+) -> Result<Record, Problem> {
+    let etag = record.stored.etag.clone();
+    let mut unused = made.clone();
+    let changed = update(&context.store, &context.clock, &record.id, |now| {
+        if now.stored.etag == etag && is_due(now) {
+            unused = std::mem::replace(&mut now.index, made);
+            now.indexed = Some(etag);
+        }
+    });
+    let changed = changed.await.map_err(update_problem)?;
+    if let Some(unused) = unused {
+        let (after, owner) = (Rc::clone(context), record.stored.owner.clone());
+        context.after_answer(async move {
+            if let Err(error) = HttpFiles(&after).delete(&owner, &unused.location).await {
+                after.log.internal(
+                    Level::Warn,
+                    Action::VideoFileLeft,
+                    error.to_string(),
+                    json!({ "file.bytes": unused.size }),
+                );
+            }
+        });
+    }
+    changed.ok_or_else(Problem::not_found)
+}
+
+/// The index of a video, with the bytes of it that were read.
+pub(crate) struct Opened {
+    pub(crate) index: Index,
+    beginning: Bytes,
+    attachment: Attachment,
+}
+
+/// Reads the head of a video's index; 404 where it has none.
+pub(crate) async fn open(context: &Context, record: &Record) -> Result<Opened, Problem> {
+    let attachment = index_of(record).ok_or_else(Problem::not_found)?;
+    let owner = &record.stored.owner;
+    let first = attachment.size.min(FIRST_READ);
+    let mut beginning = read(context, owner, &attachment.location, 0, first).await?;
+    let length = head_length(&beginning).map_err(Problem::internal)?;
+    if length > first {
+        if length > attachment.size.min(LONGEST_HEAD) {
+            return Err(Problem::internal("the head of an index is too long"));
+        }
+        beginning = read(context, owner, &attachment.location, 0, length).await?;
+    }
+    let index = Index::read(&beginning).map_err(Problem::internal)?;
+    if index.head.file_size != record.stored.size {
+        return Err(Problem::internal("an index is of another file"));
+    }
+    Ok(Opened {
+        index,
+        beginning,
+        attachment: attachment.clone(),
+    })
+}
+
+impl Opened {
+    /// The block of a segment; 404 where there is no such segment.
+    pub(crate) async fn block(
+        &self,
+        context: &Context,
+        record: &Record,
+        track: usize,
+        segment: usize,
+    ) -> Result<Bytes, Problem> {
+        let place = self.index.block(track, segment);
+        let (at, length) = place.ok_or_else(Problem::not_found)?;
+        let end = at
+            .checked_add(length)
+            .filter(|end| *end <= self.attachment.size);
+        let end = end.ok_or_else(|| Problem::internal("a block lies beyond its index"))?;
+        let range = usize::try_from(at).ok().zip(usize::try_from(end).ok());
+        let known = range.filter(|(_, end)| *end <= self.beginning.len());
+        match known {
+            Some((at, end)) => Ok(self.beginning.slice(at..end)),
+            None => {
+                let location = &self.attachment.location;
+                read(context, &record.stored.owner, location, at, length.max(1)).await
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! HLS and DASH: playlists, manifests and segments, and players of others.
+
+use std::process::Command;
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use spinreel_api::videos::Video;
+use spinreel_tests::{App, CLIP, Reply, User};
+
+/// A film, made by `cargo xtask clients`.
+fn film(name: &str) -> Vec<u8> {
+    let path = format!("{}/../target/films/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|_| panic!("run `cargo xtask clients` first: {path}"))
+}
+
+async fn with_short_segments() -> App {
+    App::builder()
+        .variable("segment_seconds", "1")
+        .start()
+        .await
+}
+
+async fn links(user: &User<'_>, video: &Video) -> Value {
+    let path = format!("{}/playback", video.links.this);
+    let reply = Reply::to(user.request(Method::POST, &path).json(&json!({}))).await;
+    reply.expect(StatusCode::CREATED).json()
+}
+
+/// What is at an absolute URL of ours.
+async fn get(app: &App, url: &str) -> Reply {
+    let path = url
+        .strip_prefix(&format!("http://{}", app.address()))
+        .unwrap();
+    Reply::to(app.request(Method::GET, path)).await
+}
+
+/// The URL that a line of a playlist means.
+fn resolve(base: &str, line: &str) -> String {
+    url::Url::parse(base).unwrap().join(line).unwrap().into()
+}
+
+/// The lines of a playlist that are no tags.
+fn uris(playlist: &str) -> Vec<&str> {
+    playlist
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect()
+}
+
+async fn publish(user: &User<'_>, video: &Video) {
+    let etag = user.get(&video.links.this).await.header("etag").to_owned();
+    let request = user.request(Method::PATCH, &video.links.this);
+    let request = request.header("if-match", etag);
+    let reply = Reply::to(request.json(&json!({ "visibility": "public" }))).await;
+    reply.expect(StatusCode::OK);
+}
+
+/// Has ffmpeg copy a stream into a file, and says how many packets of each kind it then has.
+async fn copied(app: &App, url: &str) -> Vec<(char, usize)> {
+    let file = app.folder().join("copied.mkv");
+    let arguments = [
+        "-nostdin",
+        "-loglevel",
+        "error",
+        "-y",
+        "-i",
+        url,
+        "-map",
+        "0:v:0",
+        "-map",
+        "0:a:0",
+        "-c",
+        "copy",
+    ];
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(arguments).arg(&file);
+    let output = tokio::task::spawn_blocking(move || ffmpeg.output().unwrap())
+        .await
+        .unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && complaints.is_empty(),
+        "{complaints}"
+    );
+    packets(&file)
+}
+
+fn packets(file: &std::path::Path) -> Vec<(char, usize)> {
+    ['v', 'a']
+        .map(|kind| {
+            let mut ffprobe = Command::new("ffprobe");
+            ffprobe.args([
+                "-v",
+                "error",
+                "-select_streams",
+                &kind.to_string(),
+                "-show_entries",
+                "packet=size",
+                "-of",
+                "csv=p=0",
+            ]);
+            let output = ffprobe.arg(file).output().unwrap();
+            (
+                kind,
+                String::from_utf8_lossy(&output.stdout).lines().count(),
+            )
+        })
+        .to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ffmpeg_copies_every_packet_out_of_hls() {
+    let app = with_short_segments().await;
+    let user = app.with_user().await;
+    let film_bytes = film("h264-aac.mp4");
+    let video = user.upload_video("film.mp4", &film_bytes).await;
+    let given = links(&user, &video).await;
+    let source = app.folder().join("source.mp4");
+    std::fs::write(&source, &film_bytes).unwrap();
+    let expected = packets(&source);
+    let found = copied(&app, given["hls_url"].as_str().unwrap()).await;
+    assert_eq!(found, expected);
+    // What everybody may see plays without a link.
+    publish(&user, &video).await;
+    let url = format!("http://{}{}/master.m3u8", app.address(), video.links.this);
+    assert_eq!(copied(&app, &url).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn segments_are_whole_are_kept_have_ranges_and_are_billed() {
+    let app = with_short_segments().await;
+    let user = app.with_user().await;
+    let video = user.upload_video("film.mp4", &film("h264-aac.mp4")).await;
+    let given = links(&user, &video).await;
+    let master_url = given["hls_url"].as_str().unwrap();
+    let master = get(&app, master_url).await.expect(StatusCode::OK);
+    assert_eq!(
+        master.header("content-type"),
+        "application/vnd.apple.mpegurl"
+    );
+    assert_eq!(master.header("cache-control"), "private, no-cache");
+    for tag in [
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+        "CODECS=\"avc1.64000b,mp4a.40.2\"",
+        "RESOLUTION=160x90",
+        "FRAME-RATE=25.000",
+        "AVERAGE-BANDWIDTH=",
+        "#EXT-X-I-FRAME-STREAM-INF:",
+    ] {
+        assert!(master.text().contains(tag), "{tag}\n{}", master.text());
+    }
+    let media_url = resolve(master_url, uris(master.text())[0]);
+    let media = get(&app, &media_url).await.expect(StatusCode::OK);
+    assert!(
+        media.text().contains("#EXT-X-MAP:URI=\"init.mp4\""),
+        "{}",
+        media.text()
+    );
+    let init = get(&app, &resolve(&media_url, "init.mp4"))
+        .await
+        .expect(StatusCode::OK);
+    assert_eq!(
+        (&init.body[4..8], init.header("content-type")),
+        (&b"ftyp"[..], "video/mp4")
+    );
+    let segments = uris(media.text());
+    assert_eq!(segments, ["0.m4s", "1.m4s"]);
+    let before = user.today().await;
+    assert_eq!((before.downloads, before.download_bytes), (0, 0));
+    let mut bytes = 0;
+    for name in &segments {
+        let url = resolve(&media_url, name);
+        let segment = get(&app, &url).await.expect(StatusCode::OK);
+        assert_eq!(
+            segment.header("cache-control"),
+            "private, max-age=31536000, immutable"
+        );
+        assert_eq!(segment.header("accept-ranges"), "bytes");
+        assert_eq!(
+            segment.header("content-length"),
+            segment.body.len().to_string()
+        );
+        bytes += segment.body.len() as u64;
+        let path = url
+            .strip_prefix(&format!("http://{}", app.address()))
+            .unwrap();
+        for (range, from, to) in [("bytes=0-9", 0, 10), ("bytes=100-4999", 100, 5_000)] {
+            let request = app.request(Method::GET, path).header("range", range);
+            let part = Reply::to(request).await.expect(StatusCode::PARTIAL_CONTENT);
+            let to = to.min(segment.body.len());
+            assert!(part.body == segment.body[from..to], "{range}");
+            bytes += part.body.len() as u64;
+        }
+        let etag = segment.header("etag");
+        let request = app.request(Method::GET, path).header("if-none-match", etag);
+        assert_eq!(Reply::to(request).await.seen(), (304, ""));
+        let head = Reply::to(app.request(Method::HEAD, path)).await;
+        assert_eq!(
+            head.header("content-length"),
+            segment.header("content-length")
+        );
+    }
+    // What is made here alone is not billed: the range of ten bytes is a part of a head.
+    user.settled("the segments are billed, and are one playback", |today| {
+        today.downloads == 1 && (bytes - 20..=bytes).contains(&today.download_bytes)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manifest_names_segments_that_are_there() {
+    let app = with_short_segments().await;
+    let user = app.with_user().await;
+    let video = user
+        .upload_video("film.mp4", &film("h264-two-tones.mp4"))
+        .await;
+    let given = links(&user, &video).await;
+    let url = given["dash_url"].as_str().unwrap();
+    let manifest = get(&app, url).await.expect(StatusCode::OK);
+    assert_eq!(manifest.header("content-type"), "application/dash+xml");
+    let text = manifest.text();
+    assert!(
+        text.contains("urn:mpeg:dash:profile:isoff-live:2011"),
+        "{text}"
+    );
+    for (attribute, media_type) in [("initialization=\"", 3), ("media=\"", 3)] {
+        assert_eq!(text.matches(attribute).count(), media_type, "{text}");
+        for part in text.split(attribute).skip(1) {
+            let (name, _) = part.split_once('"').unwrap();
+            let url = resolve(url, &name.replace("$Number$", "0"));
+            get(&app, &url).await.expect(StatusCode::OK);
+        }
+    }
+    assert!(
+        text.contains("lang=\"eng\"") && text.contains("lang=\"deu\""),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_that_are_not_there_are_not_found() {
+    let app = App::start().await;
+    let user = app.with_user().await;
+    let video = user.upload_video("clip.mp4", CLIP).await;
+    let given = links(&user, &video).await;
+    let master_url = given["hls_url"].as_str().unwrap();
+    let master = get(&app, master_url).await.expect(StatusCode::OK);
+    let media_url = resolve(master_url, uris(master.text())[0]);
+    for name in [
+        "99.m4s",
+        "-1.m4s",
+        "00.m4s",
+        "18446744073709551616.m4s",
+        "1e3.m4s",
+        "other",
+        "../v1/media.m3u8",
+        "../a7/init.mp4",
+        "../captions/en.m3u8",
+        "../../other/v0/0.m4s",
+    ] {
+        let reply = get(&app, &resolve(&media_url, name)).await;
+        assert_eq!(reply.problem(), (404, "not_found".to_owned()), "{name}");
+    }
+    // Nobody but those who may see it finds them without a link.
+    for name in ["master.m3u8", "manifest.mpd"] {
+        let path = format!("{}/{name}", video.links.this);
+        assert_eq!(app.get(&path).await.status, 404);
+        user.get(&path).await.expect(StatusCode::OK);
+    }
+    user.delete_file("clip.mp4").await.expect(StatusCode::OK);
+    assert_eq!(get(&app, &media_url).await.status, 404);
+    assert_eq!(get(&app, &resolve(&media_url, "0.m4s")).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_packaged_has_no_such_links() {
+    let app = App::start().await;
+    let user = app.with_user().await;
+    for (name, bytes) in [
+        ("text.mp4", b"no film at all".to_vec()),
+        ("vp9.webm", film("vp9-opus.webm")),
+        ("pcm.mov", film("h264-pcm.mov")),
+    ] {
+        let video = user.upload_video(name, &bytes).await;
+        let given = links(&user, &video).await;
+        assert_eq!(
+            (&given["hls_url"], &given["dash_url"]),
+            (&Value::Null, &Value::Null),
+            "{name}"
+        );
+        let path = format!("{}/master.m3u8", video.links.this);
+        assert_eq!(
+            user.get(&path).await.problem(),
+            (404, "not_found".to_owned()),
+            "{name}"
+        );
+        let reply = get(&app, given["content_url"].as_str().unwrap()).await;
+        assert!(reply.expect(StatusCode::OK).body == bytes);
+    }
+}
