@@ -29,8 +29,8 @@ pub enum Arrival {
     OwnerGone,
 }
 
-/// Records a video whose bytes an upload is to bring: the location of `stored` is empty. One durable write more than
-/// those of the feed, where it is public, and an `increment`.
+/// Records a video whose bytes an upload is to bring: the location of `stored` is empty. 1 `increment` and 1 `set_many`, as
+/// for any new video.
 pub async fn expect(
     store: &impl Store,
     clock: &impl Clock,
