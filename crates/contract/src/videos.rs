@@ -5,6 +5,10 @@ use spinreel_api::videos::Video;
 
 use crate::operation::{Access, Operation};
 
+/// The media types of posters.
+const IMAGES: [&str; 3] = ["image/jpeg", "image/png", "image/webp"];
+/// The media type of captions.
+const VTT: &str = "text/vtt; charset=utf-8";
 /// What a private video is to everybody else.
 const NO_VIDEO: &str = "There is no such video, or not for the caller.";
 
@@ -55,7 +59,7 @@ fn lists() -> Vec<Operation> {
         Operation::new(
             "GET",
             "/v1/users/:id/videos",
-            Access::Optional,
+            Access::Open,
             "listVideosOfUser",
             "A user's public videos, newest first",
         )
@@ -280,11 +284,11 @@ fn playback() -> Vec<Operation> {
             }}
         }
     });
-    vec![
+    let mut all = vec![
         Operation::new(
             "POST",
             "/v1/videos/:id/playback",
-            Access::Optional,
+            Access::User,
             "createLinks",
             "Links that play without a token",
         )
@@ -300,47 +304,118 @@ fn playback() -> Vec<Operation> {
         )
         .answers_nothing(204, "They are over.")
         .refuses(404, &["not_found"], NO_VIDEO),
-        playlist(
-            "/v1/videos/:id/master.m3u8",
-            "getMasterPlaylist",
-            "application/vnd.apple.mpegurl",
+    ];
+    all.extend(packaged(
+        Access::Optional,
+        [
+            ("/v1/videos/:id/master.m3u8", "getMasterPlaylist"),
+            ("/v1/videos/:id/manifest.mpd", "getManifest"),
+            ("/v1/videos/:id/tracks/:version/:track/:part", "getPart"),
+        ],
+    ));
+    all.extend(packaged(
+        Access::Open,
+        [
+            ("/v1/playback/:grant/master.m3u8", "getMasterPlaylistByLink"),
+            ("/v1/playback/:grant/manifest.mpd", "getManifestByLink"),
+            (
+                "/v1/playback/:grant/tracks/:version/:track/:part",
+                "getPartByLink",
+            ),
+        ],
+    ));
+    all.push(by_link(bytes(Operation::new(
+        "GET",
+        "/v1/playback/:grant/content",
+        Access::Open,
+        "getContentByLink",
+        "The bytes of a video, by a link",
+    ))));
+    all.push(by_link(bytes_of(
+        Operation::new(
+            "GET",
+            "/v1/playback/:grant/poster",
+            Access::Open,
+            "getPosterByLink",
+            "The poster, by a link",
         ),
-        playlist(
-            "/v1/videos/:id/manifest.mpd",
-            "getManifest",
-            "application/dash+xml",
+        &IMAGES,
+    )));
+    all.push(by_link(bytes_of(
+        Operation::new(
+            "GET",
+            "/v1/playback/:grant/captions/:lang",
+            Access::Open,
+            "getCaptionsByLink",
+            "Captions, by a link",
         ),
-    ]
+        &[VTT],
+    )));
+    all
 }
 
-/// A playlist or a manifest.
-fn playlist(path: &'static str, id: &str, media_type: &str) -> Operation {
-    Operation::new(
-        "GET",
-        path,
-        Access::Optional,
-        id,
-        "How the segments of a video follow each other",
+/// What a link may come to besides.
+fn by_link(operation: Operation) -> Operation {
+    operation.refuses(
+        403,
+        &["referrer_refused", "range_too_long"],
+        "The link is for another page, or for less.",
     )
-    .answers_bytes(200, "The playlist or manifest.", &[media_type])
-    .answers_nothing(304, "It is the one that the client has.")
-    .refuses(
-        404,
-        &["not_found"],
-        "There is no such video, or it cannot be packaged.",
-    )
+}
+
+/// The playlist, the manifest and the parts of a packaged video.
+fn packaged(access: Access, paths: [(&'static str, &str); 3]) -> Vec<Operation> {
+    const MEDIA_TYPES: [&[&str]; 3] = [
+        &["application/vnd.apple.mpegurl"],
+        &["application/dash+xml"],
+        &["application/vnd.apple.mpegurl", "video/mp4", "audio/mp4"],
+    ];
+    let each = paths.into_iter().zip(MEDIA_TYPES);
+    each.map(|((path, id), media_types)| {
+        let summary = "A part of a packaged video: a playlist, a manifest or a segment";
+        let operation = Operation::new("GET", path, access, id, summary)
+            .header("If-None-Match", false, "Entity tags that the client has.")
+            .answers_bytes(200, "The part.", media_types)
+            .with_header(200, "ETag", "For `If-None-Match`.")
+            .answers_bytes(206, "A range of it.", &["*/*"])
+            .answers_nothing(304, "It is the one that the client has.")
+            .refuses(
+                404,
+                &["not_found"],
+                "There is no such video, it cannot be packaged, or it has no such part.",
+            )
+            .refuses(
+                412,
+                &["precondition_failed"],
+                "It is another one than the condition names.",
+            )
+            .refuses(416, &["range_not_satisfiable"], "It has no such range.")
+            .refuses(
+                429,
+                &["bandwidth_exceeded"],
+                "The owner's bandwidth is used up for today.",
+            );
+        match access {
+            Access::Open => by_link(operation),
+            _ => operation,
+        }
+    })
+    .collect()
 }
 
 fn beside() -> Vec<Operation> {
-    let images = ["image/jpeg", "image/png", "image/webp"];
     let lang = json!({
         "type": "object",
-        "required": ["items"],
+        "required": ["items", "next_cursor"],
         "properties": {"items": {"type": "array", "items": {
             "type": "object",
-            "required": ["lang"],
-            "properties": {"lang": {"type": "string", "description": "BCP 47."}}
-        }}}
+            "required": ["lang", "size", "links"],
+            "properties": {
+                "lang": {"type": "string", "description": "BCP 47."},
+                "size": {"type": "integer"},
+                "links": {"type": "object", "properties": {"self": {"type": "string"}}}
+            }
+        }}, "next_cursor": {"type": "null"}}
     });
     let written = |operation: Operation| {
         operation
@@ -357,7 +432,7 @@ fn beside() -> Vec<Operation> {
                 "getPoster",
                 "The poster",
             ),
-            &images,
+            &IMAGES,
         ),
         written(
             Operation::new(
@@ -367,9 +442,10 @@ fn beside() -> Vec<Operation> {
                 "putPoster",
                 "Set the poster",
             )
-            .takes_bytes(&images, "A picture, told by its bytes."),
+            .takes_bytes(&IMAGES, "A picture, told by its bytes."),
         )
-        .answers_nothing(204, "It is set.")
+        .answers_nothing(201, "It is set.")
+        .answers_nothing(204, "It is another one now.")
         .refuses(
             415,
             &["unsupported_media_type"],
@@ -377,7 +453,7 @@ fn beside() -> Vec<Operation> {
         )
         .refuses(
             422,
-            &["invalid_image"],
+            &["invalid_request"],
             "It is broken, or too large in pixels.",
         ),
         Operation::new(
@@ -406,7 +482,7 @@ fn beside() -> Vec<Operation> {
                 "getCaptions",
                 "Captions in a language",
             ),
-            &["text/vtt; charset=utf-8"],
+            &[VTT],
         ),
         written(
             Operation::new(
@@ -418,10 +494,16 @@ fn beside() -> Vec<Operation> {
             )
             .takes_bytes(&["text/vtt"], "WebVTT."),
         )
-        .answers_nothing(204, "They are set.")
+        .answers_nothing(201, "They are set.")
+        .answers_nothing(204, "They are others now.")
+        .refuses(
+            409,
+            &["too_many_captions"],
+            "A video has captions in 100 languages at most.",
+        )
         .refuses(
             422,
-            &["invalid_captions"],
+            &["invalid_request"],
             "They are no WebVTT, or the language is none.",
         ),
         Operation::new(

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Links, type Video, call } from "../api";
+import { isSignedIn } from "../session";
 import { text } from "../texts";
 import { explain } from "./sign-in";
 
@@ -10,17 +11,13 @@ export function Watch({ id }: { id: string }) {
   const [problem, setProblem] = useState<string | null>(null);
   useEffect(() => {
     const address = `/v1/videos/${encodeURIComponent(id)}`;
-    Promise.all([
-      call<Video>(address),
-      call<Links>(`${address}/playback`, { method: "POST", body: {} }),
-    ]).then(
-      ([video, links]) => {
-        document.title = `${video.title} · Spinreel`;
-        setVideo(video);
-        setLinks(links);
-      },
-      (error) => setProblem(explain(error)),
-    );
+    const load = async () => {
+      const video = await call<Video>(address);
+      document.title = `${video.title} · Spinreel`;
+      setVideo(video);
+      setLinks(isSignedIn() ? await call<Links>(`${address}/playback`, { method: "POST", body: {} }) : open(video));
+    };
+    load().catch((error) => setProblem(explain(error)));
   }, [id]);
   if (problem) return <p role="alert">{problem}</p>;
   if (!video || !links) return null;
@@ -35,6 +32,20 @@ export function Watch({ id }: { id: string }) {
       </small>
     </article>
   );
+}
+
+/** The addresses of a video that everybody may see. */
+function open(video: Video): Links {
+  const address = `/v1/videos/${encodeURIComponent(video.id)}`;
+  const isPackaged = video.media !== null && ["mp4", "mov"].includes(video.media.container);
+  return {
+    expires_at: "",
+    content_url: `${address}/content`,
+    hls_url: isPackaged ? `${address}/master.m3u8` : null,
+    dash_url: null,
+    poster_url: null,
+    captions: [],
+  };
 }
 
 /** Tells that it plays; that somebody watches is no reason to fail. */
@@ -64,6 +75,12 @@ function Player({ links, title, started }: { links: Links; title: string; starte
       }
       const player = new Hls();
       stop = () => player.destroy();
+      // What cannot be packaged may play as it is.
+      player.on(Hls.Events.ERROR, (_, data) => {
+        if (!data.fatal) return;
+        player.destroy();
+        video.src = content;
+      });
       player.loadSource(hls);
       player.attachMedia(video);
     });
