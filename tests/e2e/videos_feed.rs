@@ -98,3 +98,42 @@ async fn the_videos_of_a_departed_user_leave_the_feed() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_feed_and_own_lists_are_searched_by_tags_and_words() {
+    let app = App::start().await;
+    let user = app.with_user().await;
+    for (name, title, tags) in [
+        ("1.mp4", "A day at the STRASSE", vec!["Sea", "two words"]),
+        ("2.mp4", "\u{6d77}\u{8fb9}\u{7684}\u{4e00}\u{5929}", vec!["sea"]),
+        ("3.mp4", "Oceanic days", vec![]),
+    ] {
+        let video = user.upload_video(name, b"bytes").await;
+        let body = json!({ "title": title, "tags": tags, "visibility": "public" });
+        let request = user.request(Method::PATCH, &video.links.this);
+        Reply::to(request.header("if-match", "*").json(&body))
+            .await
+            .expect(StatusCode::OK);
+    }
+    for (query, found) in [
+        ("tag=SEA", vec!["2.mp4", "1.mp4"]),
+        ("tag=two++words", vec!["1.mp4"]),
+        ("tag=se", vec![]),
+        ("q=stra%C3%9Fe", vec!["1.mp4"]),
+        ("q=day", vec!["3.mp4", "1.mp4"]),
+        ("q=day+at", vec!["1.mp4"]),
+        ("q=day&tag=sea", vec!["1.mp4"]),
+        ("q=%E6%B5%B7%E8%BE%B9", vec!["2.mp4"]),
+        ("q=ocean", vec!["3.mp4"]),
+        ("q=oc", vec![]),
+        ("q=...", vec![]),
+    ] {
+        assert_eq!(page(&app, query).await.0, found, "{query}");
+        let own: Page<Video> = user.read(&format!("/v1/videos?{query}")).await;
+        let own: Vec<_> = own.items.into_iter().map(|video| video.filename).collect();
+        assert_eq!(own, found, "{query}");
+    }
+    let (first, next) = page(&app, "tag=sea&limit=1").await;
+    let (second, _) = page(&app, &format!("tag=sea&limit=1&cursor={}", next.unwrap())).await;
+    assert_eq!((first, second), (vec!["2.mp4".to_owned()], vec!["1.mp4".to_owned()]));
+}

@@ -263,8 +263,8 @@ mod tests {
             let expected = Calls {
                 // The head, the map and the slots, the slot that tells that there are more needs no look; the map
                 // once more, and the two above it, to strike them.
-                // And the tombstone, which the first call writes.
-                get: 1 + 1 + 64 + 3 + 1,
+                // The watermark of the postings. And the tombstone, which the first call writes.
+                get: 1 + 1 + 64 + 3 + 1 + 1,
                 set: 2,
                 delete_many: 1,
                 ..Calls::default()
