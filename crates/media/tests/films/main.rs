@@ -3,6 +3,7 @@
 mod broken;
 mod counting;
 mod ffprobe;
+mod hostile;
 mod samples;
 mod shown;
 
