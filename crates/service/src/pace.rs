@@ -10,6 +10,9 @@ const LEAST_RATE: &str = "upload_least_rate";
 /// The time in which it is looked at, in seconds.
 const RATE_WINDOW: &str = "upload_rate_window_seconds";
 
+/// In which time something has to come of a body that is passed on, in seconds.
+const PASSED_ON_S: u64 = 120;
+
 const NS_PER_MS: u64 = 1_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
 
@@ -38,10 +41,14 @@ impl Pace {
         Self::Until(now.saturating_add(WHOLE_MS * NS_PER_MS))
     }
 
-    /// That of a body that is streamed, as the component's variables say.
+    /// That of a body that is streamed, as the component's variables say. One that has none passes bodies on, and whoever
+    /// takes them holds the client to the rate: here something has to come now and then.
     pub(crate) fn streamed(settings: &Settings) -> Self {
         let number = |name| u64::try_from(settings.number(name)).unwrap_or(0);
-        Self::at_least(number(LEAST_RATE), number(RATE_WINDOW))
+        match number(RATE_WINDOW) {
+            0 => Self::at_least(1, PASSED_ON_S),
+            window => Self::at_least(number(LEAST_RATE), window),
+        }
     }
 
     fn at_least(bytes_a_second: u64, window_s: u64) -> Self {

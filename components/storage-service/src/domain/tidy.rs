@@ -92,6 +92,14 @@ impl Over {
     }
 }
 
+/// Whether an upload is to take another file's place.
+fn replaces(intent: &Intent) -> bool {
+    match &intent.operation {
+        Operation::Resumable(upload) => upload.head.video.replaces.is_some(),
+        Operation::Upload(_) | Operation::Deletion(_) | Operation::Rest(_) => false,
+    }
+}
+
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
@@ -129,7 +137,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                         && self.remove_replaced(files, replaced).await.is_err()
                     {
                         tidied.pending += 1;
-                        over.failed = true;
+                        // The next look comes back to it, wherever the mark is.
+                        over.is_open(*number);
                         continue;
                     }
                     over.numbers.insert(*number);
@@ -159,7 +168,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 Ok(Settled::File) => {
                     tidied.settled += 1;
                     over.numbers.insert(*number);
-                    over.open.remove(number);
+                    if replaces(intent) {
+                        // The next look removes what it replaced.
+                        over.is_open(*number);
+                    } else {
+                        over.open.remove(number);
+                    }
                 }
                 Ok(Settled::Open) => {
                     tidied.settled += 1;
