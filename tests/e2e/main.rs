@@ -8,6 +8,7 @@ mod accounts;
 mod administration;
 mod alerts;
 mod audit;
+mod browser;
 mod bucket_faults;
 mod bucket_gone;
 mod budget;

@@ -1,6 +1,6 @@
 //! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
 //! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; the
-//! reference library of Standard Webhooks, against the webhooks; Schemathesis, against the published contract; Prometheus' library, against the metrics; and tuspy and
+//! reference library of Standard Webhooks, against the webhooks; Schemathesis, against the published contract; players, in a browser; Prometheus' library, against the metrics; and tuspy and
 //! tus-js-client, against uploads that resume.
 //!
 //! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`INTEROP_PINS`] name,
@@ -29,6 +29,8 @@ const INTEROP: [(&str, &str); 5] = [
 ];
 /// The folder of tus-js-client below [`INTEROP_PINS`].
 const TUS_CLIENT: &str = "tus-js";
+/// The folder of the players and of what drives a browser, below [`INTEROP_PINS`].
+const BROWSER: &str = "browser";
 /// Google's Python client's name in `requirements.txt`.
 const PYTHON_CLIENT: &str = "google-cloud-storage";
 /// The oldest major version of Node.js that the pinned JavaScript client runs on (its `engines`); Debian 12 has it.
@@ -53,6 +55,12 @@ pub(crate) fn prepare(root: &Path, target: &Path) -> Result<()> {
         &folder.join(TUS_CLIENT).join("node"),
         "tus-js-client",
     )?;
+    javascript(
+        &pins.join(BROWSER),
+        &folder.join(BROWSER).join("node"),
+        "hls.js, Shaka, dash.js and Playwright",
+    )?;
+    chromium().context("Chromium, which the tests use, cannot be installed")?;
     for (name, what) in INTEROP {
         let requirements = root.join(INTEROP_PINS).join(name).join("requirements.txt");
         let environment = target.join("interop").join(name).join("venv");
@@ -181,6 +189,14 @@ pub(crate) fn install_javascript(pins: &Path, folder: &Path, what: &str) -> Resu
         .current_dir(folder)
         .stdout(Stdio::null()))?;
     complete(folder, &wanted)
+}
+
+/// The browser of the tests: the machine's own, or Debian's.
+fn chromium() -> Result<()> {
+    match works(Command::new("chromium").arg("--version")) {
+        true => Ok(()),
+        false => apt_install(&["chromium"]),
+    }
 }
 
 /// The major version of the machine's Node.js.

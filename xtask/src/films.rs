@@ -20,7 +20,7 @@ const VP9: &str = "-pix_fmt yuv420p -c:v libvpx-vp9 -deadline realtime -cpu-used
 
 /// Name, and what ffmpeg is told; `{picture}` and the like stand for the constants above, and names of earlier films for
 /// their paths where `{in}` is before them. The order matters.
-const FILMS: [(&str, &str); 43] = [
+const FILMS: [(&str, &str); 44] = [
     ("h264-aac.mp4", "{picture} {tone} {avc} -c:a aac"),
     (
         "h264-aac-fast.mp4",
@@ -111,6 +111,10 @@ const FILMS: [(&str, &str); 43] = [
     (
         "hour-fast.mp4",
         "-i {in}hour.mp4 -c copy -movflags +faststart",
+    ),
+    (
+        "twelve-seconds.mp4",
+        "-f lavfi -i testsrc=size=320x180:rate=25:duration=12 -f lavfi -i sine=sample_rate=48000:duration=12 {avc} -c:a aac",
     ),
     ("sound.m4a", "{tone} -c:a aac"),
     ("sound.webm", "{tone} -c:a libopus"),
