@@ -142,10 +142,7 @@ mod tests {
     #[test]
     fn a_final_upload_has_no_length_of_its_own() {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            "upload-metadata",
-            HeaderValue::from_static("filename YQ=="),
-        );
+        headers.insert("upload-metadata", HeaderValue::from_static("filename YQ=="));
         let create = CreateFinal::parse(&headers).unwrap();
         assert_eq!(create.metadata.text("filename"), Ok(Some("a")));
         for name in ["upload-length", "upload-defer-length"] {

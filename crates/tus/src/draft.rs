@@ -87,7 +87,9 @@ impl Draft {
 
 /// Whether the body is declared to be a part of a file; parameters of the type mean nothing.
 pub fn is_partial_upload(headers: &HeaderMap) -> bool {
-    let text = headers.get(CONTENT_TYPE).and_then(|text| text.to_str().ok());
+    let text = headers
+        .get(CONTENT_TYPE)
+        .and_then(|text| text.to_str().ok());
     let essence = text.and_then(|text| text.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(PARTIAL_UPLOAD))
 }
@@ -102,7 +104,8 @@ pub fn file_name(
     filename: impl Fn(&str) -> Option<Option<String>>,
 ) -> Result<Option<String>, Refusal> {
     const REFUSED: Refusal = Refusal::Header("Content-Disposition");
-    if let Some(value) = crate::request::one(headers, &CONTENT_DISPOSITION, "Content-Disposition")? {
+    if let Some(value) = crate::request::one(headers, &CONTENT_DISPOSITION, "Content-Disposition")?
+    {
         return filename(value).ok_or(REFUSED);
     }
     let said = headers.get(header::UPLOAD_METADATA);

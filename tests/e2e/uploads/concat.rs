@@ -125,13 +125,21 @@ async fn what_cannot_be_joined_is_refused_and_changes_nothing() {
     ] {
         let refused = join(&user, "clip.mp4", &format!("final;{mine} {parts}")).await;
         // The same for all of them: nobody learns what there is.
-        assert_eq!(refused.problem(), (404, "part_not_found".to_owned()), "{parts}");
+        assert_eq!(
+            refused.problem(),
+            (404, "part_not_found".to_owned()),
+            "{parts}"
+        );
     }
     let twice = join(&user, "clip.mp4", &format!("final;{mine} {mine}")).await;
     assert_eq!(twice.problem(), (400, "malformed_request".to_owned()));
     for concat in ["final;", "final", "whole", "partial;"] {
         let refused = join(&user, "clip.mp4", concat).await;
-        assert_eq!(refused.problem(), (400, "malformed_header".to_owned()), "{concat}");
+        assert_eq!(
+            refused.problem(),
+            (400, "malformed_header".to_owned()),
+            "{concat}"
+        );
     }
     let concat = format!("final;{mine}");
     let taken = join(&user, "made.mp4", &concat).await;
@@ -142,7 +150,14 @@ async fn what_cannot_be_joined_is_refused_and_changes_nothing() {
     let long = [VERSION, concat, ("upload-length", "4")];
     let refused = ask(&user, Method::POST, "/v1/uploads", &long, b"").await;
     assert_eq!(refused.problem(), (400, "malformed_header".to_owned()));
-    let refused = ask(&user, Method::POST, "/v1/uploads", &[VERSION, concat, BYTES], b"more").await;
+    let refused = ask(
+        &user,
+        Method::POST,
+        "/v1/uploads",
+        &[VERSION, concat, BYTES],
+        b"more",
+    )
+    .await;
     assert_eq!(refused.problem(), (403, "upload_is_final".to_owned()));
     // The part is still there for a name that is free.
     join(&user, "clip.mp4", concat.1)

@@ -58,7 +58,9 @@ async fn pass(mut client: TcpStream, to: SocketAddr, after: u64) -> io::Result<b
         let mut left = after;
         let mut buffer = [0; 4_096];
         loop {
-            let room = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let room = buffer
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
             if room == 0 {
                 return Ok(true);
             }

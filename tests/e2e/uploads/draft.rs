@@ -36,8 +36,15 @@ async fn begin(user: &User<'_>, version: &str, name: &str, headers: &[(&str, &st
     assert_eq!(reply.header("upload-complete"), "?0");
     assert_eq!(reply.header("upload-offset"), "0");
     let limit = reply.header("upload-limit");
-    let lifetime = if version == "6" { "expires=" } else { "max-age=" };
-    assert!(limit.contains("max-size=") && limit.contains(lifetime), "{limit}");
+    let lifetime = if version == "6" {
+        "expires="
+    } else {
+        "max-age="
+    };
+    assert!(
+        limit.contains("max-size=") && limit.contains(lifetime),
+        "{limit}"
+    );
     path_of(&reply)
 }
 
@@ -65,7 +72,10 @@ async fn seen(user: &User<'_>, version: &str, path: &str) -> [String; 3] {
     let reply = reply.expect(StatusCode::NO_CONTENT);
     assert_eq!(reply.header("cache-control"), "no-store");
     ["upload-complete", "upload-offset", "upload-length"].map(|name| {
-        let value = reply.headers.get(name).and_then(|value| value.to_str().ok());
+        let value = reply
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     })
 }
@@ -87,12 +97,18 @@ async fn a_careful_creation_and_parts_make_a_file() {
         let more = more.expect(acknowledged);
         assert_eq!(more.header("upload-complete"), "?0");
         assert_eq!(more.header("upload-offset"), "400000");
-        assert_eq!(seen(&user, version, &path).await, ["?0", "400000", "600000"]);
+        assert_eq!(
+            seen(&user, version, &path).await,
+            ["?0", "400000", "600000"]
+        );
         let last = patch(&user, version, &path, 400_000, LAST, &film[400_000..]).await;
         let last = last.expect(done);
         assert_eq!(last.header("upload-complete"), "?1");
         assert_eq!(last.header("upload-offset"), "600000");
-        assert_eq!(seen(&user, version, &path).await, ["?1", "600000", "600000"]);
+        assert_eq!(
+            seen(&user, version, &path).await,
+            ["?1", "600000", "600000"]
+        );
         assert!(content(&user, &name).await == film);
     }
     assert_eq!(user.status().await.used_storage, 1_200_000);
@@ -109,8 +125,18 @@ async fn an_upload_ends_where_its_client_says_so_and_not_before() {
         let path = begin(&user, version, &name, &[("upload-length", "262144")]).await;
         let more = patch(&user, version, &path, 0, MORE, &film).await;
         assert_eq!(more.header("upload-complete"), "?0");
-        assert_eq!(seen(&user, version, &path).await, ["?0", "262144", "262144"]);
-        assert!(!user.status().await.files.iter().any(|file| file.filename.ends_with(&name)));
+        assert_eq!(
+            seen(&user, version, &path).await,
+            ["?0", "262144", "262144"]
+        );
+        assert!(
+            !user
+                .status()
+                .await
+                .files
+                .iter()
+                .any(|file| file.filename.ends_with(&name))
+        );
         let last = patch(&user, version, &path, 262_144, LAST, b"").await;
         assert_eq!(last.header("upload-complete"), "?1");
         assert!(content(&user, &name).await == film);
@@ -155,7 +181,10 @@ async fn a_creation_may_bring_a_part_or_all_of_it() {
         // Nothing at all is a file, too.
         let reply = post(&user, &[speaks(version), LAST], b"").await;
         let reply = reply.expect(StatusCode::CREATED);
-        assert_eq!(seen(&user, version, &path_of(&reply)).await, ["?1", "0", "0"]);
+        assert_eq!(
+            seen(&user, version, &path_of(&reply)).await,
+            ["?1", "0", "0"]
+        );
     }
 }
 
@@ -205,7 +234,10 @@ async fn refusals_have_the_problem_types_of_the_draft_and_change_nothing() {
             (&[PART, MORE, ("upload-offset", "\"4\"")], 400),
             (&[PART, MORE, ("upload-offset", "-4")], 400),
             (&[PART, ("upload-offset", "4")], 400),
-            (&[PART, ("upload-complete", "1"), ("upload-offset", "4")], 400),
+            (
+                &[PART, ("upload-complete", "1"), ("upload-offset", "4")],
+                400,
+            ),
             (&[BYTES, MORE, ("upload-offset", "4")], 415),
             (&[MORE, ("upload-offset", "4")], 415),
         ] {
@@ -214,7 +246,9 @@ async fn refusals_have_the_problem_types_of_the_draft_and_change_nothing() {
             assert_eq!(reply.status, status, "{headers:?}");
         }
         let huge = [speaks(version), MORE, ("upload-length", "9007199254740991")];
-        let refused = post(&user, &huge, b"").await.expect(StatusCode::PAYLOAD_TOO_LARGE);
+        let refused = post(&user, &huge, b"")
+            .await
+            .expect(StatusCode::PAYLOAD_TOO_LARGE);
         assert!(refused.header("upload-limit").contains("max-size="));
         assert_eq!(seen(&user, version, &path).await, ["?0", "4", "10"]);
         patch(&user, version, &path, 4, LAST, b"456789").await;
@@ -295,8 +329,16 @@ async fn options_tell_of_both_protocols_and_delete_ends_an_upload() {
     let user = app.with_user().await;
     let options = Reply::to(app.request(Method::OPTIONS, "/v1/uploads")).await;
     let options = options.expect(StatusCode::OK);
-    assert!(options.header("upload-limit").contains("max-size=5497558138880"));
-    assert!(options.header("accept-patch").contains("application/partial-upload"));
+    assert!(
+        options
+            .header("upload-limit")
+            .contains("max-size=5497558138880")
+    );
+    assert!(
+        options
+            .header("accept-patch")
+            .contains("application/partial-upload")
+    );
     let extensions = options.header("tus-extension");
     assert!(extensions.contains("concatenation,concatenation-unfinished"));
     assert!(!extensions.contains("checksum-trailer"));

@@ -378,11 +378,7 @@ fn said_of_file(context: &Context, metadata: &Metadata) -> Result<Said, Problem>
     file_of(context, text("filename")?, text("filetype")?)
 }
 
-fn file_of(
-    context: &Context,
-    name: Option<&str>,
-    declared: Option<&str>,
-) -> Result<Said, Problem> {
+fn file_of(context: &Context, name: Option<&str>, declared: Option<&str>) -> Result<Said, Problem> {
     let id = context.new_id();
     // A client that knows no name gives none; the file needs one.
     let name = name.unwrap_or(&id).to_owned();

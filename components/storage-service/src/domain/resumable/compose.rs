@@ -1,7 +1,9 @@
 //! One object of the objects of parts. The bucket joins 32 at a time: more are joined in two steps.
 
 use futures::future::join_all;
-use spinreel_gcs::{Crc32c, Error as BucketError, LARGEST_COMPOSITION, Object, Source, TokenCache, WRITE_ID};
+use spinreel_gcs::{
+    Crc32c, Error as BucketError, LARGEST_COMPOSITION, Object, Source, TokenCache, WRITE_ID,
+};
 use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::create::new_object;
@@ -32,9 +34,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let mut components: Vec<Component> = parts.iter().map(component).collect();
         if components.len() > LARGEST_COMPOSITION {
             let mut joined = Vec::new();
-            for (group, name) in components
-                .chunks(LARGEST_COMPOSITION)
-                .zip(group_names(files, head, parts.len()))
+            for (group, name) in
+                components
+                    .chunks(LARGEST_COMPOSITION)
+                    .zip(group_names(files, head, parts.len()))
             {
                 let object = self.compose_as(files, number, head, &name, group).await?;
                 let source = Source {
@@ -60,7 +63,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let sum = components
             .iter()
             .fold(Crc32c::new(), |sum, (_, next)| sum.followed_by(*next));
-        let sources: Vec<Source> = components.iter().map(|(source, _)| source.clone()).collect();
+        let sources: Vec<Source> = components
+            .iter()
+            .map(|(source, _)| source.clone())
+            .collect();
         let object = new_object(files, number, head, name);
         let composed = self
             .bucket

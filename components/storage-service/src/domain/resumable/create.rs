@@ -325,12 +325,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 }
 
 /// An object of an upload, to be created under `name`.
-pub(super) fn new_object(
-    files: &UserFiles,
-    number: u64,
-    head: &FileHead,
-    name: &str,
-) -> NewObject {
+pub(super) fn new_object(files: &UserFiles, number: u64, head: &FileHead, name: &str) -> NewObject {
     NewObject {
         metadata: [
             (WRITE_ID.to_owned(), head.id.clone()),

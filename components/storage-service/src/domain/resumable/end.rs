@@ -177,7 +177,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 self.end_upload(files, number, &upload, true).await
             }
             // These are settled under another lock.
-            Phase::Whole | Phase::Waiting | Phase::Joining | Phase::Joined => Err(SettleError::Busy),
+            Phase::Whole | Phase::Waiting | Phase::Joining | Phase::Joined => {
+                Err(SettleError::Busy)
+            }
             Phase::Finishing => match self.object_of(&upload.head).await? {
                 Some(object) if upload.part().is_some() => {
                     let current = self.current(files, number, &upload.head).await?;

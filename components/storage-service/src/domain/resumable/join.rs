@@ -488,8 +488,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 /// The parts that a client names; `None` where there are none or too many, or one is there twice.
 fn part_ids(ids: &[UploadId]) -> Option<Vec<PartId>> {
     let mut numbers = BTreeSet::new();
-    let is_good = (1..=MOST_PARTS).contains(&ids.len())
-        && ids.iter().all(|id| numbers.insert(id.number));
+    let is_good =
+        (1..=MOST_PARTS).contains(&ids.len()) && ids.iter().all(|id| numbers.insert(id.number));
     is_good.then(|| {
         let part = |id: &UploadId| PartId {
             number: id.number,

@@ -155,11 +155,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// What an upload is that takes no bytes.
-    async fn status_of(
-        &self,
-        files: &UserFiles,
-        found: Found,
-    ) -> Result<Status, ResumableError> {
+    async fn status_of(&self, files: &UserFiles, found: Found) -> Result<Status, ResumableError> {
         match found {
             Found::Finished(file) => Ok(Status::Finished(file)),
             Found::Whole(upload, expires_ms) => {

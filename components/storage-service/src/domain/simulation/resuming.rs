@@ -234,7 +234,11 @@ async fn send_alone(
                     finished(world, sending, uploaded, *moved).await;
                 }
                 Ok(Appended::Whole { .. }) => {
-                    for uploaded in storage.join_waiting(&owner.user_id).await.unwrap_or_default() {
+                    for uploaded in storage
+                        .join_waiting(&owner.user_id)
+                        .await
+                        .unwrap_or_default()
+                    {
                         finished(world, sending, &uploaded, 0).await;
                     }
                 }

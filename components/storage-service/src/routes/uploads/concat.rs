@@ -10,7 +10,9 @@ use spinreel_tus::{CreateFinal, header};
 
 use super::answers::{http_date, put};
 use super::problems::{refusal, refused};
-use super::{UPLOADS, WasiStorage, after_upload, details, created_at, has_body, owner, said_of_file, storage};
+use super::{
+    UPLOADS, WasiStorage, after_upload, created_at, details, has_body, owner, said_of_file, storage,
+};
 use crate::domain::resumable::{Joined, NewFinal, ResumableError, UploadId};
 
 /// Creates a final upload of these parts, the paths of their URLs; `concat`: the field that names them.

@@ -16,7 +16,7 @@ use spinreel_tus::header;
 use super::answers::put;
 use super::problems::{refusal, refused};
 use super::{
-    LARGEST, Refused, Taken, bring, created_at, ended, file_of, has_body, owner, storage, upload_id,
+    LARGEST, Refused, Taken, bring, created_at, ended, file_of, owner, storage, upload_id,
 };
 use crate::domain::record::VideoHead;
 use crate::domain::resumable::{Bytes, End, NewUpload, ResumableError, Status};
@@ -31,10 +31,8 @@ pub(super) async fn create(mut call: Call, version: Interop) -> Outcome {
     let context = call.context.clone();
     let said = Draft::parse(&call.request.headers).map_err(refusal)?;
     let is_complete = said.is_complete.ok_or_else(|| missing("Upload-Complete"))?;
-    let size = match has_body(&call) {
-        true => call.request.content_length(),
-        false => call.request.content_length().or(said_empty(&call)),
-    };
+    // Where nothing is said of it, the body tells.
+    let size = call.request.content_length();
     let whole = size.filter(|_| is_complete);
     if let (Some(length), Some(whole)) = (said.length, whole)
         && length != whole
@@ -60,7 +58,13 @@ pub(super) async fn create(mut call: Call, version: Interop) -> Outcome {
     );
     let mut response = created_at(&call, &id);
     if !is_complete && size == Some(0) {
-        say(&context, &mut response, version, 0, Some(created.expires_ms));
+        say(
+            &context,
+            &mut response,
+            version,
+            0,
+            Some(created.expires_ms),
+        );
         super::after_creation(&context, &owner.user_id, &id);
         return Ok(response);
     }
@@ -149,7 +153,11 @@ pub(super) async fn terminate(call: Call, version: Interop) -> Outcome {
 
 /// Says what holds for uploads before there is one.
 pub(super) fn say_limits(response: &mut Response) {
-    put(response, header::UPLOAD_LIMIT, format!("max-size={LARGEST}"));
+    put(
+        response,
+        header::UPLOAD_LIMIT,
+        format!("max-size={LARGEST}"),
+    );
     let types = format!("{}, {}", draft::PARTIAL_UPLOAD, spinreel_tus::BYTES);
     put(response, header::ACCEPT_PATCH, types);
 }
@@ -181,7 +189,9 @@ fn new_upload(call: &Call, length: Option<u64>) -> Result<NewUpload, Problem> {
         Some(disposition.filename())
     };
     let name = draft::file_name(headers, read).map_err(refusal)?;
-    let declared = headers.get(CONTENT_TYPE).and_then(|text| text.to_str().ok());
+    let declared = headers
+        .get(CONTENT_TYPE)
+        .and_then(|text| text.to_str().ok());
     // Some clients call the first part by the type of all others.
     let declared = declared.filter(|_| !draft::is_partial_upload(headers));
     let said = file_of(&call.context, name.as_deref(), declared)?;
@@ -196,12 +206,6 @@ fn new_upload(call: &Call, length: Option<u64>) -> Result<NewUpload, Problem> {
         ends_by_word: true,
         is_part: false,
     })
-}
-
-/// The size of a body that is not there.
-fn said_empty(call: &Call) -> Option<u64> {
-    let headers = &call.request.headers;
-    (!headers.contains_key(http::header::TRANSFER_ENCODING)).then_some(0)
 }
 
 /// Version 6: a request that only asks says nothing of bytes.
@@ -240,7 +244,11 @@ fn say(
     }
     put(response, header::UPLOAD_OFFSET, offset);
     let is_complete = expires_ms.is_none();
-    put(response, header::UPLOAD_COMPLETE, draft::boolean(is_complete));
+    put(
+        response,
+        header::UPLOAD_COMPLETE,
+        draft::boolean(is_complete),
+    );
     put(response, header::UPLOAD_LIMIT, limits);
 }
 
@@ -252,11 +260,7 @@ fn told(context: &Context, provided: Option<u64>, error: Refused) -> Problem {
 }
 
 /// A request that was not done, by the draft's problem types; `provided`: the offset that it said.
-fn problem(
-    context: &Context,
-    provided: Option<u64>,
-    error: ResumableError,
-) -> Problem {
+fn problem(context: &Context, provided: Option<u64>, error: ResumableError) -> Problem {
     match error {
         ResumableError::OffsetMismatch { offset } => Problem::conflict(
             "offset_mismatch",

@@ -132,7 +132,12 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         if bytes.end.is_some_and(|end| end.is_here) && !self.is_whole(&chunk) {
             let end = self.writer.received.stored.length() + chunk.length;
-            if self.upload.length.or(self.upload.announced).is_some_and(|said| said != end) {
+            if self
+                .upload
+                .length
+                .or(self.upload.announced)
+                .is_some_and(|said| said != end)
+            {
                 self.keep_rest(chunk).await?;
                 return Err(ResumableError::InconsistentLength);
             }

@@ -22,7 +22,9 @@ async fn whole_parts(world: &World, lengths: &[usize]) -> (Vec<UploadId>, Vec<u8
     let (mut parts, mut at) = (Vec::new(), 0);
     for length in lengths {
         let id = create_part(world, Some(*length)).await;
-        append(world, &id, 0, &whole[at..at + length]).await.unwrap();
+        append(world, &id, 0, &whole[at..at + length])
+            .await
+            .unwrap();
         at += length;
         parts.push(id);
     }
@@ -64,7 +66,16 @@ fn a_file_of_parts_has_their_bytes_in_their_order_and_their_quota() {
         let world = World::with_limit(1_000);
         let (mut parts, whole) = whole_parts(&world, &[300, 0, 200, 400]).await;
         // No file, no video, and in the quota.
-        assert!(world.storage().status(&owner()).await.unwrap().body.files.is_empty());
+        assert!(
+            world
+                .storage()
+                .status(&owner())
+                .await
+                .unwrap()
+                .body
+                .files
+                .is_empty()
+        );
         assert_eq!(files().used.get(&world.store).await.unwrap(), 900);
         assert!(world.peers.announced.borrow().is_empty());
         parts.swap(0, 3);
@@ -77,7 +88,10 @@ fn a_file_of_parts_has_their_bytes_in_their_order_and_their_quota() {
         let expected = [&whole[500..], &whole[300..500], &whole[..300]].concat();
         check(&world, "clip.mp4", Some(&expected)).await;
         for part in &parts {
-            assert!(matches!(status(&world, part).await, Err(ResumableError::NotFound)));
+            assert!(matches!(
+                status(&world, part).await,
+                Err(ResumableError::NotFound)
+            ));
         }
         let again = append(&world, &id, 900, b"").await;
         assert!(matches!(again, Err(ResumableError::OfParts)));
@@ -115,7 +129,10 @@ fn what_is_no_part_of_the_users_own_is_refused_and_changes_nothing() {
             vec![other],
         ] {
             let refused = join(&world, "more.mp4", &parts).await;
-            assert!(matches!(refused, Err(ResumableError::NoPart)), "{refused:?}");
+            assert!(
+                matches!(refused, Err(ResumableError::NoPart)),
+                "{refused:?}"
+            );
         }
         for parts in [vec![], vec![part.clone(), part.clone()]] {
             let refused = join(&world, "more.mp4", &parts).await;
@@ -139,7 +156,10 @@ fn a_name_that_is_taken_in_the_bucket_leaves_the_parts_to_another_try() {
         // The index does not know the name.
         files().name("clip.mp4").delete(&world.store).await.unwrap();
         let refused = join(&world, "clip.mp4", &parts).await;
-        assert!(matches!(refused, Err(ResumableError::NameTaken)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ResumableError::NameTaken)),
+            "{refused:?}"
+        );
         join(&world, "other.mp4", &parts).await.unwrap();
         end(&world, &racer).await;
         check(&world, "other.mp4", Some(&whole)).await;
@@ -164,7 +184,14 @@ fn a_final_upload_of_unfinished_parts_is_a_file_when_they_are_whole() {
         let refused = append(&world, &id, 0, b"a").await;
         assert!(matches!(refused, Err(ResumableError::OfParts)));
         append(&world, &first, 0, &whole[..20]).await.unwrap();
-        assert!(world.storage().join_waiting("u-1").await.unwrap().is_empty());
+        assert!(
+            world
+                .storage()
+                .join_waiting("u-1")
+                .await
+                .unwrap()
+                .is_empty()
+        );
         let last = Bytes {
             size: Some(30),
             length: Some(30),
@@ -176,7 +203,10 @@ fn a_final_upload_of_unfinished_parts_is_a_file_when_they_are_whole() {
         let steps = Stepping(&world.store);
         let joined = storage(&world, &steps).join_waiting("u-1").await.unwrap();
         assert_eq!(joined.len(), 1);
-        assert!(matches!(status(&world, &id).await.unwrap(), Status::Finished(_)));
+        assert!(matches!(
+            status(&world, &id).await.unwrap(),
+            Status::Finished(_)
+        ));
         check(&world, "clip.mp4", Some(&whole)).await;
     });
 }
@@ -185,12 +215,18 @@ fn a_final_upload_of_unfinished_parts_is_a_file_when_they_are_whole() {
 fn a_final_upload_whose_part_is_gone_is_gone() {
     block_on(async {
         let world = World::with_limit(10_000);
-        let (first, second) = (create_part(&world, Some(20)).await, create_part(&world, Some(20)).await);
+        let (first, second) = (
+            create_part(&world, Some(20)).await,
+            create_part(&world, Some(20)).await,
+        );
         let (id, _) = join(&world, "clip.mp4", &[first.clone(), second.clone()])
             .await
             .unwrap();
         end(&world, &first).await;
-        assert!(matches!(status(&world, &id).await, Err(ResumableError::Gone)));
+        assert!(matches!(
+            status(&world, &id).await,
+            Err(ResumableError::Gone)
+        ));
         world.clock.advance_ms(world.storage().resumable.expiry_ms);
         check(&world, "clip.mp4", None).await;
     });
@@ -214,7 +250,11 @@ fn joining_that_dies_leaves_one_file_or_the_parts_for_another_try() {
         async |world, (parts, whole)| {
             world.clock.advance_ms(2 * LEASE_MS);
             for _ in 0..3 {
-                world.storage().tidy(&files(), Eagerness::Now).await.unwrap();
+                world
+                    .storage()
+                    .tidy(&files(), Eagerness::Now)
+                    .await
+                    .unwrap();
                 world.clock.advance_ms(2 * LEASE_MS);
             }
             let made = world.bucket.content("ada/clip.mp4").is_some();
@@ -266,11 +306,17 @@ fn a_last_part_that_dies_is_joined_with_the_next_look() {
         },
         async |world, (id, parts, whole)| {
             world.clock.advance_ms(2 * LEASE_MS);
-            world.storage().tidy(&files(), Eagerness::Now).await.unwrap();
+            world
+                .storage()
+                .tidy(&files(), Eagerness::Now)
+                .await
+                .unwrap();
             if let Ok(Status::Open { .. }) = status(world, &parts[1]).await {
                 let at = offset(world, &parts[1]).await;
                 if at < 200 {
-                    append(world, &parts[1], at, &whole[100 + at..]).await.unwrap();
+                    append(world, &parts[1], at, &whole[100 + at..])
+                        .await
+                        .unwrap();
                 }
             }
             world.clock.advance_ms(2 * LEASE_MS);
