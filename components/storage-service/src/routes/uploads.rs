@@ -149,19 +149,15 @@ pub async fn append(mut call: Call) -> Outcome {
 
 /// Ends an upload; one that is a file is deleted.
 pub async fn terminate(call: Call) -> Outcome {
-    let version = check_version(&call.request.headers);
+    if let Err(wrong) = check_version(&call.request.headers)
+        && !direct::is_meant(&call).await?
+    {
+        return Err(refusal(wrong));
+    }
     let id = upload_id(&call)?;
     let context = call.context.clone();
     let user_id = call.caller.user()?.user_id.clone();
-    let storage = storage(&context)?;
-    if let Err(wrong) = version {
-        // Those that go straight to the bucket speak no tus.
-        let is_direct = storage.is_direct(&user_id, &id).await;
-        if !is_direct.map_err(|error| refused(&context, error))? {
-            return Err(refusal(wrong));
-        }
-    }
-    let ended = storage
+    let ended = storage(&context)?
         .terminate_upload(&user_id, &id)
         .await
         .map_err(|error| refused(&context, error))?;

@@ -164,13 +164,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             if_generation_match: Some(upload.head.expected_generation()),
             ..NewObject::create_only(&upload.head.object, &upload.head.content_type)
         };
-        let session = match self.bucket.start_upload_for(&object, upload.length, origin.as_deref()).await {
+        let session = match self
+            .bucket
+            .start_upload_for(&object, upload.length, origin.as_deref())
+            .await
+        {
             Ok(session) => session,
             Err(error) => {
                 let error = match error.reason() {
-                    BucketError::PreconditionFailed
-                        if upload.head.video.replaces.is_some() =>
-                    {
+                    BucketError::PreconditionFailed if upload.head.video.replaces.is_some() => {
                         ResumableError::Changed
                     }
                     BucketError::PreconditionFailed => {
