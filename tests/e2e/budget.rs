@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_host::StoreOperation;
-use spinreel_tests::{ADMIN_EMAIL, ADMIN_PASSWORD, App, Form, Reply, User};
+use spinreel_tests::{ADMIN_EMAIL, ADMIN_PASSWORD, App, Reply, User};
 
 const DOCUMENT: &str = include_str!("../../docs/budget.md");
 
@@ -449,56 +449,6 @@ async fn administration(measured: &mut Measured<'_>, user: &User<'_>, admin: &Us
         .await;
 }
 
-/// Videos that wait for their bytes, or come with them, and bytes that go straight to the bucket.
-async fn creation(measured: &mut Measured<'_>) {
-    let app = measured.app;
-    let user = app.with_user().await;
-    user.upload("first", b"abc").await.expect(StatusCode::OK);
-    user.videos().await;
-    let created = StatusCode::CREATED;
-    let post = async |path: &str, body: Value| {
-        Reply::to(user.request(Method::POST, path).json(&body)).await
-    };
-    measured
-        .row("`POST /v1/videos`, JSON", async |run| {
-            let new = json!({ "filename": format!("json-{run}"), "size": 600_000 });
-            expect(created, post("/v1/videos", new)).await;
-        })
-        .await;
-    measured
-        .row("`POST /v1/videos`, a form of 100 kB", async |run| {
-            let form = Form::of_file(&format!("form-{run}"), &[7; 100_000]);
-            let request = user
-                .request(Method::POST, "/v1/videos")
-                .header("content-type", form.content_type())
-                .body(form.into_body());
-            expect(created, Reply::to(request)).await;
-        })
-        .await;
-    let begun = std::cell::RefCell::new(Vec::<Value>::new());
-    measured
-        .row("`POST /v1/uploads/direct`", async |run| {
-            let new = json!({ "filename": format!("direct-{run}"), "size": 3 });
-            let reply = post("/v1/uploads/direct", new).await.expect(created);
-            begun.borrow_mut().push(reply.json());
-        })
-        .await;
-    let begun = begun.take();
-    for one in &begun {
-        let url = one["upload_url"].as_str().unwrap();
-        let sent = reqwest::Client::new().put(url).body("abc").send().await;
-        assert!(sent.unwrap().status().is_success());
-    }
-    measured
-        .row("`POST /v1/uploads/{id}/complete`", async |run| {
-            let id = begun[run]["id"].as_str().unwrap();
-            let path = format!("/v1/uploads/{id}/complete");
-            let request = user.request(Method::POST, &path);
-            expect(StatusCode::OK, Reply::to(request)).await;
-        })
-        .await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_costs_what_the_document_says() {
     let app = app("0").await;
@@ -527,7 +477,6 @@ async fn every_request_costs_what_the_document_says() {
     resumable(&mut measured, &user, &admin).await;
     catalogue(&mut measured, &user).await;
     administration(&mut measured, &user, &admin).await;
-    creation(&mut measured).await;
 
     let documented = documented();
     let rows = measured.rows.iter();

@@ -59,7 +59,10 @@ async fn a_video_waits_for_its_bytes_and_is_ready_with_the_last_one() {
     assert_eq!(reply.header("location"), format!("/v1/videos/{}", video.id));
     assert_eq!(video.status, Status::Uploading);
     assert_eq!((video.size, video.title.as_str()), (10, "A film"));
-    assert_eq!((video.tags.len(), video.visibility), (1, Visibility::Unlisted));
+    assert_eq!(
+        (video.tags.len(), video.visibility),
+        (1, Visibility::Unlisted)
+    );
     assert_eq!(video.content_type, "video/mp4");
     let origin = format!("http://{}/v1/uploads/", app.address());
     let link = video.links.upload.clone().unwrap();
@@ -67,17 +70,27 @@ async fn a_video_waits_for_its_bytes_and_is_ready_with_the_last_one() {
     assert_eq!(user.get(&video.links.content).await.status, 404);
     assert_eq!(user.status().await.files.len(), 0);
     let path = upload_of(&video);
-    patch(&user, &path, 0, b"0123").await.expect(StatusCode::NO_CONTENT);
+    patch(&user, &path, 0, b"0123")
+        .await
+        .expect(StatusCode::NO_CONTENT);
     let waiting: Video = read(&user, &video.id).await.json();
     assert_eq!(waiting.status, Status::Uploading);
-    patch(&user, &path, 4, b"456789").await.expect(StatusCode::NO_CONTENT);
+    patch(&user, &path, 4, b"456789")
+        .await
+        .expect(StatusCode::NO_CONTENT);
     let ready: Video = read(&user, &video.id).await.json();
-    assert_eq!((ready.id, ready.title.as_str()), (video.id.clone(), "A film"));
+    assert_eq!(
+        (ready.id, ready.title.as_str()),
+        (video.id.clone(), "A film")
+    );
     assert!(ready.links.upload.is_none());
     let bytes = user.get(&video.links.content).await.expect(StatusCode::OK);
     assert_eq!(&bytes.body[..], b"0123456789");
     assert_eq!(user.videos().await.len(), 1);
-    assert_eq!(user.status().await.files[0].filename, format!("{}/clip.mp4", user.username));
+    assert_eq!(
+        user.status().await.files[0].filename,
+        format!("{}/clip.mp4", user.username)
+    );
     user.delete_file("clip.mp4").await.expect(StatusCode::OK);
     assert_eq!(read(&user, &video.id).await.status, 404);
 }
@@ -105,11 +118,16 @@ async fn a_size_may_be_told_by_the_upload() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_video_goes_with_its_upload_and_an_upload_with_its_video() {
-    let app = App::builder().variable("upload_expiry_seconds", "60").start().await;
+    let app = App::builder()
+        .variable("upload_expiry_seconds", "60")
+        .start()
+        .await;
     let user = app.with_admin().await;
     let video = created(&user, &json!({ "filename": "a.mp4", "size": 10 })).await;
     let path = upload_of(&video);
-    patch(&user, &path, 0, b"0123").await.expect(StatusCode::NO_CONTENT);
+    patch(&user, &path, 0, b"0123")
+        .await
+        .expect(StatusCode::NO_CONTENT);
     let end = user.request(Method::DELETE, &path).header(TUS.0, TUS.1);
     Reply::to(end).await.expect(StatusCode::NO_CONTENT);
     assert_eq!(read(&user, &video.id).await.status, 404);
@@ -152,13 +170,19 @@ async fn what_cannot_be_a_video_is_refused_and_changes_nothing() {
             json!({ "filename": "a", "title": "x".repeat(10_000), "tags": vec!["t"; 1000] }),
             &["title", "tags"],
         ),
-        (json!({ "filename": "a", "visibility": "x" }), &["visibility"]),
+        (
+            json!({ "filename": "a", "visibility": "x" }),
+            &["visibility"],
+        ),
     ] {
         assert_eq!(create(&user, &body).await.wrong_fields(), fields, "{body}");
     }
     let text = user.request(Method::POST, "/v1/videos").body("{");
     let text = text.header("content-type", "application/json");
-    assert_eq!(Reply::to(text).await.problem(), (400, "malformed_json".to_owned()));
+    assert_eq!(
+        Reply::to(text).await.problem(),
+        (400, "malformed_json".to_owned())
+    );
     let plain = user.request(Method::POST, "/v1/videos").body("a");
     let plain = Reply::to(plain.header("content-type", "text/plain")).await;
     assert_eq!(plain.problem().0, 415);
@@ -166,7 +190,9 @@ async fn what_cannot_be_a_video_is_refused_and_changes_nothing() {
     assert_eq!(create(&user, &large).await.problem().0, 413);
     let over = create(&user, &json!({ "filename": "a", "size": 101 })).await;
     assert_eq!(over.problem(), (403, "quota_exceeded".to_owned()));
-    user.upload("taken.mp4", b"abc").await.expect(StatusCode::OK);
+    user.upload("taken.mp4", b"abc")
+        .await
+        .expect(StatusCode::OK);
     let taken = create(&user, &json!({ "filename": "taken.mp4", "size": 1 })).await;
     assert_eq!(taken.problem(), (409, "file_exists".to_owned()));
     assert_eq!(user.videos().await.len(), 1);
@@ -193,7 +219,10 @@ async fn a_form_makes_a_video_with_its_bytes() {
     let video: Video = reply.json();
     assert_eq!(reply.header("location"), format!("/v1/videos/{}", video.id));
     assert_eq!((video.title.as_str(), video.tags.len()), ("A film", 2));
-    assert_eq!((video.visibility, video.size), (Visibility::Public, film.len() as u64));
+    assert_eq!(
+        (video.visibility, video.size),
+        (Visibility::Public, film.len() as u64)
+    );
     assert!(video.links.upload.is_none());
     let bytes = user.get(&video.links.content).await.expect(StatusCode::OK);
     assert!(bytes.body[..] == film[..]);
@@ -203,7 +232,10 @@ async fn a_form_makes_a_video_with_its_bytes() {
     .await;
     let plain = form(&user, Form::of_file("plain.mp4", b"abc")).await;
     let plain: Video = plain.expect(StatusCode::CREATED).json();
-    assert_eq!((plain.title.as_str(), plain.visibility), ("plain.mp4", Visibility::Private));
+    assert_eq!(
+        (plain.title.as_str(), plain.visibility),
+        ("plain.mp4", Visibility::Private)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -225,7 +257,9 @@ async fn a_form_that_cannot_be_taken_leaves_nothing() {
             told(400, "more_than_one_file"),
         ),
         (
-            Form::of_file("a.mp4", &film).text("title", "").text("title", "b"),
+            Form::of_file("a.mp4", &film)
+                .text("title", "")
+                .text("title", "b"),
             told(400, "malformed_form"),
         ),
         (
@@ -245,11 +279,15 @@ async fn a_form_that_cannot_be_taken_leaves_nothing() {
     }
     for sent in [
         Form::of_file("a.mp4", &film).text("visibility", "secret"),
-        Form::new().text("visibility", "secret").file("file", "a.mp4", "video/mp4", &film),
+        Form::new()
+            .text("visibility", "secret")
+            .file("file", "a.mp4", "video/mp4", &film),
     ] {
         assert_eq!(form(&user, sent).await.wrong_fields(), ["visibility"]);
     }
-    user.upload("taken.mp4", b"abc").await.expect(StatusCode::OK);
+    user.upload("taken.mp4", b"abc")
+        .await
+        .expect(StatusCode::OK);
     let taken = form(&user, Form::of_file("taken.mp4", &film)).await;
     assert_eq!(taken.problem(), told(409, "file_exists"));
     assert_eq!(user.videos().await.len(), 1);
@@ -307,5 +345,8 @@ async fn tus_says_title_and_visibility() {
     assert_eq!(user.videos().await.len(), 0);
     tus("A film", "public").await.expect(StatusCode::CREATED);
     let video = user.video_of("clip.mp4").await;
-    assert_eq!((video.title.as_str(), video.visibility), ("A film", Visibility::Public));
+    assert_eq!(
+        (video.title.as_str(), video.visibility),
+        ("A film", Visibility::Public)
+    );
 }

@@ -39,30 +39,51 @@ async fn the_old_bytes_serve_until_the_new_ones_are_whole_and_then_they_go() {
     let app = App::start().await;
     let user = app.with_admin().await;
     let video = user.upload_video("clip.mp4", b"old bytes").await;
-    let etag = user.get(&video.links.content).await.header("etag").to_owned();
+    let etag = user
+        .get(&video.links.content)
+        .await
+        .header("etag")
+        .to_owned();
     let reply = replace(&user, &video.id, &json!({ "size": 5 })).await;
     let reply = reply.expect(StatusCode::CREATED);
     let waiting: Video = reply.json();
-    assert_eq!((waiting.id.as_str(), waiting.status), (video.id.as_str(), Status::Ready));
+    assert_eq!(
+        (waiting.id.as_str(), waiting.status),
+        (video.id.as_str(), Status::Ready)
+    );
     let path = upload_of(&reply);
-    patch(&user, &path, 0, b"new").await.expect(StatusCode::NO_CONTENT);
+    patch(&user, &path, 0, b"new")
+        .await
+        .expect(StatusCode::NO_CONTENT);
     assert_eq!(bytes(&user, &video).await, b"old bytes");
     assert_eq!(user.status().await.used_storage, 9);
-    patch(&user, &path, 3, b"er").await.expect(StatusCode::NO_CONTENT);
+    patch(&user, &path, 3, b"er")
+        .await
+        .expect(StatusCode::NO_CONTENT);
     assert_eq!(bytes(&user, &video).await, b"newer");
     let replaced: Video = user.read(&video.links.this).await;
     assert_eq!((replaced.size, replaced.filename.as_str()), (5, "clip.mp4"));
     assert_eq!(replaced.created_at, video.created_at);
-    let new_etag = user.get(&video.links.content).await.header("etag").to_owned();
+    let new_etag = user
+        .get(&video.links.content)
+        .await
+        .header("etag")
+        .to_owned();
     assert_ne!(new_etag, etag);
     // It is one file, and takes its own bytes of the quota only.
     let status = user.status().await;
     assert_eq!((status.used_storage, status.files.len()), (5, 1));
-    assert_eq!((user.videos().await.len(), app.objects().await.len()), (1, 1));
+    assert_eq!(
+        (user.videos().await.len(), app.objects().await.len()),
+        (1, 1)
+    );
     user.sweep_clean().await;
     assert_eq!(user.reconcile(false).await, []);
     // Again, and by a form of nothing.
-    let empty = user.request(Method::POST, &format!("/v1/videos/{}/replacement", video.id));
+    let empty = user.request(
+        Method::POST,
+        &format!("/v1/videos/{}/replacement", video.id),
+    );
     let again = Reply::to(empty).await.expect(StatusCode::CREATED);
     let last = user
         .request(Method::PATCH, &upload_of(&again))
@@ -88,7 +109,9 @@ async fn a_replacement_that_ends_changes_nothing() {
     let video = user.upload_video("clip.mp4", b"old bytes").await;
     let reply = replace(&user, &video.id, &json!({ "size": 5 })).await;
     let path = upload_of(&reply.expect(StatusCode::CREATED));
-    patch(&user, &path, 0, b"new").await.expect(StatusCode::NO_CONTENT);
+    patch(&user, &path, 0, b"new")
+        .await
+        .expect(StatusCode::NO_CONTENT);
     let end = user.request(Method::DELETE, &path).header(TUS.0, TUS.1);
     Reply::to(end).await.expect(StatusCode::NO_CONTENT);
     assert_eq!(bytes(&user, &video).await, b"old bytes");
@@ -107,7 +130,9 @@ async fn of_two_replacements_one_comes_about_and_a_deletion_ends_both() {
         upload_of(&reply.expect(StatusCode::CREATED))
     };
     let (one, two) = (begin().await, begin().await);
-    patch(&user, &one, 0, b"one").await.expect(StatusCode::NO_CONTENT);
+    patch(&user, &one, 0, b"one")
+        .await
+        .expect(StatusCode::NO_CONTENT);
     let late = patch(&user, &two, 0, b"two").await;
     assert_eq!(late.problem(), (409, "file_changed".to_owned()));
     assert_eq!(bytes(&user, &video).await, b"one");
@@ -158,10 +183,17 @@ async fn tus_names_the_video_that_it_replaces() {
             .body("newer");
         Reply::to(request).await
     };
-    for (user, id) in [(&other, video.id.as_str()), (&user, "nothing"), (&user, "a/b")] {
+    for (user, id) in [
+        (&other, video.id.as_str()),
+        (&user, "nothing"),
+        (&user, "a/b"),
+    ] {
         assert_eq!(tus(user, id).await.problem().0, 404);
     }
     tus(&user, &video.id).await.expect(StatusCode::CREATED);
     assert_eq!(bytes(&user, &video).await, b"newer");
-    assert_eq!((user.videos().await.len(), user.status().await.used_storage), (1, 5));
+    assert_eq!(
+        (user.videos().await.len(), user.status().await.used_storage),
+        (1, 5)
+    );
 }

@@ -33,12 +33,7 @@ pub static SERVICE: Service = Service {
     variables: VARIABLES,
     routes: &[
         Route::get("/v1/videos", Access::User, handler!(routes::list::list)),
-        Route::post(
-            "/v1/videos",
-            Access::User,
-            handler!(routes::create::create),
-        )
-        .streams_body(),
+        Route::post("/v1/videos", Access::User, handler!(routes::create::create)).streams_body(),
         Route::delete(
             "/v1/videos",
             Access::User,

@@ -8,8 +8,8 @@ use spinreel_platform::{HttpClient, ReadBody, Timeouts, TransportError};
 use thiserror::Error;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
-    RequestOptions, Scheme,
+    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method,
+    OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
 };
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
@@ -145,9 +145,8 @@ fn outgoing_request(
         .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
         .collect();
     let length = pieces.map(|pieces| pieces.iter().map(Bytes::len).sum::<usize>());
-    let has_body = |length| {
-        length > 0 || !matches!(parts.method, http::Method::GET | http::Method::HEAD)
-    };
+    let has_body =
+        |length| length > 0 || !matches!(parts.method, http::Method::GET | http::Method::HEAD);
     if let Some(length) = length.filter(|length| has_body(*length)) {
         let name = http::header::CONTENT_LENGTH;
         entries.retain(|(known, _)| *known != name.as_str());

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use spinreel_api::health::ServiceHealth;
 use spinreel_http::{FieldError, Problem};
 use spinreel_identity::{ServiceCall, ServiceSecret, sign_service};

@@ -42,7 +42,9 @@ impl Cors {
         let is_listed = |origin: &HeaderValue| {
             let listed = origins.iter();
             dialect == Dialect::Json
-                || listed.map(String::as_bytes).any(|listed| listed == b"*" || listed == origin.as_bytes())
+                || listed
+                    .map(String::as_bytes)
+                    .any(|listed| listed == b"*" || listed == origin.as_bytes())
         };
         let origin = headers.get(ORIGIN).filter(|origin| is_listed(origin));
         Self {

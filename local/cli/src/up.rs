@@ -113,7 +113,10 @@ async fn embedded_bucket(
     let origins = origins.split(',').map(str::trim);
     let options = BucketOptions {
         access,
-        cors_origins: origins.filter(|one| !one.is_empty()).map(str::to_owned).collect(),
+        cors_origins: origins
+            .filter(|one| !one.is_empty())
+            .map(str::to_owned)
+            .collect(),
         ..BucketOptions::new(state_dir.join("bucket"), listen, [name])
     };
     let bucket = Bucket::start(options)

@@ -62,7 +62,10 @@ async fn bytes_go_straight_to_the_bucket_and_the_video_is_there_when_all_are() {
     assert_eq!(user.videos().await.len(), 0);
     let done = complete(&user, &begun).await.expect(StatusCode::OK);
     let video: Video = done.json();
-    assert_eq!((video.title.as_str(), video.visibility), ("A film", Visibility::Unlisted));
+    assert_eq!(
+        (video.title.as_str(), video.visibility),
+        ("A film", Visibility::Unlisted)
+    );
     assert_eq!((video.size, video.tags.len()), (film.len() as u64, 1));
     assert!(content(&user, "clip.mp4").await == film);
     let again = complete(&user, &begun).await.expect(StatusCode::OK);
@@ -107,8 +110,14 @@ async fn what_cannot_be_reserved_or_is_nonsense_is_refused() {
         (json!({}), &["filename", "size"][..]),
         (json!({ "filename": "a" }), &["size"]),
         (json!({ "filename": "a/b", "size": 1 }), &["filename"]),
-        (json!({ "filename": "a", "size": 1, "content_type": "x" }), &["content_type"]),
-        (json!({ "filename": "a", "size": 1, "visibility": "x" }), &["visibility"]),
+        (
+            json!({ "filename": "a", "size": 1, "content_type": "x" }),
+            &["content_type"],
+        ),
+        (
+            json!({ "filename": "a", "size": 1, "visibility": "x" }),
+            &["visibility"],
+        ),
     ] {
         assert_eq!(begin(&user, &body).await.wrong_fields(), fields, "{body}");
     }
@@ -134,7 +143,11 @@ async fn one_whose_client_does_not_come_back_is_settled_by_what_the_bucket_holds
         .start()
         .await;
     let user = app.with_admin().await;
-    let whole = begun(&user, &json!({ "filename": "whole.mp4", "size": 3, "title": "W" })).await;
+    let whole = begun(
+        &user,
+        &json!({ "filename": "whole.mp4", "size": 3, "title": "W" }),
+    )
+    .await;
     let nothing = begun(&user, &json!({ "filename": "nothing.mp4", "size": 5 })).await;
     assert_eq!(send(&whole, b"abc").await, 200);
     app.advance_clock(Duration::from_secs(300));

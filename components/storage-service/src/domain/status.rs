@@ -98,7 +98,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         // One whose place another one took is about to go.
         files.retain(|(number, _)| !replaced.contains(number));
-        let counted = sizes.iter().filter(|(number, _)| !replaced.contains(number));
+        let counted = sizes
+            .iter()
+            .filter(|(number, _)| !replaced.contains(number));
         let used: u64 = counted.map(|(_, size)| size).sum();
         let mut files: Vec<StoredFile> = files.into_iter().map(|(_, file)| file).collect();
         files.sort_by(|one, other| one.filename.cmp(&other.filename));

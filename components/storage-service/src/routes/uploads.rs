@@ -179,14 +179,10 @@ pub async fn terminate(call: Call) -> Outcome {
     if let Some(version) = draft::version(&call) {
         return draft::terminate(call, version).await;
     }
-    if let Err(wrong) = check_version(&call.request.headers) {
-        // Those that go straight to the bucket speak no tus.
-        let id = upload_id(&call)?;
-        let user_id = &call.caller.user()?.user_id;
-        let is_direct = storage(&call.context)?.is_direct(user_id, &id).await;
-        if !is_direct.map_err(|error| refused(&call.context, error))? {
-            return Err(refusal(wrong));
-        }
+    if let Err(wrong) = check_version(&call.request.headers)
+        && !direct::is_meant(&call).await?
+    {
+        return Err(refusal(wrong));
     }
     ended(&call)
         .await

@@ -55,7 +55,10 @@ fn a_video_waits_for_its_bytes_and_is_ready_when_they_come() {
         expect_one(&store, &clock).await;
         let record = find(&store, "v-1").await.unwrap().unwrap();
         assert_eq!(record.status(), Status::Uploading);
-        assert_eq!((record.title.as_str(), record.feed_number), ("A film", None));
+        assert_eq!(
+            (record.title.as_str(), record.feed_number),
+            ("A film", None)
+        );
         for _ in 0..2 {
             let arrived = arrive(&store, &clock, "v-1", file("ada.1", None)).await;
             assert_eq!(arrived.unwrap(), Arrival::Known { stale: None });
@@ -84,7 +87,10 @@ fn what_was_said_with_the_bytes_counts_where_the_video_is_new() {
         assert_eq!(first.unwrap(), Arrival::Created);
         arrive(&store, &clock, "v-1", said("Second")).await.unwrap();
         let record = find(&store, "v-1").await.unwrap().unwrap();
-        assert_eq!((record.title.as_str(), record.tags), ("First", vec!["sea".to_owned()]));
+        assert_eq!(
+            (record.title.as_str(), record.tags),
+            ("First", vec!["sea".to_owned()])
+        );
     });
 }
 
@@ -100,7 +106,9 @@ fn a_file_for_a_video_that_is_gone_is_not_wanted_and_brings_none_back() {
         }
         assert_eq!(find(&store, "v-1").await.unwrap(), None);
         expect_one(&store, &clock).await;
-        update(&store, &clock, "v-1", |record| record.ending = true).await.unwrap();
+        update(&store, &clock, "v-1", |record| record.ending = true)
+            .await
+            .unwrap();
         let arrived = arrive(&store, &clock, "v-1", file("ada.1", None)).await;
         assert_eq!(arrived.unwrap(), Arrival::Unwanted);
     });
@@ -111,7 +119,9 @@ fn only_the_file_that_takes_the_place_of_the_one_that_is_there_does() {
     let (store, clock) = (MemoryStore::default(), ManualClock::at(START));
     block_on(async {
         expect_one(&store, &clock).await;
-        arrive(&store, &clock, "v-1", file("ada.1", None)).await.unwrap();
+        arrive(&store, &clock, "v-1", file("ada.1", None))
+            .await
+            .unwrap();
         note_upload(&store, &clock, "v-1", "9-x").await.unwrap();
         update(&store, &clock, "v-1", |record| {
             record.unplayable = Some("no film".to_owned());
@@ -130,14 +140,21 @@ fn only_the_file_that_takes_the_place_of_the_one_that_is_there_does() {
         };
         assert_eq!(stale.location, "ada.5");
         let record = find(&store, "v-1").await.unwrap().unwrap();
-        assert_eq!((record.status(), record.index, record.upload), (Status::Ready, None, None));
+        assert_eq!(
+            (record.status(), record.index, record.upload),
+            (Status::Ready, None, None)
+        );
         // What is late, or is told again, changes nothing.
         for late in [file("ada.1", None), file("ada.1", Some("ada.0"))] {
             arrive(&store, &clock, "v-1", late).await.unwrap();
             assert_eq!(location(&store).await, "ada.2");
         }
-        arrive(&store, &clock, "v-1", file("ada.3", Some("ada.2"))).await.unwrap();
-        arrive(&store, &clock, "v-1", file("ada.2", Some("ada.1"))).await.unwrap();
+        arrive(&store, &clock, "v-1", file("ada.3", Some("ada.2")))
+            .await
+            .unwrap();
+        arrive(&store, &clock, "v-1", file("ada.2", Some("ada.1")))
+            .await
+            .unwrap();
         assert_eq!(location(&store).await, "ada.3");
     });
 }
@@ -150,15 +167,25 @@ fn a_creation_and_an_arrival_that_die_are_made_up_for() {
         let dying = Stepping(&store);
         let done = die_after(steps, async {
             expect_one(&dying, &clock).await;
-            arrive(&dying, &clock, "v-1", file("ada.1", None)).await.unwrap();
+            arrive(&dying, &clock, "v-1", file("ada.1", None))
+                .await
+                .unwrap();
         });
         block_on(async {
             // Nobody can have the lock any more that one who died took.
             let later = ManualClock::at(START + 10 * WINDOW_MS);
-            let again = arrive(&store, &later, "v-1", file("ada.1", None)).await.unwrap();
+            let again = arrive(&store, &later, "v-1", file("ada.1", None))
+                .await
+                .unwrap();
             let is_there = again != Arrival::Unwanted;
-            let listed = page(&store, "ada", None, 10, &Filter::default()).await.unwrap();
-            assert_eq!(listed.records.len(), usize::from(is_there), "after {steps} steps");
+            let listed = page(&store, "ada", None, 10, &Filter::default())
+                .await
+                .unwrap();
+            assert_eq!(
+                listed.records.len(),
+                usize::from(is_there),
+                "after {steps} steps"
+            );
             if is_there {
                 assert_eq!(location(&store).await, "ada.1");
             }
@@ -178,7 +205,9 @@ fn two_replacements_at_once_leave_one_file_however_they_interleave() {
         let clock = ManualClock::at(START);
         block_on(async {
             expect_one(&store.0, &clock).await;
-            arrive(&store.0, &clock, "v-1", file("ada.1", None)).await.unwrap();
+            arrive(&store.0, &clock, "v-1", file("ada.1", None))
+                .await
+                .unwrap();
         });
         let (one, two) = interleave(
             schedule,
@@ -188,6 +217,9 @@ fn two_replacements_at_once_leave_one_file_however_they_interleave() {
         one.unwrap();
         two.unwrap();
         let last = block_on(location(&store.0));
-        assert!(last == "ada.2" || last == "ada.3", "{schedule:010b}: {last}");
+        assert!(
+            last == "ada.2" || last == "ada.3",
+            "{schedule:010b}: {last}"
+        );
     }
 }

@@ -109,7 +109,13 @@ mod tests {
             let refused = read(&json!({ "filename": name })).map(|new| new.filename);
             assert_eq!(refused, Err(vec!["filename".to_owned()]), "{name}");
         }
-        for size in [json!(-1), json!(1.5), json!("1"), json!(LARGEST + 1), json!([])] {
+        for size in [
+            json!(-1),
+            json!(1.5),
+            json!("1"),
+            json!(LARGEST + 1),
+            json!([]),
+        ] {
             let refused = read(&json!({ "filename": "a", "size": size })).map(|new| new.size);
             assert_eq!(refused, Err(vec!["size".to_owned()]), "{size}");
         }

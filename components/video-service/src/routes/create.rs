@@ -47,7 +47,9 @@ pub(super) const REFUSALS: &[&str] = &[
 pub(crate) async fn create(call: Call) -> Outcome {
     let declared = call.request.header(CONTENT_TYPE).map(MediaType::parse);
     match declared {
-        Some(Ok(media_type)) if media_type.essence == "multipart/form-data" => with_form(call).await,
+        Some(Ok(media_type)) if media_type.essence == "multipart/form-data" => {
+            with_form(call).await
+        }
         Some(Ok(media_type)) if media_type.essence == "application/json" => with_json(call).await,
         None => with_json(call).await,
         Some(_) => Err(Problem::unsupported_media_type(
@@ -87,9 +89,7 @@ async fn with_json(mut call: Call) -> Outcome {
     let put = arrival::expect(store, clock, &id, stored, new.edits, &created.upload_id).await;
     let refusal = match put {
         Ok(Put::Created) => None,
-        Ok(Put::OwnerGone | Put::Known) => {
-            Some(Problem::unauthenticated(Unauthenticated::Revoked))
-        }
+        Ok(Put::OwnerGone | Put::Known) => Some(Problem::unauthenticated(Unauthenticated::Revoked)),
         Err(PutError::Update(error)) => Some(update_problem(error)),
         Err(error @ PutError::OtherOwner) => Some(Problem::internal(error)),
     };
@@ -103,7 +103,12 @@ async fn with_json(mut call: Call) -> Outcome {
     log_created(&context, &id, "A video waits for its bytes");
     let record = find(store, &id).await.map_err(ledger_problem)?;
     let record = record.ok_or_else(Problem::not_found)?;
-    answer(&waiting(&call.request, &context, &record, &created.upload_id))
+    answer(&waiting(
+        &call.request,
+        &context,
+        &record,
+        &created.upload_id,
+    ))
 }
 
 /// Creates a video of the file in a form, which storage-service reads as it comes.

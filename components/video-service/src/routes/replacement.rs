@@ -49,7 +49,9 @@ pub(crate) async fn replace(mut call: Call) -> Outcome {
     let created = create_upload(&context, &upload).await?;
     let (store, clock) = (&context.store, &context.clock);
     let noted = note_upload(store, clock, &record.id, &created.upload_id).await;
-    let noted = noted.map_err(update_problem).and_then(|noted| noted.ok_or_else(Problem::not_found));
+    let noted = noted
+        .map_err(update_problem)
+        .and_then(|noted| noted.ok_or_else(Problem::not_found));
     let record = match noted {
         Ok(record) => record,
         Err(problem) => {

@@ -28,9 +28,21 @@ async fn the_json_api_lets_every_origin_in_and_the_xml_api_those_of_the_configur
         let answer = bucket.send("OPTIONS", path, headers, "").await;
         assert_eq!(answer.status, StatusCode::OK);
         let expected = if allowed { headers[0].1 } else { "" };
-        assert_eq!(answer.header("access-control-allow-origin"), expected, "{path}");
-        assert_eq!(answer.header("access-control-allow-methods").contains("PUT"), allowed);
-        assert_eq!(answer.header("access-control-allow-headers").is_empty(), !allowed);
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            expected,
+            "{path}"
+        );
+        assert_eq!(
+            answer
+                .header("access-control-allow-methods")
+                .contains("PUT"),
+            allowed
+        );
+        assert_eq!(
+            answer.header("access-control-allow-headers").is_empty(),
+            !allowed
+        );
     }
     let answer = bucket.send("GET", "/films/a.mp4", &[ORIGIN], "").await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);

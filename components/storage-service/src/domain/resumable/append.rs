@@ -181,7 +181,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     }
 
     /// Takes a part of the day's bandwidth.
-    pub(super) async fn reserve_for(&self, user_id: &str, bytes: u64) -> Result<Reservation, ResumableError> {
+    pub(super) async fn reserve_for(
+        &self,
+        user_id: &str,
+        bytes: u64,
+    ) -> Result<Reservation, ResumableError> {
         let reservation = self.peers.reserve_bandwidth(user_id, bytes).await?;
         reservation.ok_or(ResumableError::BandwidthExceeded)
     }

@@ -173,9 +173,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             Ok(session) => session,
             Err(error) => {
                 let error = match error.reason() {
-                    BucketError::PreconditionFailed
-                        if upload.head.video.replaces.is_some() =>
-                    {
+                    BucketError::PreconditionFailed if upload.head.video.replaces.is_some() => {
                         ResumableError::Changed
                     }
                     BucketError::PreconditionFailed => {

@@ -12,9 +12,7 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 
 use super::{Found, ResumableError, UploadId};
 use crate::domain::peers::{PeerFailure, Peers};
-use crate::domain::record::{
-    FileRecord, Intent, Operation, Phase, Record, Resumable, UserFiles,
-};
+use crate::domain::record::{FileRecord, Intent, Operation, Phase, Record, Resumable, UserFiles};
 use crate::domain::storage::Storage;
 use crate::domain::upload::{Uploaded, stored};
 
@@ -40,15 +38,15 @@ impl Completed {
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// Whether this is the id of an upload that goes straight to the bucket and is not over: one `get`.
+    /// Whether an upload goes straight to the bucket, or went there: one `get`.
     pub async fn is_direct(&self, user_id: &str, id: &UploadId) -> Result<bool, ResumableError> {
-        match self.find_upload(&UserFiles::new(user_id), id).await {
-            Ok(Found::Open(upload)) => Ok(upload.direct),
-            Ok(Found::Finished(file)) => Ok(!file.resumable),
-            Ok(Found::Whole(..) | Found::Final(_)) => Ok(false),
-            Err(ResumableError::NotFound | ResumableError::Gone) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(
+            match self.find_upload(&UserFiles::new(user_id), id).await? {
+                Found::Open(upload) => upload.direct,
+                Found::Finished(file) => !file.resumable,
+                Found::Whole(..) | Found::Final(_) => false,
+            },
+        )
     }
 
     /// Makes an upload a file, if the bucket has all its bytes. `may_store` is asked before. Harmless when repeated.

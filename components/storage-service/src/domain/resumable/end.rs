@@ -233,7 +233,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         file.head.video.details = None;
         let current = self.current(files, number, &upload.head).await?;
         self.enter(files, number, file).await?;
-        Ok(Some(self.kept_keys(files, number, &current.received).await?))
+        Ok(Some(
+            self.kept_keys(files, number, &current.received).await?,
+        ))
     }
 
     /// Ends an upload: under its lock, where it was created. What fails is left to those who settle it.

@@ -1,22 +1,21 @@
 //! `POST /v1/uploads/direct` and `POST /v1/uploads/{id}/complete`: uploads that go straight to the bucket.
 
-use http::header::ORIGIN;
 use http::StatusCode;
+use http::header::ORIGIN;
 use serde::Serialize;
 use serde_json::{Map, Value, json as fields};
 use spinreel_api::Timestamp;
 use spinreel_api::actions::Action;
 use spinreel_http::{FieldError, Problem};
 use spinreel_service::{Call, Outcome, json, judge_again};
+use spinreel_tus::header;
 
 use super::problems::refused;
 use super::{details, upload_id};
 use crate::domain::file_name;
 use crate::domain::peers::PeerFailure;
 use crate::domain::record::VideoHead;
-use crate::domain::resumable::{
-    Completed, Direct, LARGEST, NewUpload, ResumableError,
-};
+use crate::domain::resumable::{Completed, Direct, LARGEST, NewUpload, ResumableError};
 use crate::multipart::is_media_type;
 use crate::peers::HttpPeers;
 use crate::routes::upload::{media_type, settle};
@@ -128,6 +127,17 @@ pub async fn complete(call: Call) -> Outcome {
     // One that was deleted just now.
     let known = known.ok_or_else(Problem::not_found)?;
     json(StatusCode::OK, &known.video)
+}
+
+/// Whether a request that speaks no tus is about an upload that goes straight to the bucket: 404 where there is no upload.
+pub(super) async fn is_meant(call: &Call) -> Result<bool, Problem> {
+    if call.request.headers.contains_key(header::TUS_RESUMABLE) {
+        return Ok(false);
+    }
+    let id = upload_id(call)?;
+    let user_id = &call.caller.user()?.user_id;
+    let is_direct = storage(&call.context)?.is_direct(user_id, &id).await;
+    is_direct.map_err(|error| refused(&call.context, error))
 }
 
 /// The file that a request announces.

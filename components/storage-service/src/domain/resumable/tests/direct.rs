@@ -56,7 +56,10 @@ fn an_object_of_another_size_goes_and_its_quota_and_bandwidth_come_back() {
                 false => send(&world, &created, b"other bytes"),
             }
             let wrong = complete(&world, &created.id).await;
-            assert!(matches!(wrong, Err(ResumableError::SizeMismatch)), "{wrong:?}");
+            assert!(
+                matches!(wrong, Err(ResumableError::SizeMismatch)),
+                "{wrong:?}"
+            );
             let gone = complete(&world, &created.id).await;
             assert!(matches!(gone, Err(ResumableError::NotFound)), "{gone:?}");
             let settled = world.peers.settled.borrow().last().cloned().unwrap();
@@ -127,7 +130,9 @@ fn one_that_is_never_completed_is_settled_by_what_the_bucket_holds_whoever_dies(
                 if let Some(sent) = sent {
                     send(world, &created, sent);
                 }
-                world.clock.advance_ms(2 * world.storage().resumable.expiry_ms);
+                world
+                    .clock
+                    .advance_ms(2 * world.storage().resumable.expiry_ms);
             },
             async |world, ()| {
                 let steps = Stepping(&world.store);

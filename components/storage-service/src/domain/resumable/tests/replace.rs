@@ -69,11 +69,15 @@ fn a_last_request_that_dies_leaves_the_old_bytes_or_the_new_ones_and_never_both(
         at_every_step(
             async |world| {
                 let (_, created) = replacing(world, b"old bytes", whole.len()).await;
-                append(world, &created.id, 0, &whole[..size - 2]).await.unwrap();
+                append(world, &created.id, 0, &whole[..size - 2])
+                    .await
+                    .unwrap();
                 created.id
             },
             async |world, id| {
-                append(world, id, size - 2, &whole[size - 2..]).await.unwrap();
+                append(world, id, size - 2, &whole[size - 2..])
+                    .await
+                    .unwrap();
             },
             async |world, id| {
                 let status = world.storage().status(&owner()).await.unwrap();
@@ -158,7 +162,11 @@ fn new_bytes_for_a_video_that_is_gone_go_too() {
     block_on(async {
         let (_, created) = replacing(&world, b"old", 3).await;
         let id = world.peers.announced.borrow()[0].stored.etag.clone();
-        world.peers.gone.borrow_mut().push(id.trim_matches('"').to_owned());
+        world
+            .peers
+            .gone
+            .borrow_mut()
+            .push(id.trim_matches('"').to_owned());
         world.storage().delete(&owner(), "clip.mp4").await.unwrap();
         let late = append(&world, &created.id, 0, b"new").await;
         assert!(matches!(late, Err(ResumableError::Changed)), "{late:?}");
