@@ -351,7 +351,11 @@ async fn catalogue(measured: &mut Measured<'_>, user: &User<'_>) {
     measured
         .row("`PATCH /v1/videos/{id}`, title and tags", async |run| {
             let title = format!("Twelve words of a title that nobody has read before, {run}");
-            patch(run, json!({ "title": title, "tags": ["sea", "land", "sky"] })).await;
+            patch(
+                run,
+                json!({ "title": title, "tags": ["sea", "land", "sky"] }),
+            )
+            .await;
         })
         .await;
     measured
@@ -360,14 +364,23 @@ async fn catalogue(measured: &mut Measured<'_>, user: &User<'_>) {
         })
         .await;
     measured
-        .row("`PATCH /v1/videos/{id}`, title of a public one", async |run| {
-            patch(run, json!({ "title": format!("Another title, {run}") })).await;
-        })
+        .row(
+            "`PATCH /v1/videos/{id}`, title of a public one",
+            async |run| {
+                patch(run, json!({ "title": format!("Another title, {run}") })).await;
+            },
+        )
         .await;
     for (request, path) in [
         ("`GET /v1/feed`, 3 videos", "/v1/feed".to_owned()),
-        ("`GET /v1/feed?q=`, 3 videos", "/v1/feed?q=another+title".to_owned()),
-        ("`GET /v1/users/{id}/videos`, 3 videos", format!("/v1/users/{}/videos", user.id)),
+        (
+            "`GET /v1/feed?q=`, 3 videos",
+            "/v1/feed?q=another+title".to_owned(),
+        ),
+        (
+            "`GET /v1/users/{id}/videos`, 3 videos",
+            format!("/v1/users/{}/videos", user.id),
+        ),
     ] {
         measured
             .row(request, async |_| expect(ok, app.get(&path)).await)

@@ -105,7 +105,11 @@ async fn the_feed_and_own_lists_are_searched_by_tags_and_words() {
     let user = app.with_user().await;
     for (name, title, tags) in [
         ("1.mp4", "A day at the STRASSE", vec!["Sea", "two words"]),
-        ("2.mp4", "\u{6d77}\u{8fb9}\u{7684}\u{4e00}\u{5929}", vec!["sea"]),
+        (
+            "2.mp4",
+            "\u{6d77}\u{8fb9}\u{7684}\u{4e00}\u{5929}",
+            vec!["sea"],
+        ),
         ("3.mp4", "Oceanic days", vec![]),
     ] {
         let video = user.upload_video(name, b"bytes").await;
@@ -135,5 +139,8 @@ async fn the_feed_and_own_lists_are_searched_by_tags_and_words() {
     }
     let (first, next) = page(&app, "tag=sea&limit=1").await;
     let (second, _) = page(&app, &format!("tag=sea&limit=1&cursor={}", next.unwrap())).await;
-    assert_eq!((first, second), (vec!["2.mp4".to_owned()], vec!["1.mp4".to_owned()]));
+    assert_eq!(
+        (first, second),
+        (vec!["2.mp4".to_owned()], vec!["1.mp4".to_owned()])
+    );
 }

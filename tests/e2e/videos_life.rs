@@ -283,6 +283,8 @@ async fn the_trash_ends_by_itself_by_the_sweep_and_by_the_next_look() {
     let app = App::builder()
         .variable("sweep_token", SWEEP_TOKEN)
         .variable("trash_days", "1")
+        // Tokens for the bucket go by the clock of the bucket.
+        .anonymous_bucket()
         .start()
         .await;
     let (looked_at, left_alone) = (app.with_user().await, app.with_user().await);
