@@ -190,10 +190,12 @@ async fn the_manifest_and_the_components_have_the_same_routes() {
         .collect();
     let meant = [
         "GET /.well-known/jwks.json",
+        "GET /v1/feed",
         "GET /v1/health",
         "GET /v1/logs/health",
         "GET /v1/storage/health",
         "GET /v1/usage/health",
+        "GET /v1/users/:id/videos",
         "GET /v1/users/health",
         "GET /v1/videos/:id",
         "GET /v1/videos/:id/content",
