@@ -44,7 +44,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::PUT, "/upload", "POST"),
         (Method::POST, "/delete-file", "DELETE"),
         (Method::POST, "/storage-status", "GET, HEAD"),
-        (Method::DELETE, "/v1/videos/a", "GET, HEAD"),
+        (Method::PUT, "/v1/videos/a", "GET, HEAD, PATCH, DELETE"),
         (Method::PUT, "/v1/uploads", "OPTIONS, POST"),
         (Method::POST, "/v1/videos/a/content", "GET, HEAD"),
         (Method::PUT, "/v1/users", "GET, HEAD, POST"),

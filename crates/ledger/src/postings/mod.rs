@@ -4,6 +4,7 @@ mod root;
 mod tests;
 mod walk;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use spinreel_platform::Store;
@@ -104,12 +105,12 @@ impl Postings {
             Root::Many(roots) => {
                 all.extend(positions);
                 for position in positions.keys() {
-                    let leaf = position / SPAN;
-                    if !leaves.contains_key(&leaf) {
-                        leaves.insert(leaf, self.leaf(store, term, region, leaf).await?);
+                    if let Entry::Vacant(leaf) = leaves.entry(position / SPAN) {
+                        let bits = self.leaf(store, term, region, *leaf.key()).await?;
+                        leaf.insert(bits);
                     }
                 }
-                roots.clone()
+                (**roots).clone()
             }
         };
         for (position, has) in all {
@@ -120,7 +121,7 @@ impl Postings {
             roots.set(leaf, !bits.is_empty());
             pairs.push((self.leaf_key(term, region, leaf), bits.to_bytes()));
         }
-        let after = Root::Many(roots);
+        let after = Root::Many(Box::new(roots));
         if after != before {
             pairs.push((self.root_key(term, region), after.to_bytes()));
         }

@@ -14,7 +14,7 @@ pub(super) enum Root {
     /// The positions, in order: at most 32, stored as 4 bytes each.
     Few(Vec<u64>),
     /// Which leaves have any.
-    Many(Bits),
+    Many(Box<Bits>),
 }
 
 impl Root {
@@ -31,7 +31,7 @@ impl Root {
                     .map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
                 odd.is_empty().then(|| Self::Few(numbers.collect()))
             }
-            (&MANY, rest) => Bits::from_bytes(rest).map(Self::Many),
+            (&MANY, rest) => Bits::from_bytes(rest).map(|bits| Self::Many(Box::new(bits))),
             _ => None,
         }
     }
@@ -51,7 +51,7 @@ impl Root {
     /// The leaves that have any.
     pub(super) fn leaves(&self) -> Bits {
         match self {
-            Self::Many(leaves) => leaves.clone(),
+            Self::Many(leaves) => (**leaves).clone(),
             Self::Few(positions) => {
                 let mut leaves = Bits::EMPTY;
                 for position in positions {
