@@ -100,10 +100,10 @@ fn packets(file: &std::path::Path) -> Vec<(char, usize)> {
                 "csv=p=0",
             ]);
             let output = ffprobe.arg(file).output().unwrap();
-            (
-                kind,
-                String::from_utf8_lossy(&output.stdout).lines().count(),
-            )
+            let text = String::from_utf8_lossy(&output.stdout);
+            // What ffprobe says beside a packet's size has a line of its own.
+            let is_size = |line: &&str| line.bytes().any(|byte| byte.is_ascii_digit());
+            (kind, text.lines().filter(is_size).count())
         })
         .to_vec()
 }

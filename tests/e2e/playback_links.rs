@@ -37,7 +37,7 @@ fn not_found() -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_plays_a_private_video_without_a_token_and_costs_no_write() {
+async fn a_link_plays_a_private_video_without_a_token() {
     let app = App::start().await;
     let user = app.with_user().await;
     let video = user.upload_video("clip.mp4", CLIP).await;
