@@ -338,6 +338,73 @@ async fn resumable(measured: &mut Measured<'_>, user: &User<'_>, admin: &User<'_
         .await;
 }
 
+/// What people do with their videos, and what everybody finds of them.
+async fn catalogue(measured: &mut Measured<'_>, user: &User<'_>) {
+    let app = measured.app;
+    let ok = StatusCode::OK;
+    let videos = user.videos().await;
+    let patch = async |run: usize, body: Value| {
+        let request = user.request(Method::PATCH, &videos[run].links.this);
+        let request = request.header("if-match", "*").json(&body);
+        expect(ok, Reply::to(request)).await;
+    };
+    measured
+        .row("`PATCH /v1/videos/{id}`, title and tags", async |run| {
+            let title = format!("Twelve words of a title that nobody has read before, {run}");
+            patch(
+                run,
+                json!({ "title": title, "tags": ["sea", "land", "sky"] }),
+            )
+            .await;
+        })
+        .await;
+    measured
+        .row("`PATCH /v1/videos/{id}`, it becomes public", async |run| {
+            patch(run, json!({ "visibility": "public" })).await;
+        })
+        .await;
+    measured
+        .row(
+            "`PATCH /v1/videos/{id}`, title of a public one",
+            async |run| {
+                patch(run, json!({ "title": format!("Another title, {run}") })).await;
+            },
+        )
+        .await;
+    for (request, path) in [
+        ("`GET /v1/feed`, 3 videos", "/v1/feed".to_owned()),
+        (
+            "`GET /v1/feed?q=`, 3 videos",
+            "/v1/feed?q=another+title".to_owned(),
+        ),
+        (
+            "`GET /v1/users/{id}/videos`, 3 videos",
+            format!("/v1/users/{}/videos", user.id),
+        ),
+    ] {
+        measured
+            .row(request, async |_| expect(ok, app.get(&path)).await)
+            .await;
+    }
+    measured
+        .row("`GET /v1/videos?q=`, 3 of 13 videos", async |_| {
+            expect(ok, user.get("/v1/videos?q=another")).await;
+        })
+        .await;
+    measured
+        .row("`DELETE /v1/videos/{id}`, to the trash", async |run| {
+            let request = user.request(Method::DELETE, &videos[run].links.this);
+            expect(StatusCode::NO_CONTENT, Reply::to(request)).await;
+        })
+        .await;
+    measured
+        .row("`POST /v1/videos/{id}/restore`", async |run| {
+            let path = format!("{}/restore", videos[run].links.this);
+            expect(ok, Reply::to(user.request(Method::POST, &path))).await;
+        })
+        .await;
+}
+
 /// What admins and account owners do now and then, and what services and timers ask for.
 async fn administration(measured: &mut Measured<'_>, user: &User<'_>, admin: &User<'_>) {
     let app = measured.app;
@@ -421,6 +488,7 @@ async fn every_request_costs_what_the_document_says() {
     playback(&mut measured, &user).await;
     changes(&mut measured, &user).await;
     resumable(&mut measured, &user, &admin).await;
+    catalogue(&mut measured, &user).await;
     administration(&mut measured, &user, &admin).await;
 
     let documented = documented();

@@ -63,5 +63,7 @@ mod usage;
 mod usage_alerts;
 mod videos;
 mod videos_create;
+mod videos_feed;
+mod videos_life;
 mod videos_replace;
 mod webhook;

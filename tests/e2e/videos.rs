@@ -122,7 +122,8 @@ async fn the_list_is_filtered_by_words_status_and_tag() {
     }
     for (query, found) in [
         ("q=HOLIDAY", vec!["holiday-2.mp4", "Holiday.mp4"]),
-        ("q=rk.m", vec!["work.mp4"]),
+        ("q=wor+MP4", vec!["work.mp4"]),
+        ("q=rk", vec![]),
         ("q=holiday&limit=1", vec!["holiday-2.mp4"]),
         ("q=nothing", vec![]),
         (

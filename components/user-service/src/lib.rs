@@ -54,6 +54,11 @@ pub static SERVICE: Service = Service {
             Access::User,
             handler!(routes::public::public),
         ),
+        Route::get(
+            "/v1/users/:id/videos",
+            Access::Open,
+            handler!(routes::videos::videos),
+        ),
         Route::patch(
             "/v1/users/:id",
             Access::Admin,

@@ -98,6 +98,11 @@ pub static SERVICE: Service = Service {
             Access::Service,
             handler!(routes::delete::delete),
         ),
+        Route::get(
+            "/internal/videos/users/:id/public",
+            Access::Service,
+            handler!(routes::list::public),
+        ),
         Route::delete(
             "/internal/videos/users/:id",
             Access::Service,

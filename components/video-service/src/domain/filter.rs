@@ -1,24 +1,26 @@
 //! Which videos of a list are wanted.
 
 use spinreel_api::videos::Status;
-use spinreel_http::fold::fold;
 
 use super::edits::tag_key;
 use super::record::Record;
+use super::words::{Search, Words};
 
 /// What a video of a list must have; nothing is demanded by default.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Its status; where none is demanded, all but those in the trash are wanted.
     pub status: Option<Status>,
+    /// Whether only those are wanted that everybody may see and play.
+    pub published: bool,
     /// Whether those in the trash are wanted as well, where no status is demanded.
     pub any_status: bool,
     /// The time of the look, in milliseconds since the Unix epoch: what is over by then is not wanted.
     pub now_ms: u64,
     /// One of its tags, as [`tag_key`] has it.
     pub tag: Option<String>,
-    /// A part of its title or its file name, in any case and however accents are written: [folded](fold).
-    pub text: Option<String>,
+    /// All words of this search.
+    pub search: Option<Search>,
 }
 
 impl Filter {
@@ -26,6 +28,7 @@ impl Filter {
     pub fn takes(&self, record: &Record) -> bool {
         let status = record.status();
         !record.is_over(self.now_ms)
+            && (!self.published || record.is_published())
             && self
                 .status
                 .map_or(self.any_status || status != Status::Deleted, |wanted| {
@@ -35,9 +38,10 @@ impl Filter {
                 .tag
                 .as_ref()
                 .is_none_or(|tag| record.tags.iter().any(|known| tag_key(known) == *tag))
-            && self.text.as_ref().is_none_or(|text| {
-                fold(&record.title).contains(text) || fold(&record.stored.filename).contains(text)
-            })
+            && self
+                .search
+                .as_ref()
+                .is_none_or(|search| search.finds(&Words::of(record)))
     }
 }
 
@@ -65,17 +69,10 @@ mod tests {
     }
 
     #[test]
-    fn title_and_file_name_are_searched_without_regard_to_case() {
-        for (text, found) in [
-            ("ärmel", true),
-            ("ÄRMEL", true),
-            ("A\u{308}rmel", true),
-            ("flug.mp4", true),
-            ("kanal", true),
-            ("alps", false),
-        ] {
+    fn a_search_is_for_words_in_any_case() {
+        for (text, found) in [("ärmel", true), ("A\u{308}RMEL am", true), ("alps", false)] {
             let filter = Filter {
-                text: Some(fold(text)),
+                search: Some(Search::read(text)),
                 ..Filter::default()
             };
             assert_eq!(filter.takes(&record()), found, "{text}");
@@ -85,10 +82,10 @@ mod tests {
     #[test]
     fn tag_and_status_are_compared_whole() {
         let tagged = |tag: &str| Filter {
-            tag: Some(tag.to_owned()),
+            tag: Some(tag_key(tag)),
             ..Filter::default()
         };
-        assert!(tagged("sea").takes(&record()));
+        assert!(tagged("sea").takes(&record()) && tagged(" SEA").takes(&record()));
         assert!(!tagged("se").takes(&record()));
         let in_status = |status| Filter {
             status: Some(status),

@@ -26,6 +26,7 @@ pub mod ending;
 pub mod feed;
 pub mod filter;
 pub mod id;
+mod indexing;
 mod listed;
 pub mod media_type;
 pub mod new_video;
@@ -35,7 +36,9 @@ pub mod purge;
 mod queue;
 pub mod record;
 pub mod stored;
+mod terms;
 mod update;
+pub mod words;
 
 #[cfg(test)]
 mod testing;

@@ -6,6 +6,7 @@ use spinreel_platform::{Clock, Store};
 
 use super::catalogue::{place_key, slot_key};
 use super::feed;
+use super::indexing::{keys_of, watermark};
 use super::listed::{bury_owner, dead, forget_watermarks, list_of, record_at};
 use super::owner_lock::state_keys;
 use super::record::Record;
@@ -37,6 +38,7 @@ pub async fn purge(
         let record = record_at(store, &list, slot).await?;
         Ok(record.map_or(Found::Nothing, Found::Item))
     };
+    let indexed = watermark(store, owner).await?;
     let mut below = None;
     for _ in 0..EMPTY_PAGES {
         let page = list.page(store, below, PAGE, &look).await?;
@@ -46,6 +48,9 @@ pub async fn purge(
             published.extend(record.feed_number);
             keys.extend(record.feed_number.map(feed::cell_key));
             // The slot goes after the place: a purge that is repeated begins there.
+            if *slot <= indexed {
+                keys.extend(keys_of(owner, record));
+            }
             keys.push(place_key(&record.id));
             keys.push(slot_key(&list, *slot));
         }
@@ -256,8 +261,8 @@ mod tests {
             let expected = Calls {
                 // The head, the map and the slots, the slot that tells that there are more needs no look; the map
                 // once more, and the two above it, to strike them.
-                // And the tombstone, which the first call writes.
-                get: 1 + 1 + 64 + 3 + 1,
+                // The watermark of the postings. And the tombstone, which the first call writes.
+                get: 1 + 1 + 64 + 3 + 1 + 1,
                 set: 2,
                 delete_many: 1,
                 ..Calls::default()

@@ -63,6 +63,9 @@ pub struct Record {
     /// Its number in the feed, while it is there.
     #[serde(default)]
     pub feed_number: Option<u64>,
+    /// When it got that, in milliseconds since the Unix epoch; 0 where it never had one.
+    #[serde(default)]
+    pub published_ms: u64,
     /// The playback links of lower epochs have ended.
     #[serde(default)]
     pub playback_epoch: u64,
@@ -116,6 +119,7 @@ impl Record {
             ending_entry: None,
             ending: false,
             feed_number: None,
+            published_ms: 0,
             playback_epoch: 0,
             upload: None,
         }

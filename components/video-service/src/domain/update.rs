@@ -11,6 +11,7 @@ use super::listed::{is_gone, list_of};
 use super::owner_lock::{OwnerLock, UpdateError};
 use super::queue::{Entry, Queue};
 use super::record::Record;
+use super::terms::{changes, own_terms, postings_of};
 
 /// Changes the record of a video; `None` where there is no such video. Of two changes at once each sees what the other
 /// did, so `change` should only touch what it is about. Where it changes nothing, nothing is written.
@@ -61,7 +62,7 @@ pub async fn try_update<E>(
         lock.release(store).await?;
         return Ok(Some(Ok(record)));
     }
-    let record = write(store, clock, lock, record).await?;
+    let record = write(store, clock, lock, &before, record).await?;
     if is_gone(store, &owner).await? {
         // A purge beside this may not have seen what was written.
         forget(store, clock, &record).await?;
@@ -75,19 +76,33 @@ async fn write(
     store: &impl Store,
     clock: &impl Clock,
     mut lock: OwnerLock,
+    before: &Record,
     mut record: Record,
 ) -> Result<Record, UpdateError> {
     let mut pairs = enqueue(store, clock, &mut record).await?;
-    let mut feed = feed::follow(store, clock, &mut record).await?;
+    let mut feed = feed::follow(store, clock, Some(before), &mut record).await?;
     pairs.append(&mut feed.before);
+    let mut after = Vec::new();
+    if record.slot <= lock.state.indexed {
+        let (has, has_no_more) = changes(&own_terms(before), &own_terms(&record), record.slot);
+        let postings = postings_of(&record.stored.owner);
+        // What is found and is not there costs a look; what is there and is not found is lost.
+        pairs.append(&mut postings.edit(store, &has).await?);
+        after = postings.edit(store, &has_no_more).await?;
+    }
     let list = list_of(&record.stored.owner);
     pairs.push(list.cell(record.slot).pair(&record)?);
     pairs.append(&mut feed.after);
+    pairs.append(&mut after);
     if let Some(key) = feed.emptied {
         lock.leave(key);
     }
     lock.commit(store, clock, pairs).await?;
     feed.burial.finish(store).await?;
+    if feed.is_index_due {
+        // The change is made whether or not this succeeds; a reader makes up for it.
+        let _ = feed::index(store, clock).await;
+    }
     Ok(record)
 }
 

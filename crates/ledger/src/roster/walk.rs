@@ -54,6 +54,12 @@ impl<'a, S: Store> Walk<'a, S> {
         self.was_empty = true;
     }
 
+    /// Whether a number is known to be dead. For numbers that come newest first: what was read stays.
+    pub async fn is_dead(&mut self, number: u64) -> Result<bool, LedgerError> {
+        self.at = number;
+        Ok(self.dead_stretch().await?.is_some())
+    }
+
     /// The next number, whose cell may be filled or empty; `None` past the oldest.
     pub async fn next(&mut self) -> Result<Option<u64>, LedgerError> {
         let was_empty = std::mem::take(&mut self.was_empty);
