@@ -187,18 +187,12 @@ impl<'a> Peer<'a> {
         headers: &[(http::HeaderName, &str)],
         body: &mut RequestBody,
     ) -> Result<Result<T, PeerError>, TransportError> {
-        let request = async {
-            let mut request = self.request(method, path)?;
-            for (name, value) in headers {
-                let value = HeaderValue::from_str(value).map_err(|error| self.malformed(&error))?;
-                request.headers_mut().insert(name, value);
+        let request = match self.request_with(method, path, headers) {
+            Ok(mut request) => {
+                request.extensions_mut().insert(self.timeouts);
+                hand_over::ask_for_lines(request.headers_mut());
+                request
             }
-            request.extensions_mut().insert(self.timeouts);
-            hand_over::ask_for_lines(request.headers_mut());
-            Ok(request)
-        };
-        let request = match request.await {
-            Ok(request) => request,
             Err(error) => return Ok(Err(error)),
         };
         let (response, cut_off) = WasiHttp.pass_on(request, body).await;
@@ -256,12 +250,22 @@ impl<'a> Peer<'a> {
         path: &str,
         headers: &[(http::HeaderName, &str)],
     ) -> Result<Response<ResponseBody>, PeerError> {
+        let request = self.request_with(method, path, headers)?;
+        self.send(request).await
+    }
+
+    fn request_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(http::HeaderName, &str)],
+    ) -> Result<Request<Vec<Bytes>>, PeerError> {
         let mut request = self.request(method, path)?;
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).map_err(|error| self.malformed(&error))?;
             request.headers_mut().insert(name, value);
         }
-        self.send(request).await
+        Ok(request)
     }
 
     fn request(&self, method: Method, path: &str) -> Result<Request<Vec<Bytes>>, PeerError> {

@@ -43,10 +43,10 @@ async fn take(mut call: Call) -> Outcome {
         user_id: text("user_id"),
         username: text("username"),
     };
-    call.caller.must_be_about(&owner.user_id)?;
     if !is_user_id(&id) || !is_user_id(&owner.user_id) || !is_prefix(&owner.username) {
         return Err(Problem::malformed("The call names no video or no user."));
     }
+    call.caller.must_be_about(&owner.user_id)?;
     let content_type = call.request.header(CONTENT_TYPE);
     let boundary = boundary(content_type).map_err(form_problem)?;
     let mut form = Form::new(&boundary, call.request.take_body()?).keeping(FIELDS);
