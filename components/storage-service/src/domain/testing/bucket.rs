@@ -179,7 +179,10 @@ impl MemoryBucket {
         }
         let path = request.uri().path();
         if path.ends_with("/o") {
-            return self.list();
+            let prefix = query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix("prefix="));
+            return self.list(&prefix.unwrap_or_default().replace("%2F", "/"));
         }
         let name = path
             .rsplit("/o/")
@@ -189,11 +192,12 @@ impl MemoryBucket {
         self.existing(request.method(), &name, query)
     }
 
-    /// All objects, as one page.
-    fn list(&self) -> Response<Pieces> {
+    /// All objects whose names begin so, as one page.
+    fn list(&self, prefix: &str) -> Response<Pieces> {
         let objects = self.objects.borrow();
         let items: Vec<Value> = objects
             .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
             .map(|(name, held)| attributes(name, held))
             .collect();
         json_answer(&json!({ "items": items }))
