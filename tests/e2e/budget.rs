@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use spinreel_host::StoreOperation;
 use spinreel_tests::{ADMIN_EMAIL, ADMIN_PASSWORD, App, Reply, User};
 
+const POSTER: &[u8] = include_bytes!("../pictures/picture.png");
 const DOCUMENT: &str = include_str!("../../docs/budget.md");
 
 /// Reads and writes of all stores, with all that is done after the answer.
@@ -462,6 +463,81 @@ async fn administration(measured: &mut Measured<'_>, user: &User<'_>, admin: &Us
         .await;
 }
 
+/// Posters, captions and views.
+async fn beside(measured: &mut Measured<'_>, user: &User<'_>) {
+    let videos = user.videos().await;
+    let of = |run: usize, what: &str| format!("/v1/videos/{}/{what}", videos[run].id);
+    let ask = async |method: Method, path: String, body: &'static [u8], status: StatusCode| {
+        let request = user.request(method, &path).body(body);
+        expect(status, Reply::to(request)).await;
+    };
+    let (created, gone) = (StatusCode::CREATED, StatusCode::NO_CONTENT);
+    measured
+        .row("`PUT /v1/videos/{id}/poster`", async |run| {
+            ask(Method::PUT, of(run, "poster"), POSTER, created).await;
+        })
+        .await;
+    measured
+        .row("`GET /v1/videos/{id}/poster`", async |run| {
+            ask(Method::GET, of(run, "poster"), b"", StatusCode::OK).await;
+        })
+        .await;
+    measured
+        .row("`DELETE /v1/videos/{id}/poster`", async |run| {
+            ask(Method::DELETE, of(run, "poster"), b"", gone).await;
+        })
+        .await;
+    measured
+        .row("`PUT /v1/videos/{id}/captions/{lang}`", async |run| {
+            ask(Method::PUT, of(run, "captions/en"), b"WEBVTT", created).await;
+        })
+        .await;
+    measured
+        .row("`GET /v1/videos/{id}/captions`", async |run| {
+            ask(Method::GET, of(run, "captions"), b"", StatusCode::OK).await;
+        })
+        .await;
+    measured
+        .row("`POST /v1/videos/{id}/views`", async |run| {
+            ask(Method::POST, of(run, "views"), b"", gone).await;
+        })
+        .await;
+    measured
+        .row("`POST /v1/videos/{id}/views`, once more", async |run| {
+            ask(Method::POST, of(run, "views"), b"", gone).await;
+        })
+        .await;
+}
+
+/// Forgotten passwords.
+async fn resets(measured: &mut Measured<'_>, admin: &User<'_>) {
+    let app = measured.app;
+    let mut users = Vec::new();
+    for _ in 0..3 {
+        users.push(app.with_user().await);
+    }
+    let tokens = std::cell::RefCell::new(Vec::new());
+    measured
+        .row(
+            "`POST /v1/users/{id}/password-reset` (admin)",
+            async |run| {
+                let path = format!("/v1/users/{}/password-reset", users[run].id);
+                let reply = Reply::to(admin.request(Method::POST, &path)).await;
+                let reset: Value = reply.expect(StatusCode::CREATED).json();
+                tokens.borrow_mut().push(reset["token"].clone());
+            },
+        )
+        .await;
+    let tokens = tokens.take();
+    measured
+        .row("`POST /v1/password-resets/complete`", async |run| {
+            let new = json!({ "token": tokens[run], "password": "another fine long phrase" });
+            let reply = app.post("/v1/password-resets/complete", &new);
+            expect(StatusCode::NO_CONTENT, reply).await;
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_costs_what_the_document_says() {
     let app = app("0").await;
@@ -490,6 +566,8 @@ async fn every_request_costs_what_the_document_says() {
     resumable(&mut measured, &user, &admin).await;
     catalogue(&mut measured, &user).await;
     administration(&mut measured, &user, &admin).await;
+    beside(&mut measured, &user).await;
+    resets(&mut measured, &admin).await;
 
     let documented = documented();
     let rows = measured.rows.iter();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use spinreel_tests::{App, Reply, service_token};
 
 /// Every internal route: method, path, and the service that it belongs to.
-fn routes() -> [(Method, &'static str, &'static str); 8] {
+fn routes() -> [(Method, &'static str, &'static str); 9] {
     [
         (
             Method::POST,
@@ -29,6 +29,11 @@ fn routes() -> [(Method, &'static str, &'static str); 8] {
         (
             Method::POST,
             "/internal/storage/attachments",
+            "storage-service",
+        ),
+        (
+            Method::DELETE,
+            "/internal/storage/attachments/a-1",
             "storage-service",
         ),
         (Method::POST, "/v1/logs", "logging-service"),

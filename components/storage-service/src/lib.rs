@@ -144,6 +144,11 @@ pub static SERVICE: Service = Service {
             handler!(routes::form::store),
         )
         .streams_body(),
+        Route::delete(
+            "/internal/storage/attachments/:id",
+            Access::Service,
+            handler!(routes::attachments::detach),
+        ),
         Route::put(
             "/internal/storage/users/:id/limit",
             Access::Service,

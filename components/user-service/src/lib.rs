@@ -12,7 +12,6 @@ mod routes;
 
 use domain::login::FirstAdmin;
 use spinreel_service::{Access, Authority, Kind, LogSink, Route, Service, Variable, handler};
-use spinreel_webhook::are_secrets;
 
 /// What the shell needs to know of this service.
 pub static SERVICE: Service = Service {
@@ -29,12 +28,10 @@ pub static SERVICE: Service = Service {
             Kind::Checked(FirstAdmin::may_have_password),
         ),
         Variable::new("sweep_token", Kind::BearerSecret),
-        Variable::new("alert_webhook_origin", Kind::Origin),
-        Variable::new("alert_webhook_path", Kind::Path),
-        Variable::new(
-            "alert_webhook_secret",
-            Kind::CheckedBeside("alert_webhook_origin", are_secrets),
-        ),
+        // A wrong one is for usage-service to tell: nobody is to be kept from signing in by it.
+        Variable::new("alert_webhook_origin", Kind::Text),
+        Variable::new("alert_webhook_path", Kind::Text),
+        Variable::new("alert_webhook_secret", Kind::Text),
         Variable::new("video_service_url", Kind::Origin),
         Variable::new("storage_service_url", Kind::Origin),
         Variable::new("usage_service_url", Kind::Origin),

@@ -8,6 +8,7 @@ use spinreel_platform::{ReadBody, TransportError};
 use spinreel_service::{Context, PeerError};
 use thiserror::Error;
 
+use crate::domain::beside::Attachments;
 use crate::domain::ending::Files;
 use crate::domain::inspection::Contents;
 
@@ -85,5 +86,16 @@ impl Contents for HttpFiles<'_> {
             true => Ok(Some(bytes.into())),
             false => Err(ContentError::Unexpected(status, bytes.len())),
         }
+    }
+}
+
+impl Attachments for HttpFiles<'_> {
+    async fn delete_attached(&self, owner: &str, id: &str) -> Result<(), PeerError> {
+        let path = format!("/internal/storage/attachments/{id}?user_id={owner}");
+        let storage = self.0.storage().about(owner);
+        storage
+            .call::<Value>(Method::DELETE, &path, &Value::Null)
+            .await
+            .map(drop)
     }
 }

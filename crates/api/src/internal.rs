@@ -13,6 +13,7 @@
 //! | `POST /internal/storage/forms?id=&username=&session_id=` with a form → 201 | video → storage |
 //! | `GET /internal/storage/files/{location}/content` → 200, 206, 307 (`?link=1`), 404, 416 | video → storage |
 //! | `POST /internal/storage/attachments?user_id=&id=&content_type=&in_quota=` bytes → 201 [`Attachment`], 403 `quota_exceeded` | video → storage |
+//! | `DELETE /internal/storage/attachments/{id}?user_id=` → 204, also where none came of that id | video → storage |
 //! | `DELETE /internal/storage/files/{location}` → 204, also where it is gone | video → storage |
 //! | `PUT /internal/{storage,usage}/users/{id}/limit` [`SetLimit`] → 204 | user → storage, usage |
 //! | `DELETE /internal/{storage,videos,usage}/users/{id}` → 200 [`Purged`] | user → storage, video, usage |

@@ -244,6 +244,34 @@ fn of_two_deletions_of_a_location_one_gives_the_quota_back_and_both_are_done() {
 }
 
 #[test]
+fn what_came_of_an_id_is_deleted_wherever_attaching_died() {
+    let (mut finished, mut calls) = (false, 0);
+    while !finished {
+        let world = World::with_limit(1_000);
+        {
+            let dying = StoppingStore::dying_before_call(&world.store, calls);
+            let storage = world.storage_on(&dying);
+            finished = ends(attach_on(&storage, Purpose::Attachment, "p", &[1; 10]));
+        }
+        block_on(async {
+            attach(&world, Purpose::Attachment, "other", &[1; 7])
+                .await
+                .unwrap();
+            world.clock.advance_ms(2 * LEASE_MS);
+            for _ in 0..2 {
+                let storage = world.storage();
+                storage.delete_attached(&owner(), "p").await.unwrap();
+            }
+            settle(&world).await;
+            assert_eq!(stored(&world).await, (1, 7), "at call {calls}");
+            assert_consistent(&world, &format!("at call {calls}")).await;
+        });
+        calls += 1;
+    }
+    assert!(calls > 8, "attaching has more calls than {calls}");
+}
+
+#[test]
 fn a_recount_counts_what_is_in_the_quota() {
     let world = World::with_limit(1_000);
     block_on(async {

@@ -20,10 +20,14 @@ use super::record::{
     Deletion, FileRecord, Intent, Notice, Operation, Owner, Record, Rest, Stage, UserFiles,
 };
 use super::storage::{SettleError, Storage};
+use super::tidy::Eagerness;
 
 /// How long after it began a deletion may still act, in milliseconds: what it does then must have its effect before
 /// others take over.
 const ALIVE_MS: u64 = LEASE_MS / 2;
+
+/// How many attachments of one id are looked for: there is one, or as many as calls with it.
+const ATTACHED: u32 = 16;
 
 /// Why a file was not deleted.
 #[derive(Debug, Error)]
@@ -94,6 +98,31 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             Err(DeleteError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Deletes what came of the attachments of `id`, if anything did: for a catalogue that died before it heard of that.
+    /// An upload of one that died is brought to its end first.
+    ///
+    /// # Errors
+    /// [`DeleteError::Busy`] where one is being uploaded still.
+    pub async fn delete_attached(&self, owner: &Owner, id: &str) -> Result<(), DeleteError> {
+        let files = UserFiles::new(&owner.user_id);
+        self.tidy(&files, Eagerness::Now).await?;
+        let prefix = owner.attachment_name(&format!("{id}."));
+        let found = self.bucket.list(&prefix, None, ATTACHED).await?;
+        for object in found.objects {
+            match self.holder_of(&files, &object).await? {
+                Holder::File(number, file) => {
+                    match self.remove_for(&files, number, *file, true).await {
+                        Ok(_) | Err(DeleteError::NotFound) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Holder::Upload => return Err(DeleteError::Busy),
+                Holder::Nobody | Holder::Foreign => {}
+            }
+        }
+        Ok(())
     }
 
     async fn find(

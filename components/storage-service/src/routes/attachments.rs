@@ -1,10 +1,11 @@
-//! `POST /internal/storage/attachments`.
+//! `POST /internal/storage/attachments`, `DELETE /internal/storage/attachments/{id}`.
 
 use http::StatusCode;
 use spinreel_api::internal::Attachment;
 use spinreel_http::Problem;
-use spinreel_service::{Call, Outcome, json};
+use spinreel_service::{Call, Outcome, empty, json};
 
+use super::delete_file::delete_problem;
 use super::upload::upload_problem;
 use super::uploads::Body;
 use super::{report_use, storage, tidy_after};
@@ -17,21 +18,14 @@ use crate::multipart::is_media_type;
 /// its entity tag begin with `id`; each call makes another one. It counts in the quota unless `in_quota` is `false`.
 pub async fn attach(mut call: Call) -> Outcome {
     let context = call.context.clone();
+    let owner = owner(&call)?;
     let query = &call.request.query;
-    let user_id = query.get("user_id").filter(|id| is_user_id(id));
-    let user_id = user_id.ok_or_else(|| Problem::malformed("user_id must be a user's id."))?;
-    call.caller.must_be_about(user_id)?;
     let id = query.get("id").filter(|id| is_user_id(id));
     let id = id.ok_or_else(|| Problem::malformed("id must be letters, digits and hyphens."))?;
     let content_type = query.get("content_type").filter(|text| is_media_type(text));
     let content_type =
         content_type.ok_or_else(|| Problem::malformed("content_type must be a media type."))?;
     let in_quota = query.get("in_quota") != Some("false");
-    let owner = Owner {
-        user_id: user_id.to_owned(),
-        // Attachments are named by the user's id.
-        username: String::new(),
-    };
     let file = NewFile {
         id: id.to_owned(),
         name: String::new(),
@@ -60,4 +54,31 @@ pub async fn attach(mut call: Call) -> Outcome {
         tidy_after(&after, &owner.user_id, uploaded.number).await;
     });
     json(StatusCode::CREATED, &attachment)
+}
+
+/// Deletes what came of attachments of an id, where the caller does not know. Harmless when repeated.
+pub async fn detach(call: Call) -> Outcome {
+    let owner = owner(&call)?;
+    let id = call.parameters.get("id");
+    if !is_user_id(id) {
+        return Err(Problem::not_found());
+    }
+    storage(&call.context)?
+        .delete_attached(&owner, id)
+        .await
+        .map_err(delete_problem)?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// The user whom the call names and is about.
+fn owner(call: &Call) -> Result<Owner, Problem> {
+    let user_id = call.request.query.get("user_id");
+    let user_id = user_id.filter(|id| is_user_id(id));
+    let user_id = user_id.ok_or_else(|| Problem::malformed("user_id must be a user's id."))?;
+    call.caller.must_be_about(user_id)?;
+    Ok(Owner {
+        user_id: user_id.to_owned(),
+        // Attachments are named by the user's id.
+        username: String::new(),
+    })
 }

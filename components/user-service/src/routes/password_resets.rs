@@ -11,7 +11,7 @@ use spinreel_http::problem::Unauthenticated;
 use spinreel_http::{FieldError, Problem};
 use spinreel_service::{Call, Context, Outcome, WasiClock, WasiHttp, WasiRandom, WasiStore};
 use spinreel_service::{empty, json};
-use spinreel_webhook::Endpoint;
+use spinreel_webhook::{Endpoint, NO_ORIGIN};
 
 use super::{crowded, hashes_per_second, too_many, unavailable, unchanged, unhashable};
 use crate::domain::accounts::{self, Account, ChangeError};
@@ -26,7 +26,8 @@ pub(crate) async fn request(mut call: Call) -> Outcome {
     let request: ForgottenPassword = call.request.json().await?;
     let context = &call.context;
     let accepted = Ok(empty(StatusCode::ACCEPTED));
-    let (Some(email), Some(endpoint)) = (Email::parse(&request.email), endpoint(context)) else {
+    let endpoint = endpoint(context)?;
+    let (Some(email), Some(endpoint)) = (Email::parse(&request.email), endpoint) else {
         return accepted;
     };
     let client = context.client_address();
@@ -101,7 +102,7 @@ async fn send(
 
 /// Sends what is due to the webhook, where there is one.
 pub(super) async fn sweep(context: &Context) {
-    let Some(endpoint) = endpoint(context) else {
+    let Ok(Some(endpoint)) = endpoint(context) else {
         return;
     };
     if let Err(error) = deliver_due(context, &endpoint).await {
@@ -129,14 +130,21 @@ fn deliveries<'a>(
     }
 }
 
-/// Where tokens are sent to: where alerts are.
-fn endpoint(context: &Context) -> Option<Endpoint> {
+/// Where tokens are sent to: where alerts are. `None` where there is no webhook.
+fn endpoint(context: &Context) -> Result<Option<Endpoint>, Problem> {
     let text = |name| context.settings.text(name);
-    Endpoint::new(
-        text("alert_webhook_origin"),
+    let origin = text("alert_webhook_origin");
+    let endpoint = Endpoint::new(
+        origin,
         text("alert_webhook_path"),
         text("alert_webhook_secret"),
-    )
+    );
+    match endpoint {
+        None if origin != NO_ORIGIN => Err(Problem::internal(
+            "alert_webhook_path or alert_webhook_secret is wrong",
+        )),
+        endpoint => Ok(endpoint),
+    }
 }
 
 /// Puts what happened to a token into the log, for operators.

@@ -1,7 +1,11 @@
 #![allow(clippy::unwrap_used)]
 use futures::executor::block_on;
 use http::header::IF_NONE_MATCH;
-use spinreel_platform::memory::{ManualClock, MemoryStore};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use futures::FutureExt as _;
+use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
 
 use super::*;
 use crate::domain::catalogue::{find, put};
@@ -128,4 +132,106 @@ fn a_file_goes_out_with_its_tag_and_does_nothing() {
     };
     assert_eq!(headers["cache-control"], "no-cache");
     assert!(!headers.contains_key("content-type"));
+}
+
+/// storage-service: locations, and the ids that they were attached under.
+#[derive(Default)]
+struct Shelf(RefCell<BTreeMap<String, String>>);
+
+impl Shelf {
+    /// Keeps a file under an id.
+    fn attach(&self, id: &str) -> Attachment {
+        let location = format!("ada.{id}");
+        self.0.borrow_mut().insert(location.clone(), id.to_owned());
+        Attachment {
+            etag: format!("\"{id}.1\""),
+            ..file(&location)
+        }
+    }
+
+    fn locations(&self) -> Vec<String> {
+        self.0.borrow().keys().cloned().collect()
+    }
+}
+
+impl Files for Shelf {
+    type Error = String;
+
+    async fn delete(&self, _: &str, location: &str) -> Result<(), String> {
+        self.0.borrow_mut().remove(location);
+        Ok(())
+    }
+}
+
+impl Attachments for Shelf {
+    async fn delete_attached(&self, _: &str, id: &str) -> Result<(), String> {
+        self.0.borrow_mut().retain(|_, attached| attached != id);
+        Ok(())
+    }
+}
+
+/// What a request does that puts a poster, or takes it away.
+async fn change(store: &impl Store, clock: &impl Clock, shelf: &Shelf, new: Option<&str>) {
+    let record = record(store).await;
+    let _ = note(store, clock, &record, Which::Poster, new).await;
+    let file = new.map(|id| shelf.attach(id));
+    let Ok(before) = replace(store, clock, "v-1", Which::Poster, file).await else {
+        return;
+    };
+    // A call that the one that dies makes, too.
+    let _ = store.get("a key").await;
+    if let Some(before) = before {
+        let _ = shelf.delete("ada", &before.location).await;
+    }
+}
+
+#[test]
+fn a_change_that_died_before_any_call_leaves_no_file_that_nobody_names() {
+    for new in [Some("two"), None] {
+        let (mut finished, mut calls) = (false, 0);
+        while !finished {
+            let (store, clock, shelf) = (MemoryStore::default(), clock(), Shelf::default());
+            block_on(with_video(&store));
+            block_on(change(&store, &clock, &shelf, Some("one")));
+            {
+                let dying = StoppingStore::dying_before_call(&store, calls);
+                finished = change(&dying, &clock, &shelf, new).now_or_never().is_some();
+            }
+            block_on(async {
+                sweep(&store, &clock, &shelf).await.unwrap();
+                clock.advance_ms(2 * LEFT_ALONE_MS);
+                let swept = sweep(&store, &clock, &shelf).await.unwrap();
+                assert_eq!((swept.pending, swept.more), (0, false), "at call {calls}");
+                let poster = record(&store).await.poster;
+                let named: Vec<String> = poster.into_iter().map(|file| file.location).collect();
+                assert_eq!(shelf.locations(), named, "{new:?} at call {calls}");
+            });
+            calls += 1;
+        }
+        assert!(calls > 10, "a change has more calls than {calls}");
+    }
+}
+
+#[test]
+fn a_sweep_leaves_a_change_alone_that_may_go_on() {
+    let (store, clock, shelf) = (MemoryStore::default(), clock(), Shelf::default());
+    block_on(async {
+        with_video(&store).await;
+        note(
+            &store,
+            &clock,
+            &record(&store).await,
+            Which::Poster,
+            Some("one"),
+        )
+        .await
+        .unwrap();
+        shelf.attach("one");
+        clock.advance_ms(LEFT_ALONE_MS - 1);
+        sweep(&store, &clock, &shelf).await.unwrap();
+        assert_eq!(shelf.locations().len(), 1);
+        clock.advance_ms(1);
+        sweep(&store, &clock, &shelf).await.unwrap();
+        assert!(shelf.locations().is_empty());
+    });
 }

@@ -6,6 +6,7 @@
 
 use std::fmt::Display;
 
+use spinreel_api::internal::Attachment;
 use spinreel_api::operations::SweptVideos;
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, Store};
@@ -111,12 +112,16 @@ pub async fn end_if_over(
 
 /// The files of a video: the bytes last, so that what tells of them goes first.
 fn locations(record: &Record) -> impl Iterator<Item = &str> {
-    let captions = record.captions.iter().map(|caption| &caption.attachment);
-    let attachments = record.poster.iter().chain(captions).chain(&record.index);
-    attachments
+    attachments(record)
         .map(|attachment| attachment.location.as_str())
         .chain([record.stored.location.as_str()])
         .filter(|location| !location.is_empty())
+}
+
+/// The files of a video besides its bytes.
+pub fn attachments(record: &Record) -> impl Iterator<Item = &Attachment> {
+    let captions = record.captions.iter().map(|caption| &caption.attachment);
+    record.poster.iter().chain(captions).chain(&record.index)
 }
 
 /// Whether a video has more files than its bytes.
@@ -198,7 +203,7 @@ async fn look(
         Queue::Endings if now_ms.saturating_sub(entry.at_ms) < LEFT_ALONE_MS => {
             return Looked::Waits;
         }
-        Queue::Trash | Queue::Endings => {}
+        Queue::Trash | Queue::Endings | Queue::Files => {}
     }
     match end_if_over(store, clock, files, &entry.id).await {
         Ok(Some(record)) => Looked::Ended(Box::new(record)),

@@ -10,6 +10,7 @@
 //! | `videos/{owner}/gone` | the tombstone of an owner who is gone: nothing is recorded for them any more |
 //! | `videos/feed/{number}`, `…/head`, `…/dead/…` | a copy of the record of each video that is public and ready, in a list of its own |
 //! | `videos/trash/{number}`, `videos/endings/{number}`, `…/head`, `…/done` | the queues of what is in the trash and of what ends, and how far they are done |
+//! | `videos/files/…` | changes of posters and captions that may have left files ([`beside`]) |
 //! | `videos/views/{id}` | how often it was played ([`views`]); `videos/view-salt` is what today's viewers are told apart with |
 //! | `videos/video/{id}` | where the video's record is: owner and slot |
 //!

@@ -1,4 +1,4 @@
-//! Queues of videos that end: in the trash for a while, or at once.
+//! Queues of videos that end, in the trash for a while or at once, and of those whose files change.
 //!
 //! A queue is worked through from its oldest entry. An entry is a hint: what counts is the record that it names.
 
@@ -11,13 +11,15 @@ const PAGE: usize = 16;
 /// How many numbers without an entry one call steps over at most.
 const LONGEST_GAP: usize = 1_024;
 
-/// A queue. Both are ordered by time, each for itself.
+/// A queue. Each is ordered by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Queue {
     /// Videos in the trash, which end when their time there is over.
     Trash,
     /// Videos that are ending.
     Endings,
+    /// Videos whose posters or captions were about to change.
+    Files,
 }
 
 /// An entry.
@@ -27,6 +29,19 @@ pub(super) struct Entry {
     pub(super) id: String,
     /// When it was put there, in milliseconds since the Unix epoch.
     pub(super) at_ms: u64,
+    /// Which files are not to stay unless the record names them, where it is about files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) files: Option<Doubtful>,
+}
+
+/// Files that a change of a video may have left without anybody who names them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Doubtful {
+    pub(super) owner: String,
+    /// The id that the new one was to be attached under, where there was to be one.
+    pub(super) new: Option<String>,
+    /// The location of the one before it.
+    pub(super) before: Option<String>,
 }
 
 impl Queue {
@@ -34,6 +49,7 @@ impl Queue {
         match self {
             Self::Trash => "videos/trash",
             Self::Endings => "videos/endings",
+            Self::Files => "videos/files",
         }
     }
 

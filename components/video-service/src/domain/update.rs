@@ -141,6 +141,7 @@ async fn enqueue(
                 let value = Entry {
                     id: id.clone(),
                     at_ms: clock.now_ms(),
+                    files: None,
                 };
                 pairs.push(queue.cell(number).pair(&value)?);
             }

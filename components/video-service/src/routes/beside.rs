@@ -11,11 +11,11 @@ use spinreel_api::logs::Level;
 use spinreel_http::Problem;
 use spinreel_service::{Body, Context, Outcome, PeerError, Relay, Response, empty};
 
-use crate::domain::beside::{Answer, ReplaceError, TooMany, Which, answer, replace};
+use crate::domain::beside::{Answer, ReplaceError, TooMany, Which, answer, note, replace};
 use crate::domain::ending::Files as _;
 use crate::domain::record::Record;
 use crate::files::HttpFiles;
-use crate::routes::update_problem;
+use crate::routes::{ledger_problem, update_problem};
 
 /// Stores a file and has the record name it; the one before it goes when the answer has been sent. 201, or 204 where there
 /// was one.
@@ -26,8 +26,12 @@ pub(super) async fn store(
     content_type: &str,
     bytes: Vec<u8>,
 ) -> Outcome {
-    let file = attach(context, record, content_type, bytes).await?;
     let (store, clock) = (&context.store, &context.clock);
+    let new = context.new_id();
+    note(store, clock, record, which, Some(&new))
+        .await
+        .map_err(ledger_problem)?;
+    let file = attach(context, record, &new, content_type, bytes).await?;
     let replaced = replace(store, clock, &record.id, which, Some(file.clone())).await;
     let before = match replaced {
         Ok(before) => before,
@@ -56,6 +60,10 @@ pub(super) async fn store(
 /// Has the record name no such file, which goes when the answer has been sent.
 pub(super) async fn remove(context: &Rc<Context>, record: &Record, which: Which<'_>) -> Outcome {
     let (store, clock) = (&context.store, &context.clock);
+    which.of(record).ok_or_else(Problem::not_found)?;
+    note(store, clock, record, which, None)
+        .await
+        .map_err(ledger_problem)?;
     let before = replace(store, clock, &record.id, which, None)
         .await
         .map_err(replace_problem)?;
@@ -108,13 +116,13 @@ async fn open(context: &Context, record: &Record, file: &Attachment) -> Result<R
 async fn attach(
     context: &Context,
     record: &Record,
+    id: &str,
     content_type: &str,
     bytes: Vec<u8>,
 ) -> Result<Attachment, Problem> {
     let owner = &record.stored.owner;
     let path = format!(
-        "/internal/storage/attachments?user_id={owner}&id={}&content_type={content_type}",
-        record.id
+        "/internal/storage/attachments?user_id={owner}&id={id}&content_type={content_type}"
     );
     let storage = context.storage().about(owner);
     let bytes = Bytes::from(bytes);

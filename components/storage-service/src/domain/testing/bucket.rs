@@ -191,7 +191,10 @@ impl MemoryBucket {
         }
         let path = request.uri().path();
         if path.ends_with("/o") {
-            return self.list();
+            let prefix = query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix("prefix="));
+            return self.list(&prefix.unwrap_or_default().replace("%2F", "/"));
         }
         if path.ends_with("/compose") {
             return self.compose(&body);
@@ -220,11 +223,12 @@ impl MemoryBucket {
         self.create(composition["destination"].clone(), bytes, 0)
     }
 
-    /// All objects, as one page.
-    fn list(&self) -> Response<Pieces> {
+    /// All objects whose names begin so, as one page.
+    fn list(&self, prefix: &str) -> Response<Pieces> {
         let objects = self.objects.borrow();
         let items: Vec<Value> = objects
             .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
             .map(|(name, held)| attributes(name, held))
             .collect();
         json_answer(&json!({ "items": items }))

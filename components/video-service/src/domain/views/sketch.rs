@@ -256,7 +256,7 @@ mod tests {
     fn the_change_of_form_is_not_seen() {
         for seed in 0..20 {
             let count = of(seed, MOST_KNOWN + 50).count();
-            assert!(count.abs_diff(550) <= 8, "seed {seed}: {count}");
+            assert!(count.abs_diff(550) <= 16, "seed {seed}: {count}");
         }
     }
 
