@@ -23,7 +23,7 @@ const choices = {
   whole: {},
   small: { ...small },
   overridden: { chunkSize: 256 * 1024, overridePatchMethod: true },
-  parallel: { ...small, parallelUploads: 4 },
+  parallel: { ...small, parallelUploads: 4, uploadSize: null },
   draft: { ...small, protocol: "ietf-draft-05" },
 };
 const chosen = choices[what];
