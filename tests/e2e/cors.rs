@@ -269,7 +269,10 @@ async fn scripts_may_send_conditions_and_resumable_uploads() {
         .request(Method::OPTIONS, "/v1/videos")
         .header("origin", "https://any.example");
     let reply = Reply::to(request).await;
-    assert_eq!((reply.status, reply.header("allow")), (405, "GET, HEAD, DELETE"));
+    assert_eq!(
+        (reply.status, reply.header("allow")),
+        (405, "GET, HEAD, DELETE")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
