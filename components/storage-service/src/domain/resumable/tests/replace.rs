@@ -107,30 +107,25 @@ fn a_last_request_that_dies_is_made_up_for_without_its_client() {
 }
 
 #[test]
-fn a_deletion_that_dies_takes_what_was_replaced_with_it() {
-    at_every_step(
-        async |world| {
-            let (number, created) = replacing(world, b"old bytes", 5).await;
-            let record = files().record(number);
-            let old = record.get(&world.store).await.unwrap().unwrap();
-            append(world, &created.id, 0, b"newer").await.unwrap();
-            // As if whoever made it a file had died before the old one was gone.
-            record.set(&world.store, &old).await.unwrap();
-            files().used.add(&world.store, 9).await.unwrap();
-            assert_eq!(entered(world).await, 2);
-        },
-        async |world, ()| {
-            let steps = Stepping(&world.store);
-            let deleted = storage(world, &steps).delete(&owner(), "clip.mp4").await;
-            deleted.unwrap();
-        },
-        async |world, ()| {
-            world.clock.advance_ms(4 * LEASE_MS);
-            let _ = world.storage().delete(&owner(), "clip.mp4").await;
-            check(world, "clip.mp4", None).await;
-            assert_eq!(entered(world).await, 0);
-        },
-    );
+fn a_deletion_takes_what_was_replaced_with_it() {
+    let world = World::with_limit(10_000_000);
+    block_on(async {
+        let (number, created) = replacing(&world, b"old bytes", 5).await;
+        let record = files().record(number);
+        let old = record.get(&world.store).await.unwrap().unwrap();
+        append(&world, &created.id, 0, b"newer").await.unwrap();
+        // As if whoever made it a file had died before the old one was gone.
+        record.set(&world.store, &old).await.unwrap();
+        files().used.add(&world.store, 9).await.unwrap();
+        assert_eq!(entered(&world).await, 2);
+        let status = world.storage().status(&owner()).await.unwrap();
+        assert_eq!((status.body.files.len(), status.body.used_storage), (1, 5));
+        world.clock.advance_ms(2 * LEASE_MS);
+        let deleted = world.storage().delete(&owner(), "clip.mp4").await.unwrap();
+        assert_eq!(deleted.size, 5);
+        check(&world, "clip.mp4", None).await;
+        assert_eq!(entered(&world).await, 0);
+    });
 }
 
 #[test]
