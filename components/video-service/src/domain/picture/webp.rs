@@ -43,8 +43,11 @@ pub(super) fn size(bytes: &[u8]) -> Size {
     }
 }
 
-/// A chunk's name, its data, and what follows it (section 2.3); the last one need not be filled up.
-fn chunk(bytes: &[u8]) -> Result<(&[u8], &[u8], &[u8]), &'static str> {
+/// A chunk's name, its data, and what follows it.
+type Chunk<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+/// The next chunk (section 2.3); the last one need not be filled up.
+fn chunk(bytes: &[u8]) -> Result<Chunk<'_>, &'static str> {
     let (head, rest) = split(bytes, 8).ok_or(TOO_SHORT)?;
     let (name, length) = head.split_at(4);
     let length = number(length) as usize;

@@ -127,7 +127,7 @@ impl Sketch {
 
 /// Which register a hash falls to: by its upper half.
 fn register(hash: u64) -> usize {
-    ((hash >> 32) * REGISTERS as u64 >> 32) as usize
+    (((hash >> 32) * REGISTERS as u64) >> 32) as usize
 }
 
 /// Its rank: by its lower half; 1 to 33.
