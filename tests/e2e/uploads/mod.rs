@@ -3,8 +3,8 @@
 mod clients;
 mod concat;
 mod creation;
-mod direct;
 mod cut;
+mod direct;
 mod draft;
 mod lifecycle;
 mod limits;

@@ -161,6 +161,10 @@ impl Files for Shelf {
         self.0.borrow_mut().remove(location);
         Ok(())
     }
+
+    async fn end_upload(&self, _: &str, _: &str) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 impl Attachments for Shelf {

@@ -18,8 +18,8 @@
 //! record, counts as absent. A slot is given once and filled once, so a deletion needs no more than deleting two keys. Slots
 //! that are empty for good are struck from the maps, many at a time, by whoever met them, so that they cost nobody anything.
 
-pub mod beside;
 pub mod arrival;
+pub mod beside;
 pub mod byteranges;
 pub mod catalogue;
 pub mod conditions;
@@ -31,9 +31,9 @@ pub mod feed;
 pub mod filter;
 pub mod grant;
 pub mod id;
+mod indexing;
 pub mod inspection;
 pub mod language;
-mod indexing;
 mod listed;
 pub mod media_type;
 pub mod new_video;

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
-mod cors;
 mod compose;
+mod cors;
 mod faults;
 mod lifecycle;
 mod listing;

@@ -7,8 +7,8 @@ use spinreel_platform::{Clock, HttpClient, Random, Store};
 use super::{ResumableError, UploadId};
 use crate::domain::peers::Peers;
 use crate::domain::record::{
-    Concat, FILE_NUMBER, FILE_OWNER, FileHead, Intent, Operation, Owner, Part, Phase, Purpose, Record,
-    Resumable, UserFiles, VideoHead,
+    Concat, FILE_NUMBER, FILE_OWNER, FileHead, Intent, Operation, Owner, Part, Phase, Purpose,
+    Record, Resumable, UserFiles, VideoHead,
 };
 use crate::domain::storage::{Storage, signed};
 use crate::domain::tidy::Eagerness;

@@ -98,9 +98,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 settled_ms: 0,
                 resumable: true,
             };
-            let filed = self
-                .file_upload(files, id.number, &finishing, file)
-                .await;
+            let filed = self.file_upload(files, id.number, &finishing, file).await;
             filed.map(Finished::File)
         };
         let done = while_it_may(|| held.is_good(&self.clock), work).await;
