@@ -47,7 +47,7 @@ async fn an_uploaded_film_shows_what_it_is() {
     }
     let rotated = uploaded(&user, "r.mp4", &film("h264-rotated-90.mp4")).await;
     let shown: Value = user.read(&rotated.links.this).await;
-    assert_eq!(shown["media"]["rotation"], 90, "{shown}");
+    assert_eq!(shown["media"]["rotation"], 270, "{shown}");
     assert_eq!(shown["media"]["frame_rate"], 25, "{shown}");
     assert_eq!(shown["media"]["fast_start"], false, "{shown}");
 }

@@ -113,6 +113,8 @@ pub(crate) fn audio_config(specific: &[u8]) -> Option<AudioConfig> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -149,7 +149,13 @@ async fn segment<R: ReadAt>(
     mut at: u64,
 ) -> Result<Placed, InspectError> {
     while at < reader.size() {
-        let found = placed(reader, at).await?;
+        let found = match placed(reader, at).await {
+            // The file ends in a header.
+            Err(InspectError::Unplayable(Unplayable::Damaged)) if reader.size() - at < HEADER => {
+                break;
+            }
+            found => found?,
+        };
         if found.header.id == SEGMENT {
             return Ok(found);
         }

@@ -97,6 +97,8 @@ impl Iterator for Boxes {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -1,5 +1,7 @@
 //! Files made by ffmpeg: what is found out of them is what ffprobe says of them. `cargo xtask clients` makes them.
 
+#![allow(clippy::unwrap_used)]
+
 mod broken;
 mod counting;
 mod ffprobe;
