@@ -26,13 +26,10 @@ const NATIVE: [&str; 1] = ["--workspace"];
 /// console's page gets a console without one.
 pub(crate) fn components() -> Result<()> {
     wasm_target::ensure_installed(&target_dir().join("wasm32-wasip2"))?;
-    let page = console::bundle(&root(), &target_dir());
-    if let Err(error) = &page {
-        eprintln!("The console has no page: {error:#}");
-    }
+    let page = console::bundle(&root(), &target_dir())?;
     step("Building the components");
     let mut build = cargo("build");
-    if let Ok(page) = page {
+    if let Some(page) = page {
         build.env("CONSOLE_PAGE", page);
     }
     run(build

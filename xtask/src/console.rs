@@ -16,10 +16,11 @@ const CONTRACT: &str = "components/console/files/openapi.json";
 /// What npm leaves there for who works on the page by hand.
 const NOT_SOURCES: [&str; 2] = ["node_modules", "contract.d.ts"];
 
-/// The folder with the bundled page, below `target`; at once where nothing has changed.
+/// The folder with the bundled page, below `target`; at once where nothing has changed. `None` on a machine where what bundles it
+/// cannot be had: a person is told.
 ///
 /// The sources are copied there first, so that nothing is installed among them.
-pub(crate) fn bundle(root: &Path, target: &Path) -> Result<PathBuf> {
+pub(crate) fn bundle(root: &Path, target: &Path) -> Result<Option<PathBuf>> {
     let sources = root.join(SOURCES);
     let folder = target.join("console");
     let bundled = folder.join("page");
@@ -31,10 +32,13 @@ pub(crate) fn bundle(root: &Path, target: &Path) -> Result<PathBuf> {
         made_from.push_str(&read(&sources.join(file))?);
     }
     if is_complete(&folder, &made_from) && bundled.join("index.html").exists() {
-        return Ok(bundled);
+        return Ok(Some(bundled));
     }
     let web = folder.join("web");
-    install_javascript(&sources, &web, "what bundles the console's page")?;
+    if let Err(error) = install_javascript(&sources, &web, "what bundles the console's page") {
+        eprintln!("The console has no page: {error:#}");
+        return Ok(None);
+    }
     step("Bundling the console's page");
     // One that is not among the sources any more must not be there either.
     let _ = fs::remove_dir_all(web.join("src"));
@@ -54,7 +58,7 @@ pub(crate) fn bundle(root: &Path, target: &Path) -> Result<PathBuf> {
         .args([&bundled, &web])
         .current_dir(&web))?;
     complete(&folder, &made_from)?;
-    Ok(bundled)
+    Ok(Some(bundled))
 }
 
 /// The paths of all files below `folder`, in order.

@@ -171,7 +171,8 @@ async fn answer(
     if let Err(problem) = protection::check(&request) {
         return (Some("(none)"), render(context, Style::Problem, problem));
     }
-    let tables = [context.service.routes, routes::OF_EVERY_SERVICE];
+    // What every service has comes first: a segment that may be anything must not hide it.
+    let tables = [routes::OF_EVERY_SERVICE, context.service.routes];
     if cors.is_preflight()
         && let Some(known) = known(&tables, &request.path)
     {

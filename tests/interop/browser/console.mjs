@@ -82,7 +82,8 @@ try {
 
   if (faults.length) throw new Error(faults.join("\n"));
 } catch (error) {
-  console.error(`${error.message}\n${faults.join("\n")}\n${await page.content()}`);
+  const shown = await page.content().catch(() => "");
+  console.error(`${error.message}\n${faults.join("\n")}\n${shown}`);
   process.exitCode = 1;
 } finally {
   await browser.close();

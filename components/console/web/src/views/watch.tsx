@@ -37,7 +37,7 @@ export function Watch({ id }: { id: string }) {
 /** The addresses of a video that everybody may see. */
 function open(video: Video): Links {
   const address = `/v1/videos/${encodeURIComponent(video.id)}`;
-  const isPackaged = video.media !== null && ["mp4", "mov"].includes(video.media.container);
+  const isPackaged = ["mp4", "mov"].includes(video.media?.container ?? "");
   return {
     expires_at: "",
     content_url: `${address}/content`,
