@@ -186,8 +186,8 @@ pub(crate) enum Found<'a> {
     Nothing,
 }
 
-/// Finds the route of the tables: of several patterns that fit the first one counts, with all of its methods. Put literal
-/// paths before those with `:name` segments.
+/// Finds the route of the tables. Of several patterns that fit the one with the fewest `:name` segments counts, with all of its
+/// methods; of such, the first.
 pub(crate) fn find<'a>(tables: &[&'a [Route]], method: &Method, path: &str) -> Found<'a> {
     for route in of_path(tables, path) {
         if route.method.takes(method)
@@ -199,13 +199,14 @@ pub(crate) fn find<'a>(tables: &[&'a [Route]], method: &Method, path: &str) -> F
     known(tables, path).map_or(Found::Nothing, Found::WrongMethod)
 }
 
-/// The routes of the first pattern that fits a path.
+/// The routes of the pattern that fits a path best.
 fn of_path<'a>(tables: &[&'a [Route]], path: &str) -> impl Iterator<Item = &'a Route> {
-    let mut all = tables.iter().copied().flatten();
-    let first = all.find(|route| pattern::matches(route.pattern, path).is_some());
-    let pattern = first.map(|route| route.pattern);
-    let rest = all.filter(move |route| Some(route.pattern) == pattern);
-    first.into_iter().chain(rest)
+    let all = || tables.iter().copied().flatten();
+    let fitting = all().filter(|route| pattern::matches(route.pattern, path).is_some());
+    let best = fitting.min_by_key(|route| route.pattern.matches(':').count());
+    let pattern = best.map(|route| route.pattern);
+    let same = all().filter(|route| Some(route.pattern) == pattern);
+    same.collect::<Vec<_>>().into_iter()
 }
 
 /// What the tables know of a path, whatever the method.
@@ -242,14 +243,14 @@ mod tests {
     }
 
     const TABLE: &[Route] = &[
+        Route::get("/v1/users/:id", Access::User, crate::handler!(nothing)),
         Route::get("/v1/users/me", Access::User, crate::handler!(nothing)),
         Route::delete("/v1/users/me", Access::User, crate::handler!(nothing)),
-        Route::get("/v1/users/:id", Access::User, crate::handler!(nothing)),
         Route::patch("/v1/users/:id", Access::Admin, crate::handler!(nothing)),
     ];
 
     #[test]
-    fn the_first_fitting_route_is_found_and_head_is_get() {
+    fn the_best_fitting_route_is_found_and_head_is_get() {
         for method in [Method::GET, Method::HEAD] {
             let Found::Route(route, _) = find(&[TABLE], &method, "/v1/users/me") else {
                 panic!("no route");
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_several_patterns_has_the_methods_of_the_first() {
+    fn a_path_of_several_patterns_has_the_methods_of_the_best() {
         for method in [Method::PUT, Method::PATCH] {
             let Found::WrongMethod(known) = find(&[TABLE], &method, "/v1/users/me") else {
                 panic!("found");
