@@ -172,6 +172,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let mut joined = Vec::new();
         for number in numbers {
             let Some(upload) = self.waiting_final(&files, number).await? else {
+                if files.intent(&self.store, number).await?.is_none() {
+                    self.strike_waiting(&files, number).await?;
+                }
                 continue;
             };
             let of_parts = upload.as_final().cloned().unwrap_or_default();
@@ -192,6 +195,19 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             joined.extend(self.under(held, work).await??);
         }
         Ok(joined)
+    }
+
+    /// Takes a number off the list of those that wait that is a file by now, or gone: whoever made it that died before.
+    async fn strike_waiting(&self, files: &UserFiles, number: u64) -> Result<(), ResumableError> {
+        let held = self.lock_parts(files).await?;
+        let work = async {
+            // One that is being created is listed before it is there.
+            match files.intent(&self.store, number).await? {
+                Some(_) => Ok(()),
+                None => self.no_longer_waits(files, number).await,
+            }
+        };
+        Ok(self.under(held, work).await?)
     }
 
     async fn waiting_final(

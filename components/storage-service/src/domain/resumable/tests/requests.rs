@@ -53,7 +53,7 @@ fn a_finished_upload_says_so_and_takes_nothing_more() {
         let finished = status(&world, &created.id).await.unwrap();
         assert!(matches!(finished, Status::Finished(file) if file.object.size == 5));
         let again = append(&world, &created.id, 0, b"bytes").await;
-        assert!(matches!(again, Err(ResumableError::Gone)), "{again:?}");
+        assert!(matches!(again, Err(ResumableError::Complete)), "{again:?}");
         check(&world, "clip.mp4", Some(b"bytes")).await;
     });
 }

@@ -88,6 +88,7 @@ async fn client(world: &World, id: &UploadId, whole: &[u8], size: usize, acknowl
                 ResumableError::Displaced
                 | ResumableError::Busy
                 | ResumableError::Gone
+                | ResumableError::Complete
                 | ResumableError::OffsetMismatch { .. },
             ) => {}
             Err(error) => panic!("{error}"),
