@@ -92,22 +92,17 @@ fn every_film_is_what_ffprobe_says_it_is() {
         }
         let container = name.rsplit_once('.').unwrap().1;
         assert_eq!(media.container, container);
-        for (track, stream) in inspected
+        let audio = inspected
             .tracks
             .iter()
             .filter_map(|track| match track.kind {
-                Kind::Audio { .. } => Some(track),
+                Kind::Audio {
+                    channels,
+                    sample_rate,
+                } => Some((track, channels, sample_rate)),
                 _ => None,
-            })
-            .zip(sound)
-        {
-            let Kind::Audio {
-                channels,
-                sample_rate,
-            } = track.kind
-            else {
-                unreachable!()
-            };
+            });
+        for ((track, channels, sample_rate), stream) in audio.zip(sound) {
             if name != "h264-mp3.mp4" {
                 assert_eq!(
                     Some(u64::from(channels)),
