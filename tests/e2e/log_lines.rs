@@ -259,13 +259,14 @@ async fn reads_are_on_standard_output_and_events_in_the_log() {
             .all(|line| line.fields.get("log.weight").is_none())
     );
 
-    for (id, service, status) in [
-        ("a-read", "storage-service", 200),
-        ("no-video", "video-service", 404),
-        ("a-change", "storage-service", 200),
+    for (id, service, route, status) in [
+        ("a-read", "storage-service", "/storage-status", 200),
+        ("no-video", "video-service", "/v1/videos/:id", 404),
+        ("a-change", "storage-service", "/upload", 200),
     ] {
         let lines = eventually("the access line is printed", || async {
-            let lines = printed(&app, service, id);
+            let mut lines = printed(&app, service, id);
+            lines.retain(|line| line.fields["http.route"] == route);
             (!lines.is_empty()).then_some(lines)
         })
         .await;

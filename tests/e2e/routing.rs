@@ -57,7 +57,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::DELETE, "/v1/logs", "GET, HEAD, POST"),
         (Method::POST, "/v1/health", "GET, HEAD"),
         (Method::POST, "/.well-known/jwks.json", "GET, HEAD"),
-        (Method::POST, "/internal/videos/a", "PUT, DELETE"),
+        (Method::POST, "/internal/videos/a", "GET, HEAD, PUT, DELETE"),
         (Method::GET, "/internal/usage/settlements", "POST"),
     ] {
         let reply = Reply::to(app.request(method.clone(), path)).await;

@@ -70,7 +70,7 @@ async fn a_missing_component_is_named_with_the_command_that_makes_it() {
         matches!(error, StartError::ComponentMissing { .. }),
         "{error}"
     );
-    assert_says(&error, &["_service.wasm", "cargo xtask build"]);
+    assert_says(&error, &[".wasm", "cargo xtask build"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -45,10 +45,11 @@ async fn the_list_has_the_members_of_the_contract() {
             "description": "",
             "tags": [],
             "visibility": "private",
-            "status": "ready",
+            "status": "unplayable",
             "size": 5,
             "content_type": "video/mp4",
             "media": null,
+            "unplayable_reason": video.unplayable_reason,
             "views": 0,
             "created_at": item["created_at"],
             "updated_at": item["created_at"],
@@ -118,7 +119,7 @@ async fn the_list_is_filtered_by_words_status_and_tag() {
         user.delete_file(name).await.expect(StatusCode::OK);
     }
     for name in ["Holiday.mp4", "holiday-2.mp4", "work.mp4"] {
-        user.upload(name, b"bytes").await.expect(StatusCode::OK);
+        user.upload_video(name, b"bytes").await;
     }
     for (query, found) in [
         ("q=HOLIDAY", vec!["holiday-2.mp4", "Holiday.mp4"]),
@@ -127,7 +128,7 @@ async fn the_list_is_filtered_by_words_status_and_tag() {
         ("q=holiday&limit=1", vec!["holiday-2.mp4"]),
         ("q=nothing", vec![]),
         (
-            "status=ready",
+            "status=unplayable",
             vec!["work.mp4", "holiday-2.mp4", "Holiday.mp4"],
         ),
         ("status=deleted", vec![]),

@@ -49,7 +49,7 @@ async fn the_old_bytes_serve_until_the_new_ones_are_whole_and_then_they_go() {
     let waiting: Video = reply.json();
     assert_eq!(
         (waiting.id.as_str(), waiting.status),
-        (video.id.as_str(), Status::Ready)
+        (video.id.as_str(), Status::Unplayable)
     );
     let path = upload_of(&reply);
     patch(&user, &path, 0, b"new")

@@ -95,10 +95,10 @@ impl<'a> User<'a> {
         Reply::to(request).await
     }
 
-    /// Uploads a file and gives the video that came of it.
+    /// Uploads a file and gives the video that came of it, when it is known what the file is.
     pub async fn upload_video(&self, filename: &str, bytes: &[u8]) -> Video {
         self.upload(filename, bytes).await.expect(StatusCode::OK);
-        self.video_of(filename).await
+        self.inspected(filename).await
     }
 
     /// The video of an uploaded file.
@@ -123,7 +123,7 @@ impl<'a> User<'a> {
 
     /// The user's videos, newest first: those of the first page.
     pub async fn videos(&self) -> Vec<Video> {
-        self.read::<Page<Video>>("/v1/videos").await.items
+        self.read::<Page<Video>>("/v1/videos?limit=200").await.items
     }
 
     /// Deletes a file by the seed's call.

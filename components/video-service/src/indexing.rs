@@ -39,7 +39,7 @@ struct Stored<'a> {
 impl ReadAt for Stored<'_> {
     async fn read_at(&mut self, offset: u64, length: u64) -> Result<Bytes, ReadError> {
         let read = read(self.context, self.owner, self.location, offset, length).await;
-        read.map_err(|problem| ReadError(problem.internal.unwrap_or(problem.detail)))
+        read.map_err(|problem| ReadError(problem.internal.map_or(problem.detail, String::from)))
     }
 
     fn size(&self) -> u64 {

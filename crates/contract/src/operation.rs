@@ -243,6 +243,14 @@ impl Operation {
         )
     }
 
+    /// The body may be left out.
+    pub(crate) fn may_be_empty(mut self) -> Self {
+        if let Some(body) = self.members.get_mut("requestBody") {
+            body["required"] = json!(false);
+        }
+        self
+    }
+
     /// Takes a form with a file besides what it takes already.
     pub(crate) fn takes_form_too(mut self, schema: Value) -> Self {
         if let Some(body) = self.members.get_mut("requestBody") {

@@ -217,8 +217,8 @@ fn bytes(operation: Operation) -> Operation {
         .header("If-None-Match", false, "Entity tags that the client has.")
         .query(
             "download",
-            json!({"type": "string", "enum": ["1"]}),
-            "Names the file, for saving.",
+            json!({}),
+            "`1` names the file, for saving.",
         )
         .answers_bytes(200, "All of it.", &["*/*"])
         .answers_bytes(
@@ -293,6 +293,7 @@ fn playback() -> Vec<Operation> {
             "Links that play without a token",
         )
         .takes_json(wanted)
+        .may_be_empty()
         .answers_json(201, "The links; null where one cannot be had.", links)
         .refuses(404, &["not_found"], NO_VIDEO),
         Operation::new(

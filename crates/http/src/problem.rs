@@ -43,12 +43,19 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Headers that belong to the status.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// A type that somebody else defined, as a URI; else it is made of the code.
-    pub kind: Option<&'static str>,
-    /// Numbers that belong to that type.
-    pub members: Vec<(&'static str, u64)>,
+    /// A type that somebody else defined; else it is made of the code.
+    pub kind: Option<Box<Kind>>,
     /// The reason, for the log only.
-    pub internal: Option<String>,
+    pub internal: Option<Box<str>>,
+}
+
+/// A problem's type that somebody else defined.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    /// Its URI.
+    pub uri: &'static str,
+    /// Numbers that belong to it.
+    pub members: Vec<(&'static str, u64)>,
 }
 
 /// Why a request is not authenticated, as RFC 6750, section 3.1, tells them apart.
@@ -74,7 +81,6 @@ impl Problem {
             errors: Vec::new(),
             headers: Vec::new(),
             kind: None,
-            members: Vec::new(),
             internal: None,
         }
     }
@@ -82,15 +88,17 @@ impl Problem {
     /// The same by a type that somebody else defined, with the numbers that it has.
     #[must_use]
     pub fn of_kind(mut self, kind: &'static str, members: &[(&'static str, u64)]) -> Self {
-        self.kind = Some(kind);
-        self.members = members.to_vec();
+        self.kind = Some(Box::new(Kind {
+            uri: kind,
+            members: members.to_vec(),
+        }));
         self
     }
 
     /// Adds what only the log may know.
     #[must_use]
     pub fn because(mut self, reason: impl ToString) -> Self {
-        self.internal = Some(reason.to_string());
+        self.internal = Some(reason.to_string().into());
         self
     }
 
@@ -322,8 +330,8 @@ impl Problem {
             members: BTreeMap<&'a str, u64>,
         }
         let body = Body {
-            r#type: match self.kind {
-                Some(kind) => kind.to_owned(),
+            r#type: match &self.kind {
+                Some(kind) => kind.uri.to_owned(),
                 None => format!("urn:spinreel:problem:{}", self.code),
             },
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -332,7 +340,11 @@ impl Problem {
             detail: &self.detail,
             errors: &self.errors,
             request_id,
-            members: self.members.iter().copied().collect(),
+            members: self
+                .kind
+                .iter()
+                .flat_map(|kind| kind.members.iter().copied())
+                .collect(),
         };
         // Strings and numbers always serialize.
         serde_json::to_vec(&body).unwrap_or_default()

@@ -54,7 +54,7 @@ async fn deliver(context: &Context, batch: &[LogEntry]) -> Result<(), Undelivere
     if let LogSink::Own(append) = context.service.logs {
         let appended = append(context, batch.to_vec()).await;
         return appended
-            .map_err(|problem| Undelivered::Away(problem.internal.unwrap_or(problem.detail)));
+            .map_err(|problem| Undelivered::Away(problem.internal.map_or(problem.detail, String::from)));
     }
     // When the log becomes slow, the instances of all requests stay alive for so long, and there are 1,000 of them. What
     // arrives later than that is counted as lost although it is not.

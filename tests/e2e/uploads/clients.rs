@@ -88,7 +88,6 @@ async fn tus_js_client_uploads_and_resumes_in_a_new_process() {
         "small",
         "overridden",
         "parallel",
-        "draft",
     ] {
         let name = format!("{what}-js.mp4");
         assert!(

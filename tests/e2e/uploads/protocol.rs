@@ -15,7 +15,7 @@ async fn options_tells_what_there_is_without_a_token_or_a_version() {
             ("tus-version", "1.0.0"),
             (
                 "tus-extension",
-                "creation,creation-with-upload,creation-defer-length,expiration,termination,checksum",
+                "creation,creation-with-upload,creation-defer-length,expiration,termination,checksum,concatenation,concatenation-unfinished",
             ),
             ("tus-max-size", "5497558138880"),
             ("tus-checksum-algorithm", "sha1,sha256,crc32"),

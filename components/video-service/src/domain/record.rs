@@ -167,9 +167,9 @@ impl Record {
         matches!(self.status(), Status::Ready | Status::Unplayable) && !self.ending
     }
 
-    /// Whether it belongs in the feed: everybody may see it, and it is ready.
+    /// Whether it belongs in the feed: everybody may see it, and its bytes are there.
     pub fn is_published(&self) -> bool {
-        self.visibility == Visibility::Public && self.status() == Status::Ready && !self.ending
+        self.visibility == Visibility::Public && self.plays()
     }
 
     /// As it was before it was known what the file is.
