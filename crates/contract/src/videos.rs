@@ -215,11 +215,7 @@ fn bytes(operation: Operation) -> Operation {
         )
         .header("If-Range", false, "The entity tag that the range is of.")
         .header("If-None-Match", false, "Entity tags that the client has.")
-        .query(
-            "download",
-            json!({}),
-            "`1` names the file, for saving.",
-        )
+        .query("download", json!({}), "`1` names the file, for saving.")
         .answers_bytes(200, "All of it.", &["*/*"])
         .answers_bytes(
             206,

@@ -53,8 +53,9 @@ pub(crate) async fn ship(context: &Context, lines: Vec<LogEntry>) {
 async fn deliver(context: &Context, batch: &[LogEntry]) -> Result<(), Undelivered> {
     if let LogSink::Own(append) = context.service.logs {
         let appended = append(context, batch.to_vec()).await;
-        return appended
-            .map_err(|problem| Undelivered::Away(problem.internal.map_or(problem.detail, String::from)));
+        return appended.map_err(|problem| {
+            Undelivered::Away(problem.internal.map_or(problem.detail, String::from))
+        });
     }
     // When the log becomes slow, the instances of all requests stay alive for so long, and there are 1,000 of them. What
     // arrives later than that is counted as lost although it is not.

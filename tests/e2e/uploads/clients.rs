@@ -82,13 +82,7 @@ async fn tus_js_client_uploads_and_resumes_in_a_new_process() {
     for what in ["whole", "small", "overridden", "parallel", "draft"] {
         assert_eq!(client(what, "").await, "1200001");
     }
-    for what in [
-        "resumed",
-        "whole",
-        "small",
-        "overridden",
-        "parallel",
-    ] {
+    for what in ["resumed", "whole", "small", "overridden", "parallel"] {
         let name = format!("{what}-js.mp4");
         assert!(
             content(&user, &name).await == film,

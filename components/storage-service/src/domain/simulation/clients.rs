@@ -16,7 +16,7 @@ use crate::domain::content::ContentError;
 use crate::domain::delete::DeleteError;
 use crate::domain::peers::Peers as _;
 use crate::domain::reconcile::Place;
-use crate::domain::record::{Owner, UserFiles};
+use crate::domain::record::{Owner, Purpose, UserFiles, VideoHead};
 use crate::domain::status::Status;
 use crate::domain::storage::Storage;
 use crate::domain::testing::rules;
@@ -116,6 +116,8 @@ pub(super) async fn upload(world: &World, sending: Sending) {
     let file = NewFile {
         id: id.clone(),
         name: sending.name.to_owned(),
+        purpose: Purpose::Video,
+        video: VideoHead::default(),
         content_type: "video/mp4".to_owned(),
         expected: sending.expected,
     };
