@@ -81,6 +81,10 @@ pub fn is_user_id(text: &str) -> bool {
 /// may write an upload's intent after its file may be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "record")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time is read, written and dropped"
+)]
 pub enum Record {
     /// A stored file.
     File(FileRecord),

@@ -265,10 +265,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if let Some(session) = &session {
             self.bucket.cancel_upload(session).await?;
         }
-        if session.is_some() || upload.part_object().is_some() {
-            if let Some(object) = self.object_of(&upload.head).await? {
-                self.bucket.delete(&object.name, object.generation).await?;
-            }
+        if (session.is_some() || upload.part_object().is_some())
+            && let Some(object) = self.object_of(&upload.head).await?
+        {
+            self.bucket.delete(&object.name, object.generation).await?;
         }
         let mut rest = Rest {
             recount: !is_certain,

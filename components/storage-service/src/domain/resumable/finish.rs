@@ -33,6 +33,10 @@ pub(super) struct Last<'a> {
 }
 
 /// What an upload is with its last byte.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is returned"
+)]
 pub(super) enum Finished {
     /// A file.
     File(Uploaded),

@@ -215,7 +215,7 @@ impl MemoryBucket {
             let Some(held) = objects.get(source["name"].as_str().unwrap_or_default()) else {
                 return status(StatusCode::NOT_FOUND);
             };
-            if source["generation"] != held.generation.to_string() {
+            if source["generation"].as_str() != Some(&held.generation.to_string()) {
                 return status(StatusCode::NOT_FOUND);
             }
             bytes.extend_from_slice(&held.bytes);

@@ -138,7 +138,7 @@ fn what_is_no_part_of_the_users_own_is_refused_and_changes_nothing() {
             let refused = join(&world, "more.mp4", &parts).await;
             assert!(matches!(refused, Err(ResumableError::Parts)), "{refused:?}");
         }
-        let refused = join(&world, "clip.mp4", &[part.clone()]).await;
+        let refused = join(&world, "clip.mp4", std::slice::from_ref(&part)).await;
         assert!(matches!(refused, Err(ResumableError::NameTaken)));
         end(&world, &part).await;
         end(&world, &alone).await;
