@@ -260,9 +260,9 @@ fn playback() -> Vec<Operation> {
     let wanted = json!({
         "type": "object",
         "properties": {
-            "expires_in": {"type": "integer", "minimum": 1, "description": "Seconds."},
-            "max_bytes": {"type": "integer", "minimum": 1},
-            "referrer": {"type": "string", "description": "The origin of the page that plays it."}
+            "expires_in": {"type": ["integer", "null"], "minimum": 1, "description": "Seconds."},
+            "max_bytes": {"type": ["integer", "null"], "minimum": 1},
+            "referrer": {"type": ["string", "null"], "description": "The origin of the page that plays it."}
         }
     });
     let url = || json!({"type": ["string", "null"], "format": "uri"});
