@@ -99,7 +99,9 @@ async fn an_inspection_that_failed_is_made_up_for_by_the_next_request() {
     app.bucket_faults(&[Fault::status(503, None).on("GET")])
         .await;
     let name = "h264-aac.mp4";
-    let video = user.upload_video(name, &film(name)).await;
+    let reply = user.upload(name, &film(name)).await;
+    reply.expect(StatusCode::OK);
+    let video = user.video_of(name).await;
     app.idle().await;
     assert_eq!(user.video_of(name).await.media, None);
     app.bucket().clear_faults().await;
@@ -116,7 +118,9 @@ async fn what_is_found_out_is_no_change_of_the_version_that_a_client_knows() {
     app.bucket_faults(&[Fault::status(503, None).on("GET")])
         .await;
     let name = "h264-aac.mp4";
-    let video = user.upload_video(name, &film(name)).await;
+    let reply = user.upload(name, &film(name)).await;
+    reply.expect(StatusCode::OK);
+    let video = user.video_of(name).await;
     let before = user.get(&video.links.this).await.header("etag").to_owned();
     app.idle().await;
     app.bucket().clear_faults().await;
