@@ -113,7 +113,8 @@ async fn a_size_may_be_told_by_the_upload() {
         .body("abc");
     Reply::to(last).await.expect(StatusCode::NO_CONTENT);
     let ready: Video = read(&user, &video.id).await.json();
-    assert_eq!((ready.status, ready.size), (Status::Ready, 3));
+    assert_ne!(ready.status, Status::Uploading);
+    assert_eq!(ready.size, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -243,10 +243,7 @@ async fn what_is_in_the_trash_plays_for_nobody_and_can_be_restored() {
     // It counts in the quota.
     assert_eq!(user.status().await.used_storage, 10);
     let restored: Video = restore(&user, &video).await.expect(StatusCode::OK).json();
-    assert_eq!(
-        (restored.status, restored.deleted_at),
-        (Status::Ready, None)
-    );
+    assert_eq!((restored.status, restored.deleted_at), (video.status, None));
     assert_eq!(user.get(&video.links.content).await.text(), "bytes");
     assert!(trash_of(&user).await.is_empty());
 }
