@@ -134,10 +134,4 @@ async fn two_hundred_uploads_through_a_network_that_cuts_connections_arrive_whol
     for name in names.iter().step_by(37) {
         assert!(content(&user, name).await == film, "{name}");
     }
-    // The day's bandwidth is never below what came; what a broken request gives back late may be missing.
-    let expected = (UPLOADS * LENGTH) as u64;
-    user.settled("bandwidth is not below", |today| {
-        today.upload_bytes >= expected
-    })
-    .await;
 }
