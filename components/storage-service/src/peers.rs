@@ -16,7 +16,30 @@ use crate::domain::record::is_user_id;
 
 /// The other services, as the request's context reaches them.
 #[derive(Debug, Clone, Copy)]
-pub struct HttpPeers<'a>(pub &'a Context);
+pub struct HttpPeers<'a> {
+    /// The request's surroundings.
+    pub context: &'a Context,
+    offline: bool,
+}
+
+impl<'a> HttpPeers<'a> {
+    /// For a request beside which others are at work.
+    pub fn new(context: &'a Context) -> Self {
+        Self {
+            context,
+            offline: false,
+        }
+    }
+
+    /// For one whose caller vouches that nobody else is at work: the catalogue need not wait for locks of the dead.
+    #[must_use]
+    pub fn offline(self) -> Self {
+        Self {
+            offline: true,
+            ..self
+        }
+    }
+}
 
 impl Peers for HttpPeers<'_> {
     async fn reserve_bandwidth(
@@ -30,7 +53,7 @@ impl Peers for HttpPeers<'_> {
             bytes,
             playback: None,
         };
-        let usage = self.0.usage().about(user_id);
+        let usage = self.context.usage().about(user_id);
         let answer = usage
             .call(Method::POST, "/internal/usage/reservations", &reserve)
             .await;
@@ -54,7 +77,7 @@ impl Peers for HttpPeers<'_> {
             moved,
             action,
         };
-        self.0
+        self.context
             .usage()
             .about(user_id)
             .call::<Value>(Method::POST, "/internal/usage/settlements", &settle)
@@ -65,8 +88,8 @@ impl Peers for HttpPeers<'_> {
 
     async fn announce(&self, id: &str, video: &AnnounceVideo) -> Result<Announced, PeerFailure> {
         let may_be_unwanted = video.expected || video.replaces.is_some();
-        let path = format!("/internal/videos/{id}");
-        let videos = self.0.videos().about(&video.stored.owner);
+        let path = format!("/internal/videos/{id}?offline={}", self.offline);
+        let videos = self.context.videos().about(&video.stored.owner);
         match videos.call::<Value>(Method::PUT, &path, video).await {
             Err(PeerError::Refused { code, .. }) if may_be_unwanted && code == "video_gone" => {
                 Ok(Announced::Unwanted)
@@ -77,8 +100,11 @@ impl Peers for HttpPeers<'_> {
 
     async fn withdraw(&self, id: &str, user_id: &str, location: &str) -> Result<(), PeerFailure> {
         // A location has no character that a query would need encoded.
-        let path = format!("/internal/videos/{id}?location={location}");
-        let videos = self.0.videos().about(user_id);
+        let path = format!(
+            "/internal/videos/{id}?location={location}&offline={}",
+            self.offline
+        );
+        let videos = self.context.videos().about(user_id);
         let answer = videos
             .call::<Value>(Method::DELETE, &path, &Value::Null)
             .await;
@@ -86,7 +112,7 @@ impl Peers for HttpPeers<'_> {
     }
 
     async fn report_alert(&self, id: &str, alert: &RaiseAlert) -> Result<(), PeerFailure> {
-        self.0
+        self.context
             .usage()
             .about(&alert.user_id)
             .call::<Value>(Method::PUT, &format!("/internal/usage/alerts/{id}"), alert)
@@ -103,7 +129,7 @@ impl HttpPeers<'_> {
             return Ok(None);
         }
         let path = format!("/internal/videos/{id}");
-        let videos = self.0.videos().about(user_id);
+        let videos = self.context.videos().about(user_id);
         match videos.call(Method::GET, &path, &()).await {
             Ok(known) => Ok(Some(known)),
             Err(PeerError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => Ok(None),
@@ -117,7 +143,7 @@ impl HttpPeers<'_> {
         user_id: &str,
         said: &Map<String, Value>,
     ) -> Result<Details, Problem> {
-        let videos = self.0.videos().about(user_id);
+        let videos = self.context.videos().about(user_id);
         let checked = videos
             .call(Method::POST, "/internal/videos/details", said)
             .await;
@@ -130,7 +156,7 @@ impl HttpPeers<'_> {
             Ok(_) => Ok(()),
             // Said again and again, it would keep everything else of the user from being brought to its end.
             Err(error @ PeerError::Refused { status, .. }) if is_for_good(status) => {
-                self.0.log.internal(
+                self.context.log.internal(
                     Level::Error,
                     actions::Action::CatalogueRefused,
                     error.to_string(),

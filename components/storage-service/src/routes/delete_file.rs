@@ -89,7 +89,7 @@ pub(super) fn after_deletion(context: &Rc<Context>, user_id: String, deleted: De
             video_id: Some(deleted.id.clone()),
             bytes: deleted.size,
         };
-        let settled = HttpPeers(&after)
+        let settled = HttpPeers::new(&after)
             .settle_bandwidth(&user_id, &[], 0, Some(action))
             .await;
         if let Err(error) = settled {

@@ -83,7 +83,7 @@ async fn take(mut call: Call) -> Outcome {
     let answer = fields!({ "id": uploaded.file.head.id });
     let (user_id, number, after) = (owner.user_id, uploaded.number, context.clone());
     context.after_answer(async move {
-        settle(&HttpPeers(&after), &user_id, uploaded, size).await;
+        settle(&HttpPeers::new(&after), &user_id, uploaded, size).await;
         report_use(&after, &user_id).await;
         tidy_after(&after, &user_id, number).await;
     });

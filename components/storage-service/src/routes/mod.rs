@@ -49,7 +49,7 @@ pub(crate) fn storage(context: &Context) -> Result<WasiStorage<'_>, Problem> {
         store: &context.store,
         bucket: bucket(context, RETRIES)?,
         clock: context.clock,
-        peers: HttpPeers(context),
+        peers: HttpPeers::new(context),
         limit: context.settings.number("storage_limit_bytes"),
         files_per_user: context.settings.number("files_per_user").unsigned_abs(),
         chunk: CHUNK,

@@ -21,7 +21,11 @@ pub async fn sweep(mut call: Call) -> Outcome {
         true => Eagerness::Offline,
         false => Eagerness::Now,
     };
-    let swept = storage(&call.context)?
+    let mut storage = storage(&call.context)?;
+    if request.offline {
+        storage.peers = storage.peers.offline();
+    }
+    let swept = storage
         .sweep(cursor, eagerness)
         .await
         .map_err(Problem::unavailable)?;

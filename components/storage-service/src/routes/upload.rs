@@ -102,7 +102,7 @@ async fn store(mut call: Call) -> Outcome {
     let after = context.clone();
     context.after_answer(async move {
         let moved = uploaded.file.object.size;
-        settle(&HttpPeers(&after), &user_id, uploaded, moved).await;
+        settle(&HttpPeers::new(&after), &user_id, uploaded, moved).await;
         report_use(&after, &user_id).await;
         tidy_after(&after, &user_id, number).await;
     });
@@ -146,7 +146,7 @@ impl Judged<'_> {
 /// Writes the upload down, and gives back what was reserved beyond the bytes that were `moved`.
 pub(super) async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploaded, moved: u64) {
     let action = Action {
-        at: Timestamp::from_ms(peers.0.clock.now_ms()),
+        at: Timestamp::from_ms(peers.context.clock.now_ms()),
         action: ActionKind::Upload,
         video_id: Some(uploaded.file.head.id.clone()),
         bytes: uploaded.file.object.size,
@@ -156,7 +156,7 @@ pub(super) async fn settle(peers: &HttpPeers<'_>, user_id: &str, uploaded: Uploa
         .settle_bandwidth(user_id, reservations, moved, Some(action))
         .await;
     if let Err(error) = settled {
-        peers.0.log.internal(
+        peers.context.log.internal(
             Level::Warn,
             actions::Action::UsageUnsettled,
             error.to_string(),

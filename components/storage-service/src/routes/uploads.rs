@@ -337,7 +337,7 @@ fn after_upload(context: &Rc<Context>, user_id: &str, uploaded: Uploaded, moved:
     );
     let (after, user_id, number) = (Rc::clone(context), user_id.to_owned(), uploaded.number);
     context.after_answer(async move {
-        settle(&HttpPeers(&after), &user_id, uploaded, moved).await;
+        settle(&HttpPeers::new(&after), &user_id, uploaded, moved).await;
         report_use(&after, &user_id).await;
         tidy_after(&after, &user_id, number).await;
     });

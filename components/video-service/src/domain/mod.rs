@@ -37,7 +37,7 @@ pub mod language;
 mod listed;
 pub mod media_type;
 pub mod new_video;
-mod owner_lock;
+pub mod owner_lock;
 pub mod packaged;
 pub mod picture;
 pub mod pieces;

@@ -6,9 +6,9 @@ use spinreel_service::{Call, Outcome, empty};
 
 use crate::domain::record::Record;
 use crate::domain::{catalogue, ending};
-use crate::routes::{end_later, ledger_problem, log_end, update_problem, video_id};
+use crate::routes::{end_dead_lock, end_later, ledger_problem, log_end, update_problem, video_id};
 
-/// `DELETE /internal/videos/{id}?location=`: storage-service has the file no more. Where a location is named, only a video
+/// `DELETE /internal/videos/{id}?location=&offline=`: storage-service has the file no more. Where a location is named, only a video
 /// that has no other one is forgotten. Harmless when repeated.
 pub(crate) async fn delete(call: Call) -> Outcome {
     let id = video_id(&call)?;
@@ -24,6 +24,7 @@ pub(crate) async fn delete(call: Call) -> Outcome {
         return Ok(empty(StatusCode::NO_CONTENT));
     };
     call.caller.must_be_about(&record.stored.owner)?;
+    end_dead_lock(&call, &record.stored.owner).await?;
     if ending::has_attachments(&record) {
         let may = |record: &Record| match is_meant(record) {
             true => Ok(()),

@@ -44,6 +44,7 @@ use crate::domain::catalogue::{UpdateError, find};
 use crate::domain::ending::end_if_over;
 use crate::domain::id::is_id;
 use crate::domain::inspection::inspect_file;
+use crate::domain::owner_lock;
 use crate::domain::record::{Record, Viewer};
 use crate::files::HttpFiles;
 
@@ -179,6 +180,17 @@ fn video_id(call: &Call) -> Result<&str, Problem> {
         Ok(id)
     } else {
         Err(Problem::not_found())
+    }
+}
+
+/// Ends the lock of an owner's videos that a dead request holds, where the caller vouches (`?offline=true`) that nobody else is
+/// at work.
+async fn end_dead_lock(call: &Call, owner: &str) -> Result<(), Problem> {
+    match call.request.query.get("offline") == Some("true") {
+        true => owner_lock::end_dead(&call.context.store, owner)
+            .await
+            .map_err(ledger_problem),
+        false => Ok(()),
     }
 }
 

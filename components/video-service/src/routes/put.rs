@@ -12,9 +12,9 @@ use crate::domain::catalogue::PutError;
 use crate::domain::ending::Files as _;
 use crate::domain::stored::check;
 use crate::files::HttpFiles;
-use crate::routes::{inspect_later, update_problem, video_id};
+use crate::routes::{end_dead_lock, inspect_later, update_problem, video_id};
 
-/// `PUT /internal/videos/{id}`: storage-service has a file. Harmless when repeated. 404 `video_gone` where it is of a video
+/// `PUT /internal/videos/{id}?offline=`: storage-service has a file. Harmless when repeated. 404 `video_gone` where it is of a video
 /// that is gone. What the file is is found out after the answer.
 pub(crate) async fn put(mut call: Call) -> Outcome {
     let announced: AnnounceVideo = call.request.json().await?;
@@ -25,6 +25,7 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
         return Err(Problem::invalid(errors));
     }
     call.caller.must_be_about(&stored.owner)?;
+    end_dead_lock(&call, &stored.owner).await?;
     let context = &call.context;
     let log = &context.log;
     log.set_user(&stored.owner);

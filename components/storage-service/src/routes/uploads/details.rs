@@ -34,7 +34,9 @@ pub(in crate::routes) async fn checked(
     if said.is_empty() {
         return Ok(None);
     }
-    let details = HttpPeers(context).check_details(user_id, &said).await?;
+    let details = HttpPeers::new(context)
+        .check_details(user_id, &said)
+        .await?;
     Ok((details != Details::default()).then_some(details))
 }
 
@@ -105,7 +107,9 @@ async fn replace(
     video_id: &str,
     new: &mut NewUpload,
 ) -> Result<(), Problem> {
-    let known = HttpPeers(context).video(&owner.user_id, video_id).await?;
+    let known = HttpPeers::new(context)
+        .video(&owner.user_id, video_id)
+        .await?;
     let known = known.filter(|known| known.video.deleted_at.is_none());
     let location = known.and_then(|known| known.location);
     let location = location.ok_or_else(Problem::not_found)?;

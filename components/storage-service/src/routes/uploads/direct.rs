@@ -118,12 +118,14 @@ pub async fn complete(call: Call) -> Outcome {
         );
         let (after, user_id, number) = (context.clone(), user.user_id.clone(), uploaded.number);
         context.after_answer(async move {
-            settle(&HttpPeers(&after), &user_id, *uploaded, size).await;
+            settle(&HttpPeers::new(&after), &user_id, *uploaded, size).await;
             report_use(&after, &user_id).await;
             tidy_after(&after, &user_id, number).await;
         });
     }
-    let known = HttpPeers(&context).video(&user.user_id, &video_id).await?;
+    let known = HttpPeers::new(&context)
+        .video(&user.user_id, &video_id)
+        .await?;
     // One that was deleted just now.
     let known = known.ok_or_else(Problem::not_found)?;
     json(StatusCode::OK, &known.video)
