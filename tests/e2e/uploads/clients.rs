@@ -79,17 +79,24 @@ async fn tus_js_client_uploads_and_resumes_in_a_new_process() {
     };
     let url = client("begin", "").await;
     assert_eq!(client("resume", &url).await, "1200001");
-    for what in ["whole", "small", "overridden", "parallel"] {
+    for what in ["whole", "small", "overridden", "parallel", "draft"] {
         assert_eq!(client(what, "").await, "1200001");
     }
-    for what in ["resumed", "whole", "small", "overridden", "parallel"] {
+    for what in [
+        "resumed",
+        "whole",
+        "small",
+        "overridden",
+        "parallel",
+        "draft",
+    ] {
         let name = format!("{what}-js.mp4");
         assert!(
             content(&user, &name).await == film,
             "{name}: the bytes differ"
         );
     }
-    assert_eq!(user.status().await.used_storage, 5 * 1_200_001);
+    assert_eq!(user.status().await.used_storage, 6 * 1_200_001);
     // The parts are gone.
-    assert_eq!(app.objects().await.len(), 5);
+    assert_eq!(app.objects().await.len(), 6);
 }

@@ -44,7 +44,7 @@ pub(super) async fn create(mut call: Call, version: Interop) -> Outcome {
         return Err(too_large());
     }
     let owner = owner(call.caller.user()?);
-    let new = new_upload(&call, length)?;
+    let new = new_upload(&call, version, length)?;
     let storage = storage(&context)?;
     let created = storage
         .create_upload(&owner, new)
@@ -181,8 +181,8 @@ fn bytes(said: &Draft, offset: u64, size: Option<u64>, is_complete: bool) -> Byt
     }
 }
 
-/// What the client says of the file.
-fn new_upload(call: &Call, length: Option<u64>) -> Result<NewUpload, Problem> {
+/// What the client says of the file. Clients of version 6 that told a length may end with it, and not say so.
+fn new_upload(call: &Call, version: Interop, length: Option<u64>) -> Result<NewUpload, Problem> {
     let headers = &call.request.headers;
     let read = |value: &str| {
         let disposition = Disposition::parse(value).ok()?;
@@ -203,7 +203,7 @@ fn new_upload(call: &Call, length: Option<u64>) -> Result<NewUpload, Problem> {
         metadata: String::new(),
         video: VideoHead::default(),
         direct: None,
-        ends_by_word: true,
+        ends_by_word: version != Interop::V6 || length.is_none(),
         is_part: false,
     })
 }
