@@ -8,7 +8,8 @@ use futures::FutureExt as _;
 use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
 
 use super::*;
-use crate::domain::catalogue::{find, put};
+use crate::domain::catalogue::find;
+use crate::domain::testing::put;
 use crate::domain::testing::{PoliteStore, interleave, stored};
 
 fn clock() -> ManualClock {

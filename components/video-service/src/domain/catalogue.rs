@@ -4,8 +4,7 @@
 //!
 //! | | reads | writes |
 //! |---|---|---|
-//! | [`put`], a new video | 3 `get` | 1 `increment`, 1 `set_many` |
-//! | [`put`], one that is there | 2 `get`; those of [`update`] too where something changed | none; 1 `increment`, 1 `set_many` |
+//! | [`create`] | 2 `get` | 1 `increment`, 1 `set_many` |
 //! | [`update`] | 9 `get` | 1 `increment`, 1 `set_many` |
 //! | [`find`] | 2 `get` | none |
 //! | [`forget`] | 6 `get` for the lock and the record, 2 where the videos beside it were recorded at other times, 6 at most; and the same once more | 1 `increment`, 1 `delete_many` |
@@ -41,7 +40,7 @@ const COPY_DISTANCE: u64 = 3;
 /// How long two that record one video at once are apart at most, in milliseconds.
 const COPY_AGE_MS: u64 = 60_000;
 
-/// What came of [`put`].
+/// What came of a video that was to be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
     /// The video is new.
@@ -98,28 +97,9 @@ struct Place {
     slot: u64,
 }
 
-/// Records that `id` is there, as `stored` describes it. Harmless when repeated.
+/// Records a video that is new; `describe` says what is known of it besides its file.
 ///
 /// The ids must be [ids](super::id::is_id): they become parts of keys.
-pub async fn put(
-    store: &impl Store,
-    clock: &impl Clock,
-    id: &str,
-    stored: StoredVideo,
-) -> Result<Put, PutError> {
-    match find(store, id).await? {
-        Some(record) if record.stored.owner != stored.owner => Err(PutError::OtherOwner),
-        Some(record) => {
-            if record.stored != stored {
-                update(store, clock, id, |record| record.stored = stored).await?;
-            }
-            Ok(Put::Known)
-        }
-        None => create(store, clock, id, stored, |_| {}).await,
-    }
-}
-
-/// Records a video that is new; `describe` says what is known of it besides its file.
 pub async fn create(
     store: &impl Store,
     clock: &impl Clock,
@@ -167,7 +147,7 @@ pub async fn create(
     Ok(Put::Created)
 }
 
-/// Forgets a video and returns what it was. Harmless when repeated; repeating it also undoes a [`put`] that was late.
+/// Forgets a video and returns what it was. Harmless when repeated; repeating it also undoes a [`create`] that was late.
 pub async fn remove(
     store: &impl Store,
     clock: &impl Clock,

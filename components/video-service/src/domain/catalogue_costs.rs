@@ -1,6 +1,7 @@
 //! What the catalogue asks of the store, and what it makes of slots that nobody uses.
 #![allow(clippy::unwrap_used)]
 
+use crate::domain::testing::put;
 use futures::executor::block_on;
 use spinreel_ledger::{DEAD_AFTER_MS, ROSTER_SCAN};
 use spinreel_platform::memory::{Calls, CountingStore, ManualClock};

@@ -17,7 +17,7 @@ fn now() -> ManualClock {
 }
 
 async fn put(store: &impl Store, id: &str, stored: StoredVideo) -> Result<Put, PutError> {
-    super::put(store, &now(), id, stored).await
+    crate::domain::testing::put(store, &now(), id, stored).await
 }
 
 async fn remove(store: &impl Store, id: &str) -> Result<Option<Record>, UpdateError> {

@@ -12,10 +12,11 @@ use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
 use spinreel_platform::stepping::{die_after, step};
 
 use super::*;
-use crate::domain::catalogue::{page, put, update};
+use crate::domain::catalogue::{page, update};
 use crate::domain::feed;
 use crate::domain::filter::Filter;
 use crate::domain::record::Caption;
+use crate::domain::testing::put;
 use crate::domain::testing::{PoliteStore, interleave, stored};
 
 const START: u64 = 1_700_000_000_000;

@@ -9,7 +9,7 @@ use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
 use spinreel_platform::stepping::die_after;
 
 use super::*;
-use crate::domain::catalogue::put;
+use crate::domain::testing::put;
 use crate::domain::testing::{PoliteStore, interleave, stored};
 
 const NOW_MS: u64 = 1_700_000_000_200;

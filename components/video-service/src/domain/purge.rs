@@ -98,8 +98,9 @@ mod tests {
     use spinreel_platform::stepping::die_after;
 
     use super::*;
-    use crate::domain::catalogue::{Put, page, put, remove};
+    use crate::domain::catalogue::{Put, page, remove};
     use crate::domain::filter::Filter;
+    use crate::domain::testing::put;
     use crate::domain::testing::{PoliteStore, interleave, stored};
 
     fn now() -> ManualClock {

@@ -12,7 +12,8 @@ use spinreel_platform::memory::{
 use spinreel_platform::stepping::die_after;
 
 use super::*;
-use crate::domain::catalogue::{self, find, put, remove, update};
+use crate::domain::catalogue::{self, find, remove, update};
+use crate::domain::testing::put;
 use crate::domain::testing::stored;
 use crate::domain::words::Search;
 

@@ -5,9 +5,13 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use spinreel_api::Timestamp;
-use spinreel_api::internal::StoredVideo;
+use spinreel_api::internal::{AnnounceVideo, StoredVideo};
 use spinreel_platform::memory::MemoryStore;
 use spinreel_platform::stepping::Stepping;
+use spinreel_platform::{Clock, Store};
+
+use super::arrival::{Arrival, arrive};
+use super::catalogue::{Put, PutError};
 
 /// A file of `owner`.
 pub(crate) fn stored(owner: &str, filename: &str) -> StoredVideo {
@@ -20,6 +24,26 @@ pub(crate) fn stored(owner: &str, filename: &str) -> StoredVideo {
         etag: "\"tag-1\"".to_owned(),
         created_at: Timestamp::from_ms(1_700_000_000_123),
     }
+}
+
+/// Records a file that storage-service announces, without a word of its client.
+pub(crate) async fn put(
+    store: &impl Store,
+    clock: &impl Clock,
+    id: &str,
+    stored: StoredVideo,
+) -> Result<Put, PutError> {
+    let announced = AnnounceVideo {
+        stored,
+        details: None,
+        expected: false,
+        replaces: None,
+    };
+    Ok(match arrive(store, clock, id, announced).await? {
+        Arrival::Created => Put::Created,
+        Arrival::Known { .. } | Arrival::Unwanted => Put::Known,
+        Arrival::OwnerGone => Put::OwnerGone,
+    })
 }
 
 /// A store that lets others run before each of its operations.

@@ -8,7 +8,8 @@ use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
 use spinreel_platform::stepping::{self, die_after};
 
 use super::*;
-use crate::domain::catalogue::{put, remove};
+use crate::domain::catalogue::remove;
+use crate::domain::testing::put;
 use crate::domain::testing::{PoliteStore, stored};
 
 fn now() -> ManualClock {

@@ -5,7 +5,8 @@ use futures::executor::block_on;
 use spinreel_platform::memory::{CountingStore, ManualClock, MemoryStore, SeededRandom};
 
 use super::*;
-use crate::domain::catalogue::{put, remove};
+use crate::domain::catalogue::remove;
+use crate::domain::testing::put;
 use crate::domain::testing::{PoliteStore, interleave, stored};
 
 /// An hour before midnight UTC.
