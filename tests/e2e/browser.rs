@@ -1,39 +1,26 @@
 //! A browser: the console in it, and players that others wrote.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use spinreel_tests::foreign::{installed, root, run};
 use spinreel_tests::{App, Reply};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
+/// A film, made by `cargo xtask clients`.
 fn film(name: &str) -> PathBuf {
-    let film = root().join("target/films").join(name);
-    assert!(film.exists(), "run `cargo xtask clients` first");
-    film
+    installed(&format!("films/{name}"))
 }
 
 /// Runs a script of `tests/interop/browser`; gives what it printed.
-async fn run(script: &str, arguments: Vec<String>) -> String {
+async fn run_script(script: &str, arguments: Vec<String>) -> String {
     let mut command = Command::new("node");
     command
-        .env(
-            "BROWSER_MODULES",
-            root().join("target/interop/browser/node"),
-        )
+        .env("BROWSER_MODULES", installed("interop/browser/node"))
         .arg(root().join("tests/interop/browser").join(script))
         .args(arguments);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{printed}{complained}");
-    printed.into_owned()
+    run(command).await
 }
 
 /// The browser's own player, hls.js, Shaka and dash.js, on a page of another origin, each play a private film by its links, seek to
@@ -69,7 +56,7 @@ async fn players_play_seek_and_reach_the_end() {
     let count = films.len();
     let file = app.folder().join("films.json");
     std::fs::write(&file, json!(films).to_string()).unwrap();
-    let printed = run("check.mjs", vec![file.display().to_string()]).await;
+    let printed = run_script("check.mjs", vec![file.display().to_string()]).await;
     assert_eq!(printed.lines().count(), count, "{printed}");
 }
 
@@ -79,7 +66,7 @@ async fn somebody_signs_up_uploads_watches_and_shows_a_film_on_the_console() {
         let app = App::start().await;
         let origin = format!("http://{}", app.address());
         let film = film("twelve-seconds.mp4").display().to_string();
-        let printed = run("console.mjs", vec![origin, film, language.to_owned()]).await;
+        let printed = run_script("console.mjs", vec![origin, film, language.to_owned()]).await;
         assert_eq!(printed.lines().count(), 4, "{printed}");
     }
 }

@@ -1,11 +1,11 @@
 //! The published contract: what it says and what there is.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{Method, StatusCode};
+use spinreel_tests::foreign::{installed, root, run};
 use spinreel_tests::{App, Reply};
 
 use crate::access_matrix::entries;
@@ -68,20 +68,12 @@ async fn schemathesis_finds_no_difference_as_an_admin() {
 }
 
 async fn try_contract(app: &App, token: &str) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let schemathesis = root.join("target/interop/contract/venv/bin/schemathesis");
-    assert!(schemathesis.exists(), "run `cargo xtask clients` first");
-    let mut command = Command::new(schemathesis);
+    let mut command = Command::new(installed("interop/contract/venv/bin/schemathesis"));
     command
-        .current_dir(root.join("tests/interop/contract"))
+        .current_dir(root().join("tests/interop/contract"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .args(["run", "--no-color", "--header"])
         .arg(format!("Authorization: Bearer {token}"))
         .arg(format!("http://{}/openapi.json", app.address()));
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{printed}{complained}");
+    run(command).await;
 }

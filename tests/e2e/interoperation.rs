@@ -1,30 +1,21 @@
 //! Our tokens, our webhooks, and other people's libraries.
 
-use std::path::Path;
 use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
+use spinreel_tests::foreign::{installed, root, run};
 use spinreel_tests::{Answer, App, Receiver, eventually};
 
 /// Runs `tests/interop/{name}/check.py` with the library that it checks against; gives what it printed.
 async fn check(name: &str, arguments: Vec<String>) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let python = root.join(format!("target/interop/{name}/venv/bin/python"));
-    assert!(python.exists(), "run `cargo xtask clients` first");
-    let mut command = Command::new(python);
+    let mut command = Command::new(installed(&format!("interop/{name}/venv/bin/python")));
     command
         .args(["-E", "-s", "-B"])
-        .arg(root.join(format!("tests/interop/{name}/check.py")))
+        .arg(root().join(format!("tests/interop/{name}/check.py")))
         .args(arguments);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{printed}{complained}");
-    printed.into_owned()
+    run(command).await
 }
 
 /// PyJWT verifies our tokens by our key set, and we refuse what PyJWT makes of our key and wrong claims.

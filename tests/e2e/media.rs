@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use spinreel_api::videos::{Status, Video};
+use spinreel_tests::foreign::installed;
 use spinreel_tests::{App, Fault, Reply, User};
 
 /// A film, made by `cargo xtask clients`.
 fn film(name: &str) -> Vec<u8> {
-    let path = format!("{}/../target/films/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(&path).unwrap_or_else(|_| panic!("run `cargo xtask clients` first: {path}"))
+    std::fs::read(installed(&format!("films/{name}"))).unwrap()
 }
 
 /// Uploads a file and gives its video when it is known what it is.

@@ -5,12 +5,12 @@ use std::process::Command;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_api::videos::Video;
+use spinreel_tests::foreign::installed;
 use spinreel_tests::{App, CLIP, Reply, User};
 
 /// A film, made by `cargo xtask clients`.
 fn film(name: &str) -> Vec<u8> {
-    let path = format!("{}/../target/films/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(&path).unwrap_or_else(|_| panic!("run `cargo xtask clients` first: {path}"))
+    std::fs::read(installed(&format!("films/{name}"))).unwrap()
 }
 
 async fn with_short_segments() -> App {

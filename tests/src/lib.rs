@@ -15,6 +15,7 @@
 //! - [`bucket`]: the embedded bucket, and what others could do to it; [`Fault`]: how it fails.
 //! - [`Receiver`]: whom webhooks are sent to.
 //! - [`Forgery`]: access tokens that user-service did not make.
+//! - [`foreign`]: programs that others wrote.
 //! - [`upkeep`]: the sweep and the reconciliation.
 //! - [`Door`]: what stands before a service that goes away and comes back.
 //! - [`Program`]: the application as a process that can be killed.
@@ -22,6 +23,7 @@
 
 pub mod body;
 pub mod bucket;
+pub mod foreign;
 pub mod form;
 pub mod raw;
 pub mod upkeep;

@@ -1,24 +1,15 @@
 //! Clients that others wrote: tuspy and tus-js-client.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+use spinreel_tests::foreign::{self, installed, root};
 
 use super::*;
 
-fn installed(part: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let path = root.join("target/interop").join(part);
-    assert!(path.exists(), "run `cargo xtask clients` first");
-    path
-}
-
 /// Runs a client to its end and gives the last line that it printed.
-async fn run(mut command: Command) -> String {
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
-    let output = output.await.unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{printed}{complained}");
+async fn run(command: Command) -> String {
+    let printed = foreign::run(command).await;
     printed.lines().last().unwrap_or_default().to_owned()
 }
 
@@ -39,11 +30,10 @@ async fn tuspy_uploads_whole_checked_and_resumed_in_a_new_process() {
     let path = app.folder().join("film.mp4");
     std::fs::write(&path, &film).unwrap();
     let tuspy = async |what: &str, url: &str| {
-        let mut command = Command::new(installed("tus/venv/bin/python"));
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut command = Command::new(installed("interop/tus/venv/bin/python"));
         command
             .args(["-E", "-s", "-B"])
-            .arg(root.join("tests/interop/tus/check.py"))
+            .arg(root().join("tests/interop/tus/check.py"))
             .args(arguments(&user, &app, &path, what, url));
         run(command).await
     };
@@ -70,10 +60,9 @@ async fn tus_js_client_uploads_and_resumes_in_a_new_process() {
     std::fs::write(&path, &film).unwrap();
     let client = async |what: &str, url: &str| {
         let mut command = Command::new("node");
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         command
-            .env("TUS_MODULES", installed("tus-js/node"))
-            .arg(root.join("tests/interop/tus-js/check.mjs"))
+            .env("TUS_MODULES", installed("interop/tus-js/node"))
+            .arg(root().join("tests/interop/tus-js/check.mjs"))
             .args(arguments(&user, &app, &path, what, url));
         run(command).await
     };
