@@ -79,7 +79,12 @@ async function play({ player, url, seconds }) {
       await reach(until("canplay"));
     }
   }
-  const ended = until("ended");
+  // dash.js sets the duration once more when it has all segments; where that comes just then, the browser stops at the end
+  // and has no event for it.
+  const stopped = new Promise((done) => {
+    video.addEventListener("pause", () => video.currentTime >= video.duration && done());
+  });
+  const ended = Promise.race([until("ended"), stopped]);
   video.currentTime = Math.max(0, length - 1);
   await video.play();
   await reach(ended);
@@ -110,12 +115,21 @@ try {
     });
     tab.setDefaultTimeout(120_000);
     await tab.goto(address);
+    let patience;
     const played = await Promise.race([
       tab.evaluate(play, film),
-      new Promise((_, fail) => setTimeout(() => fail(new Error(`${film.player} stands still`)), 120_000)),
-    ]).catch((error) => {
-      throw new Error(`${error.message}\n${requests.join("\n")}`);
+      new Promise((_, fail) => {
+        patience = setTimeout(() => fail(new Error(`${film.player} stands still`)), 120_000);
+      }),
+    ]).catch(async (error) => {
+      const state = await tab.evaluate(() => {
+        const { currentTime, duration, readyState, paused, seeking, ended, buffered } = document.querySelector("video");
+        const ranges = Array.from({ length: buffered.length }, (_, at) => [buffered.start(at), buffered.end(at)]);
+        return JSON.stringify({ currentTime, duration, readyState, paused, seeking, ended, ranges });
+      });
+      throw new Error(`${error.message}\n${state}\n${requests.join("\n")}`);
     });
+    clearTimeout(patience);
     if (requests.length) {
       throw new Error(`${film.player}:\n${requests.join("\n")}`);
     }
