@@ -10,9 +10,12 @@ use super::peers::Peers;
 use super::record::{Deletion, Stage, UserFiles};
 use super::storage::{SettleError, Storage};
 
-/// How often a deletion looks whether another one is ready, and how long it waits in between, in milliseconds.
-const TRIES: u32 = 40;
-const PAUSE_MS: u64 = 50;
+/// How often a deletion looks whether another one is ready. With the pauses these are ten seconds: the other one waits
+/// for the catalogue, which is slow on a busy machine.
+const TRIES: u32 = 44;
+/// The first pause in between, in milliseconds, and the longest; each is a half longer than the last.
+const FIRST_PAUSE_MS: u64 = 50;
+const LONGEST_PAUSE_MS: u64 = 250;
 
 /// Who else is deleting a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +43,11 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         mut deletion: Deletion,
     ) -> Result<(), DeleteError> {
         let mut may_have_ended_it = false;
+        let mut pause_ms = FIRST_PAUSE_MS;
         for attempt in 0..TRIES {
             if attempt > 0 {
-                self.clock.sleep_ms(PAUSE_MS).await;
+                self.clock.sleep_ms(pause_ms).await;
+                pause_ms = (pause_ms + pause_ms / 2).min(LONGEST_PAUSE_MS);
             }
             let file = files.file(&self.store, deletion.number).await?;
             if file.is_none() {
