@@ -96,10 +96,8 @@ async fn cost(app: &App, ask: impl AsyncFnOnce()) -> Cost {
 }
 
 /// Requests after whose answer a file is inspected.
-const INSPECTED: [&str; 4] = [
-    "`POST /upload`, 100 kB",
-    "`PATCH /v1/uploads/{id}`, the last one",
-    "`POST /v1/videos`, a form of 100 kB",
+const INSPECTED: [&str; 2] = [
+    "`POST /upload`, 5 MiB that begin as a film",
     "`POST /v1/uploads/{id}/complete`",
 ];
 
@@ -571,6 +569,13 @@ async fn creation(measured: &mut Measured<'_>) {
                 .header("content-type", form.content_type())
                 .body(form.into_body());
             expect(created, Reply::to(request)).await;
+        })
+        .await;
+    let mut film = vec![0; 5 * 1024 * 1024];
+    film[..12].copy_from_slice(b"\0\0\0\x0cftypisom");
+    measured
+        .row("`POST /upload`, 5 MiB that begin as a film", async |run| {
+            expect(StatusCode::OK, user.upload(&format!("film-{run}"), &film)).await;
         })
         .await;
     let begun = std::cell::RefCell::new(Vec::<Value>::new());

@@ -92,6 +92,16 @@ async fn a_file_that_cannot_be_played_says_why_and_is_kept() {
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(5));
 }
 
+/// The same film with 5 MiB behind it (ISO/IEC 14496-12, 8.1.2), so that it does not pass in one chunk.
+fn large_film(name: &str) -> Vec<u8> {
+    let mut film = film(name);
+    let free: u32 = 5 * 1024 * 1024;
+    film.extend(free.to_be_bytes());
+    film.extend(b"free");
+    film.resize(film.len() + free as usize - 8, 0);
+    film
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_inspection_that_failed_is_made_up_for_by_the_next_request() {
     let app = App::start().await;
@@ -99,7 +109,7 @@ async fn an_inspection_that_failed_is_made_up_for_by_the_next_request() {
     app.bucket_faults(&[Fault::status(503, None).on("GET")])
         .await;
     let name = "h264-aac.mp4";
-    let reply = user.upload(name, &film(name)).await;
+    let reply = user.upload(name, &large_film(name)).await;
     reply.expect(StatusCode::OK);
     let video = user.video_of(name).await;
     app.idle().await;
@@ -118,7 +128,7 @@ async fn what_is_found_out_is_no_change_of_the_version_that_a_client_knows() {
     app.bucket_faults(&[Fault::status(503, None).on("GET")])
         .await;
     let name = "h264-aac.mp4";
-    let reply = user.upload(name, &film(name)).await;
+    let reply = user.upload(name, &large_film(name)).await;
     reply.expect(StatusCode::OK);
     let video = user.video_of(name).await;
     let before = user.get(&video.links.this).await.header("etag").to_owned();

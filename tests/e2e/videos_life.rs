@@ -308,6 +308,8 @@ async fn the_trash_ends_by_itself_by_the_sweep_and_by_the_next_look() {
         (looked_at.status().await.used_storage == 0).then_some(())
     })
     .await;
+    // Its record goes after its file.
+    app.idle().await;
     assert_eq!(sweep().await["videos"]["ended"], 1);
     assert_eq!(left_alone.status().await.used_storage, 0);
     assert!(trash_of(&left_alone).await.is_empty());

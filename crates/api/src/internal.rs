@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::Role;
 use crate::usage::{Action, ActionKind};
-use crate::videos::{Details, Video};
+use crate::videos::{Details, Media, Video};
 use crate::{Day, Timestamp};
 
 /// Which way bytes go, seen from the service.
@@ -125,6 +125,19 @@ pub struct AnnounceVideo {
     /// The location of the file whose place it takes, where it brings new bytes to a video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
+    /// What the file is as a video, where that was seen while its bytes passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspection: Option<Inspection>,
+}
+
+/// What came of an inspection of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inspection {
+    /// It can be played.
+    Playable(Media),
+    /// It cannot, for this reason: a sentence for the person who uploaded it.
+    Unplayable(String),
 }
 
 /// A video as its owner sees it, and its file.

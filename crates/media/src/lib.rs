@@ -10,7 +10,7 @@
 //! [`Unplayable`] reason, and every loop, read and allocation has a bound ([`Limits`]).
 //!
 //! # Layout
-//! - [`inspect`]: the way in. [`ReadAt`]: where the bytes come from. [`read_fragments`]: the samples of fragmented MP4.
+//! - [`inspect`]: the way in; [`inspection_of`]: only what is kept of it. [`ReadAt`]: where the bytes come from. [`read_fragments`]: the samples of fragmented MP4.
 //! - [`Track`], [`Samples`]: what packaging needs of a file.
 
 mod codec;
@@ -26,6 +26,7 @@ mod summary;
 mod track;
 
 use reader::Reader;
+use spinreel_api::internal::Inspection;
 
 pub use inspected::{InspectError, Inspected, Unplayable};
 pub use read::{Limits, ReadAt, ReadError};
@@ -46,6 +47,26 @@ pub async fn inspect(source: &mut impl ReadAt, limits: Limits) -> Result<Inspect
     } else {
         Err(Unplayable::UnknownContainer.into())
     }
+}
+
+/// The same, for those who keep only what came of it.
+///
+/// # Errors
+/// Where the file could not be read: to be tried again.
+pub async fn inspection_of(
+    source: &mut impl ReadAt,
+    limits: Limits,
+) -> Result<Inspection, ReadError> {
+    match inspect(source, limits).await {
+        Ok(inspected) => Ok(Inspection::Playable(inspected.media)),
+        Err(InspectError::Unplayable(reason)) => Ok(Inspection::Unplayable(reason.to_string())),
+        Err(InspectError::Read(error)) => Err(error),
+    }
+}
+
+/// Whether a file that begins with these bytes can be one that [`inspect`] knows. Eight bytes tell.
+pub fn has_known_container(first: &[u8]) -> bool {
+    mp4::is_mp4(first) || matroska::is_matroska(first)
 }
 
 /// Reads all movie fragments of a fragmented file, which [`inspect`] does not, so that [`Track::samples`] has all samples. Costs

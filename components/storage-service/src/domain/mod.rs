@@ -60,6 +60,7 @@ mod chunks;
 pub mod content;
 pub mod delete;
 pub mod file_name;
+mod inspection;
 pub mod limit;
 mod names;
 pub mod peers;

@@ -115,6 +115,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             files.limit().key().to_owned(),
             files.alerted().key().to_owned(),
             files.falls_key(),
+            files.waiting().key().to_owned(),
         ];
         self.store.delete_many(&keys).await?;
         Ok(true)

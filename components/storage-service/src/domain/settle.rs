@@ -182,9 +182,14 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         patience: Patience,
     ) -> Result<Settled, SettleError> {
         if files.file(&self.store, deletion.number).await?.is_none() {
-            let name = self.name_of(files, &deletion).await?;
+            let mut keys = self.name_of(files, &deletion).await?;
+            if deletion.file.resumable {
+                // The lease is over, and with it all that writers might have written.
+                let (number, head) = (deletion.number, &deletion.file.head);
+                keys.extend(self.left_by_writers(files, number, head).await?.keys);
+            }
             return self
-                .settle_rest(files, operation, deletion.rest, name)
+                .settle_rest(files, operation, deletion.rest, keys)
                 .await;
         }
         let object = &deletion.file.head.object;

@@ -84,6 +84,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             details: head.video.details.clone(),
             expected: head.video.is_expected,
             replaces: replaces.map(|replaced| super::content::location(user_id, replaced.number)),
+            inspection: head.video.inspection.clone(),
         };
         self.peers.announce(head.video_id(), &video).await
     }

@@ -75,7 +75,7 @@ struct Over {
     deletions: u64,
     /// Whether something that was abandoned could not be finished.
     failed: bool,
-    /// The resumable uploads that go on, which others need not come back to.
+    /// What goes on and need not hold the mark back: the mark names it.
     open: BTreeSet<u64>,
 }
 
@@ -84,6 +84,11 @@ impl Over {
         self.numbers.insert(number);
         self.open.remove(&number);
         self.dead.push(number);
+    }
+
+    fn is_file(&mut self, number: u64) {
+        self.numbers.insert(number);
+        self.open.remove(&number);
     }
 
     fn is_open(&mut self, number: u64) {
@@ -130,6 +135,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let mut over = Over::default();
         let (mut recount, mut bucket_fails) = (false, false);
         for (number, record) in &self.looked_at(files, &look).await? {
+            if look.mark.open.contains(number) {
+                // Until it is over, only the mark leads to it.
+                over.is_open(*number);
+            }
             let intent = match record {
                 Record::Intent(intent) => intent,
                 Record::File(file) => {
@@ -141,11 +150,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                         over.is_open(*number);
                         continue;
                     }
-                    over.numbers.insert(*number);
                     if file.resumable {
-                        over.keys
-                            .extend(self.left_by_writers(files, *number).await?);
+                        let left = self.left_by_writers(files, *number, &file.head).await?;
+                        if left.may_grow && patience != Patience::Offline {
+                            over.is_open(*number);
+                            continue;
+                        }
+                        over.keys.extend(left.keys);
                     }
+                    over.is_file(*number);
                     continue;
                 }
             };
@@ -157,7 +170,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                     continue;
                 }
             }
-            if self.is_done(files, *number, intent, &mut over).await? {
+            if self
+                .is_done(files, *number, intent, patience, &mut over)
+                .await?
+            {
                 continue;
             }
             if bucket_fails || !intent.is_abandoned(self.clock.now_ms(), patience) {
@@ -167,12 +183,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             match self.settle(files, *number, intent, patience).await {
                 Ok(Settled::File) => {
                     tidied.settled += 1;
-                    over.numbers.insert(*number);
-                    if replaces(intent) {
+                    match replaces(intent) {
                         // The next look removes what it replaced.
-                        over.is_open(*number);
-                    } else {
-                        over.open.remove(number);
+                        true => over.is_open(*number),
+                        false => over.is_file(*number),
                     }
                 }
                 Ok(Settled::Open) => {
@@ -229,6 +243,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         files: &UserFiles,
         number: u64,
         intent: &Intent,
+        patience: Patience,
         over: &mut Over,
     ) -> Result<bool, LedgerError> {
         let Operation::Deletion(deletion) = &intent.operation else {
@@ -237,6 +252,14 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         match self.ended(files, number, deletion).await? {
             Some((rest, _)) if rest == Rest::default() => {}
             Some(_) | None => return Ok(false),
+        }
+        if deletion.file.resumable {
+            let (number, head) = (deletion.number, &deletion.file.head);
+            let left = self.left_by_writers(files, number, head).await?;
+            if left.may_grow && patience != Patience::Offline {
+                return Ok(false);
+            }
+            over.keys.extend(left.keys);
         }
         over.keys.extend(self.name_of(files, deletion).await?);
         over.keys.push(files.record(number).key().to_owned());

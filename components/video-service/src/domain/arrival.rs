@@ -60,6 +60,7 @@ pub async fn arrive(
         details,
         expected,
         replaces,
+        inspection,
     } = announced;
     let may_be_unwanted = expected || replaces.is_some();
     let Some(record) = find(store, id).await? else {
@@ -67,7 +68,11 @@ pub async fn arrive(
             return Ok(Arrival::Unwanted);
         }
         let edits = edits_of(details.unwrap_or_default());
-        let put = create(store, clock, id, stored, |record| describe(record, edits)).await?;
+        let put = create(store, clock, id, stored, |record| {
+            describe(record, edits);
+            record.inspected(inspection);
+        });
+        let put = put.await?;
         return Ok(match put {
             Put::Created => Arrival::Created,
             Put::Known => Arrival::Known { stale: None },
@@ -82,7 +87,10 @@ pub async fn arrive(
     }
     let mut stale = None;
     let changed = update(store, clock, id, |record| {
-        stale = take(record, stored, replaces.as_deref());
+        if let Some(taken) = take(record, stored, replaces.as_deref()) {
+            stale = taken.stale;
+            record.inspected(inspection);
+        }
     })
     .await?;
     Ok(match changed {
@@ -116,8 +124,14 @@ fn is_held(record: &Record, stored: &StoredVideo) -> bool {
     record.stored == stored
 }
 
-/// Gives a video its file, if it waits for one, has it, or has the one that it replaces; what was made of that one.
-fn take(record: &mut Record, stored: StoredVideo, replaces: Option<&str>) -> Option<Attachment> {
+/// A file that a video had not.
+struct Taken {
+    /// What was made of the one before.
+    stale: Option<Attachment>,
+}
+
+/// Gives a video its file, if it waits for one or has the one that it replaces; `None` where it is no other file.
+fn take(record: &mut Record, stored: StoredVideo, replaces: Option<&str>) -> Option<Taken> {
     let known = &record.stored.location;
     let is_first = known.is_empty();
     let is_same = *known == stored.location;
@@ -132,13 +146,12 @@ fn take(record: &mut Record, stored: StoredVideo, replaces: Option<&str>) -> Opt
         return None;
     }
     record.upload = None;
-    if is_first {
-        return None;
-    }
     // What the old bytes were says nothing of the new ones.
     record.media = None;
     record.unplayable = None;
-    record.index.take()
+    Some(Taken {
+        stale: record.index.take(),
+    })
 }
 
 /// What was said of a video when it was created. It was brought into form by whoever took it.

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use futures::executor::block_on;
+use spinreel_api::internal::Inspection;
 use spinreel_api::videos::{Status, Visibility};
 use spinreel_ledger::WINDOW_MS;
 use spinreel_platform::memory::{ManualClock, MemoryStore};
@@ -30,6 +31,7 @@ fn file(location: &str, replaces: Option<&str>) -> AnnounceVideo {
         details: None,
         expected: replaces.is_none(),
         replaces: replaces.map(str::to_owned),
+        inspection: None,
     }
 }
 
@@ -91,6 +93,33 @@ fn what_was_said_with_the_bytes_counts_where_the_video_is_new() {
             (record.title.as_str(), record.tags),
             ("First", vec!["sea".to_owned()])
         );
+    });
+}
+
+#[test]
+fn what_a_file_is_comes_with_it_and_goes_with_it() {
+    let (store, clock) = (MemoryStore::default(), ManualClock::at(START));
+    let reason = |record: Option<Record>| record.unwrap().unplayable;
+    block_on(async {
+        let text = AnnounceVideo {
+            inspection: Some(Inspection::Unplayable("It is a text.".to_owned())),
+            ..file("ada.1", None)
+        };
+        expect_one(&store, &clock).await;
+        arrive(&store, &clock, "v-1", text).await.unwrap();
+        let record = find(&store, "v-1").await.unwrap();
+        assert_eq!(reason(record), Some("It is a text.".to_owned()));
+        let unknown = file("ada.2", Some("ada.1"));
+        arrive(&store, &clock, "v-1", unknown).await.unwrap();
+        assert_eq!(reason(find(&store, "v-1").await.unwrap()), None);
+        let new = AnnounceVideo {
+            inspection: Some(Inspection::Unplayable("It is a table.".to_owned())),
+            expected: false,
+            ..file("ada.3", None)
+        };
+        arrive(&store, &clock, "v-3", new).await.unwrap();
+        let record = find(&store, "v-3").await.unwrap();
+        assert_eq!(reason(record), Some("It is a table.".to_owned()));
     });
 }
 

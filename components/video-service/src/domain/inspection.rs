@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use spinreel_ledger::LedgerError;
-use spinreel_media::{InspectError, Limits, ReadAt, ReadError, inspect};
+use spinreel_media::{Limits, ReadAt, ReadError, inspection_of};
 use spinreel_platform::{Clock, Store};
 use thiserror::Error;
 
@@ -82,19 +82,13 @@ pub async fn inspect_file(
         record: &record,
         pauses: PAUSES,
     };
-    let (media, unplayable) = match inspect(&mut file, Limits::default()).await {
-        // What else is made of a file once, out of its tracks, is made here, and kept by the same change.
-        Ok(inspected) => (Some(inspected.media), None),
-        Err(InspectError::Unplayable(reason)) => (None, Some(reason.to_string())),
-        Err(InspectError::Read(error)) => return Err(error.into()),
-    };
+    let inspection = inspection_of(&mut file, Limits::default()).await?;
     // Another request may have done it, or the bytes may be others now.
     let is_same = |now: &Record| is_missing(now) && now.stored == record.stored;
     if find(store, id).await?.is_some_and(|now| is_same(&now)) {
         update(store, clock, id, |now| {
             if is_same(now) {
-                now.media = media;
-                now.unplayable = unplayable;
+                now.inspected(Some(inspection));
             }
         })
         .await?;

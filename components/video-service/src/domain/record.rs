@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use spinreel_api::Timestamp;
-use spinreel_api::internal::{Attachment, StoredVideo};
+use spinreel_api::internal::{Attachment, Inspection, StoredVideo};
 use spinreel_api::videos::{Links, Media, Status, Video, Visibility};
 
 /// A video as the catalogue keeps it.
@@ -178,6 +178,15 @@ impl Record {
             media: None,
             unplayable: None,
             ..self.clone()
+        }
+    }
+
+    /// Keeps what the file is, where that is known.
+    pub fn inspected(&mut self, inspection: Option<Inspection>) {
+        match inspection {
+            Some(Inspection::Playable(media)) => self.media = Some(media),
+            Some(Inspection::Unplayable(reason)) => self.unplayable = Some(reason),
+            None => {}
         }
     }
 

@@ -38,6 +38,7 @@ pub(crate) async fn put(
         details: None,
         expected: false,
         replaces: None,
+        inspection: None,
     };
     Ok(match arrive(store, clock, id, announced).await? {
         Arrival::Created => Put::Created,

@@ -15,7 +15,8 @@ use crate::files::HttpFiles;
 use crate::routes::{end_dead_lock, inspect_later, update_problem, video_id};
 
 /// `PUT /internal/videos/{id}?offline=`: storage-service has a file. Harmless when repeated. 404 `video_gone` where it is of a video
-/// that is gone. What the file is is found out after the answer.
+/// that is gone. What the file is is found
+/// out after the answer, where storage-service does not know it.
 pub(crate) async fn put(mut call: Call) -> Outcome {
     let announced: AnnounceVideo = call.request.json().await?;
     let stored = &announced.stored;
@@ -31,6 +32,7 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
     log.set_user(&stored.owner);
     let owner = stored.owner.clone();
     let fields = json!({ "video.id": id, "video.size": stored.size });
+    let is_inspected = announced.inspection.is_some();
     let is_expected = announced.expected || announced.replaces.is_some();
     match arrive(&context.store, &context.clock, id, announced).await {
         Ok(Arrival::Created) => {
@@ -61,6 +63,8 @@ pub(crate) async fn put(mut call: Call) -> Outcome {
         }
         Err(PutError::Update(error)) => return Err(update_problem(error)),
     }
-    inspect_later(&call.context, id.to_owned());
+    if !is_inspected {
+        inspect_later(&call.context, id.to_owned());
+    }
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use spinreel_api::internal::Inspection;
 use spinreel_api::videos::Details;
 
 use super::FileHead;
@@ -9,12 +10,23 @@ pub struct VideoHead {
     /// What its client said of the video, until the catalogue was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Details>,
+    /// What its bytes are, where that was seen while they passed, until the catalogue was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspection: Option<Inspection>,
     /// Whether the catalogue knew of the video before its bytes came: it is told if they do not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_expected: bool,
     /// The file whose place it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Replaced>,
+}
+
+impl VideoHead {
+    /// What is left of it when the catalogue was told.
+    pub(in crate::domain) fn told(&mut self) {
+        self.details = None;
+        self.inspection = None;
+    }
 }
 
 /// A file whose place another one takes: under the same name, in the object of the same name, for the same video.

@@ -230,7 +230,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if announced == Announced::Unwanted {
             return Ok(None);
         }
-        file.head.video.details = None;
+        file.head.video.told();
         let current = self.current(files, number, &upload.head).await?;
         self.enter(files, number, file).await?;
         Ok(Some(
@@ -291,9 +291,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let mut keys = Vec::new();
         if let Some(received) = &received {
             keys = self.kept_keys(files, number, received).await?;
-            let displaced_lately = received.displaced_ms + LEASE_MS > self.clock.now_ms();
-            if !was_idle || displaced_lately {
-                // A writer that does not know yet that it is over may keep something yet.
+            if !was_idle || received.may_grow(self.clock.now_ms()) {
                 rest.keys.clone_from(&keys);
             }
         }

@@ -96,20 +96,21 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                     expires_ms: kept.await?,
                 });
             }
-            let file = FileRecord {
+            let mut file = FileRecord {
                 head: upload.head.clone(),
                 object: stored(&object),
                 settled_ms: 0,
                 resumable: true,
             };
+            file.head.video.inspection = last.received.inspection.clone();
             let filed = self.file_upload(files, id.number, &finishing, file).await;
             filed.map(Finished::File)
         };
         let done = while_it_may(|| held.is_good(&self.clock), work).await;
         let done = done.unwrap_or(Err(ResumableError::Busy));
         let mut over = Vec::new();
-        if done.is_ok() {
-            // What is not found now is found by a look.
+        if done.is_ok() && !last.received.may_grow(self.clock.now_ms()) {
+            // What is not found now is found by a look, and what is to come yet by a later one.
             let kept = self.kept_keys(files, id.number, last.received).await;
             over = kept.unwrap_or_default();
         }
@@ -219,7 +220,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             return Err(ResumableError::Gone);
         }
         if announced.is_ok() {
-            file.head.video.details = None;
+            file.head.video.told();
         }
         let rest = Rest {
             recount: upload.moving || upload.reserved != file.object.size,

@@ -353,10 +353,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let Some(object) = of_parts.object else {
             return Err(SettleError::Busy);
         };
-        let (mut objects, mut keys) = (Vec::new(), Vec::new());
+        let (mut objects, mut keys, mut late) = (Vec::new(), Vec::new(), Vec::new());
         for part in self.taken_parts(files, number, &of_parts).await? {
             keys.push(files.record(part.number).key().to_owned());
-            keys.extend(self.left_by_writers(files, part.number).await?);
+            let left = self.left_by_writers(files, part.number, &part.upload.head);
+            let left = left.await?;
+            if left.may_grow {
+                late.extend(left.keys.iter().cloned());
+            }
+            keys.extend(left.keys);
             objects.push((part.upload.head.object, part.object));
         }
         self.remove_objects(&objects).await?;
@@ -373,15 +378,15 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let announced = self
             .announce(files.user_id(), number, &file.head, &file.object)
             .await;
-        if announced.is_err() {
-            let notice = Notice {
+        let rest = Rest {
+            notice: announced.is_err().then(|| Notice {
                 number,
                 id: file.head.id.clone(),
-            };
-            let rest = Rest {
-                notice: Some(notice),
-                ..Rest::default()
-            };
+            }),
+            keys: late,
+            ..Rest::default()
+        };
+        if rest != Rest::default() {
             self.note(files, Operation::Rest(rest)).await?;
         }
         if !keys.is_empty() {

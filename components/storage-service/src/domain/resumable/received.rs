@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use spinreel_api::internal::Reservation;
+use spinreel_api::internal::{Inspection, Reservation};
 use spinreel_gcs::Crc32c;
-use spinreel_ledger::LedgerError;
+use spinreel_ledger::{LEASE_MS, LedgerError};
 use spinreel_platform::Store;
 
 /// How far an upload is: a line of JSON, and after it the bytes that the bucket does not have yet.
@@ -25,6 +25,9 @@ pub(in crate::domain) struct Received {
     pub(super) first_epoch: u64,
     /// When a writer was last displaced, in milliseconds since the Unix epoch; 0 where none was.
     pub(super) displaced_ms: u64,
+    /// What the file is as a video, where the bytes that went to the bucket first tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) inspection: Option<Inspection>,
     /// How many bytes follow the line.
     rest_length: usize,
     /// Received, and not in the bucket yet.
@@ -43,6 +46,7 @@ impl Received {
             paid: Vec::new(),
             first_epoch: 0,
             displaced_ms: 0,
+            inspection: None,
             rest_length: 0,
             rest: Bytes::new(),
         }
@@ -51,6 +55,11 @@ impl Received {
     /// How many bytes there are.
     pub(super) fn offset(&self) -> u64 {
         self.stored.length() + self.rest.len() as u64
+    }
+
+    /// Whether a displaced writer may write yet, that does not know that it is one.
+    pub(super) fn may_grow(&self, now_ms: u64) -> bool {
+        self.displaced_ms + LEASE_MS > now_ms
     }
 
     /// Adds the bandwidth that was paid for `moved` bytes, in the order of the reservations.

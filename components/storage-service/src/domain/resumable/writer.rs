@@ -241,19 +241,34 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
-    /// The keys that are left of the writers of an upload that is over: none, unless somebody died just then. One `get`.
+    /// The keys that are left of the writers of an upload that is over: none, unless somebody died just then, or may write
+    /// yet. One `get` as a rule.
     pub(in crate::domain) async fn left_by_writers(
         &self,
         files: &UserFiles,
         number: u64,
-    ) -> Result<Vec<String>, LedgerError> {
+        head: &FileHead,
+    ) -> Result<Left, LedgerError> {
         let generation = files.writers(number).get(&self.store).await?;
+        if generation == 0 {
+            return Ok(Left::default());
+        }
+        let received = self.received(files, number, head, generation).await?;
         let last = epoch_of(generation);
-        Ok(match generation {
-            0 => Vec::new(),
-            _ => leftovers(files, number, last.saturating_sub(SILENT), last),
+        Ok(Left {
+            keys: leftovers(files, number, last.saturating_sub(SILENT), last),
+            may_grow: received.may_grow(self.clock.now_ms()),
         })
     }
+}
+
+/// What the writers of an upload left that is over.
+#[derive(Debug, Default)]
+pub(in crate::domain) struct Left {
+    /// Their keys.
+    pub(in crate::domain) keys: Vec<String>,
+    /// Whether one that was displaced may write yet.
+    pub(in crate::domain) may_grow: bool,
 }
 
 /// The keys of the writers of an upload, who kept what was received in these epochs.

@@ -23,6 +23,7 @@ use thiserror::Error;
 use self::fail::Doubt;
 use self::running::Running;
 use super::chunks::{Chunk, Chunks};
+use super::inspection::inspect_passing;
 use super::names::Holder;
 use super::peers::{PeerFailure, Peers};
 use super::record::{
@@ -249,6 +250,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let mut chunks = Chunks::new(source);
         let chunk = self.alive(running, chunks.next(self.chunk)).await??;
         self.ensure_reserved(running, chunk.length).await?;
+        if running.head.purpose.is_video() {
+            let inspection = inspect_passing(&chunk.pieces, chunk.last).await;
+            running.head.video.inspection = inspection;
+        }
         let object = NewObject {
             metadata: [
                 (WRITE_ID.to_owned(), running.head.id.clone()),
@@ -331,7 +336,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             .announce(running.files.user_id(), number, &file.head, &file.object)
             .await;
         if announced.is_ok() {
-            file.head.video.details = None;
+            file.head.video.told();
         }
         let counted = file.counted();
         let too_much = signed(running.reserved) - signed(counted);

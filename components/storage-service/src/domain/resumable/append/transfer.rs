@@ -16,6 +16,7 @@ use super::super::writer::Writer;
 use super::super::{LARGEST, ResumableError, UploadId};
 use super::{Appended, Bytes, CHECKED_LIMIT};
 use crate::domain::chunks::{Chunk, Chunks};
+use crate::domain::inspection::inspect_passing;
 use crate::domain::peers::{PeerFailure, Peers};
 use crate::domain::record::{Owner, Resumable, UserFiles};
 use crate::domain::storage::Storage;
@@ -101,6 +102,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 });
             }
             let at = self.writer.received.stored.length();
+            self.inspect(&chunk.pieces, false).await;
             let put = self
                 .storage
                 .put_more(&self.session, &self.upload.head, at, &chunk.pieces);
@@ -150,6 +152,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                 expires_ms: self.writer.received.expires_ms,
             });
         }
+        self.inspect(&chunk.pieces, true).await;
         let mut paid = Received::nothing(0);
         paid.paid.clone_from(&self.paid_before);
         paid.pay(self.reservations, came);
@@ -284,6 +287,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if whole > 0 {
             self.refuse_displaced().await?;
             let at = self.writer.received.stored.length();
+            self.inspect(&pieces, false).await;
             let put = self
                 .storage
                 .put_more(&self.session, &self.upload.head, at, &pieces);
@@ -296,6 +300,14 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         self.renew();
         self.keep(false).await?;
         self.refuse_if_over().await
+    }
+
+    /// Looks at the pieces that are to go to the bucket, where these are the file's first. `is_last`: nothing comes after them.
+    async fn inspect(&mut self, pieces: &[bytes::Bytes], is_last: bool) {
+        let received = &mut self.writer.received;
+        if received.stored.length() == 0 {
+            received.inspection = inspect_passing(pieces, is_last).await;
+        }
     }
 
     fn renew(&mut self) {
