@@ -10,7 +10,7 @@ use spinreel_api::actions::Action;
 use spinreel_api::internal::Attachment;
 use spinreel_api::logs::Level;
 use spinreel_http::Problem;
-use spinreel_media::{InspectError, ReadAt, ReadError, inspect};
+use spinreel_media::{InspectError, Inspected, ReadAt, ReadError, inspect, read_samples};
 use spinreel_packaging::{Index, Limits, head_length, index};
 use spinreel_platform::collect;
 use spinreel_service::{Context, PeerError};
@@ -95,7 +95,7 @@ async fn make(context: &Context, record: &Record) -> Result<Option<Attachment>, 
         location: &stored.location,
         size: stored.size,
     };
-    let inspected = match inspect(&mut file, spinreel_media::Limits::default()).await {
+    let inspected = match look(&mut file).await {
         Ok(inspected) => inspected,
         Err(InspectError::Unplayable(_)) => return Ok(None),
         Err(InspectError::Read(error)) => return Err(Problem::unavailable(error)),
@@ -117,6 +117,13 @@ async fn make(context: &Context, record: &Record) -> Result<Option<Attachment>, 
         Err(PeerError::Refused { code, .. }) if code == "quota_exceeded" => Ok(None),
         sent => Ok(Some(sent?)),
     }
+}
+
+/// What a file is, with all its samples.
+async fn look(file: &mut Stored<'_>) -> Result<Inspected, InspectError> {
+    let mut inspected = inspect(file, spinreel_media::Limits::default()).await?;
+    read_samples(file, &mut inspected, spinreel_media::Limits::SAMPLES).await?;
+    Ok(inspected)
 }
 
 /// Has the record name the index, unless another one does it already; what nobody names goes.

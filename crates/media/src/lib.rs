@@ -10,7 +10,7 @@
 //! [`Unplayable`] reason, and every loop, read and allocation has a bound ([`Limits`]).
 //!
 //! # Layout
-//! - [`inspect`]: the way in. [`ReadAt`]: where the bytes come from. [`read_fragments`]: the samples of fragmented MP4.
+//! - [`inspect`]: the way in. [`ReadAt`]: where the bytes come from. [`read_samples`]: the samples of fragmented MP4.
 //! - [`Track`], [`Samples`]: what packaging needs of a file.
 
 mod codec;
@@ -49,15 +49,16 @@ pub async fn inspect(source: &mut impl ReadAt, limits: Limits) -> Result<Inspect
 }
 
 /// Reads all movie fragments of a fragmented file, which [`inspect`] does not, so that [`Track::samples`] has all samples. Costs
-/// a read for each fragment. Where it fails, `inspected` is as it was.
-pub async fn read_fragments(
+/// a read for each fragment, and nothing where the samples are known. Where it fails, `inspected` is as it was.
+pub async fn read_samples(
     source: &mut impl ReadAt,
     inspected: &mut Inspected,
     limits: Limits,
 ) -> Result<(), InspectError> {
-    if inspected.fragmented {
+    if inspected.samples_unread {
         let memory = limits.memory;
         mp4::read_fragments(&mut Reader::sparse(source, limits), inspected, memory).await?;
+        inspected.samples_unread = false;
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ pub struct Edit {
 impl Track {
     /// The samples in decoding order, made from the file's own tables one by one. All of them lie within the file.
     ///
-    /// Empty where [`Inspected::fragmented`](crate::Inspected::fragmented), for Matroska, and where the tables are larger
+    /// Empty where [`Inspected::samples_unread`](crate::Inspected::samples_unread), for Matroska, and where the tables are larger
     /// than the limit of memory.
     pub fn samples(&self) -> Samples<'_> {
         self.table.samples()

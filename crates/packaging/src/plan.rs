@@ -41,10 +41,9 @@ impl Limits {
 }
 
 /// The index of a file of `size` bytes; `None` where it cannot be packaged: a codec that players do not take, samples that
-/// are not told (those of movie fragments, and of Matroska) or lie beyond the file's end, tracks without any, or an index that
-/// would be too large.
+/// were not [read](media::read_samples) or lie beyond the file's end, tracks without any, or an index that would be too large.
 pub fn index(inspected: &media::Inspected, size: u64, limits: Limits) -> Option<Vec<u8>> {
-    if inspected.fragmented {
+    if inspected.samples_unread {
         return None;
     }
     let (mut head, mut blocks) = (
@@ -110,8 +109,9 @@ fn track_of(track: &media::Track, size: u64, limits: Limits) -> Option<(Track, V
         timescale: track.timescale,
         language: track.language.clone(),
         sample_entry,
-        media_time: track.edit.media_time,
-        delay: track.edit.delay,
+        media_time: track.edit.media_time.max(0),
+        // What is to be shown before the media begins is shown later, since an edit list has no other way to say so.
+        delay: track.edit.delay.checked_add(track.edit.media_time.min(0).unsigned_abs())?,
         segments,
     };
     Some((track, blocks))

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use futures::executor::block_on;
-use spinreel_media::{Inspected, inspect};
+use spinreel_media::{Inspected, inspect, read_samples};
 use spinreel_packaging::{
     Index, Limits, MediaSegment, Piece, hls, index, init_segment, track_name,
 };
@@ -20,11 +20,12 @@ fn film(name: &str) -> PathBuf {
 }
 
 fn inspected(bytes: &Bytes) -> Inspected {
-    block_on(inspect(
-        &mut bytes.clone(),
-        spinreel_media::Limits::default(),
-    ))
-    .unwrap()
+    let mut file = bytes.clone();
+    let found = inspect(&mut file, spinreel_media::Limits::default());
+    let mut found = block_on(found).unwrap();
+    let reading = read_samples(&mut file, &mut found, spinreel_media::Limits::SAMPLES);
+    block_on(reading).unwrap();
+    found
 }
 
 fn indexed(bytes: &Bytes, target_s: u32) -> Option<Vec<u8>> {
@@ -88,6 +89,26 @@ fn packets(path: &Path, stream: &str) -> Vec<String> {
     text.lines().map(plain).collect()
 }
 
+/// A film whose first fragment is missing: it begins when the second one does.
+const CUT_IN: &str = "cut-in.mp4";
+
+fn cut_in(folder: &Path) -> PathBuf {
+    let whole = std::fs::read(film("fragmented.mp4")).unwrap();
+    let (mut kept, mut at, mut fragments) = (Vec::new(), 0, 0);
+    while at < whole.len() {
+        let length = u32::from_be_bytes(whole[at..at + 4].try_into().unwrap()) as usize;
+        let own = &whole[at..at + length];
+        fragments += usize::from(&own[4..8] == b"moof");
+        if fragments != 1 && &own[4..8] != b"mfra" {
+            kept.extend(own);
+        }
+        at += length;
+    }
+    let path = folder.join(CUT_IN);
+    std::fs::write(&path, kept).unwrap();
+    path
+}
+
 #[test]
 fn a_packaged_track_has_the_packets_of_the_film() {
     let folder = std::env::temp_dir().join(format!("spinreel-packaging-{}", std::process::id()));
@@ -116,8 +137,17 @@ fn a_packaged_track_has_the_packets_of_the_film() {
         "av1-opus.mp4",
         "av1-10bit.mp4",
         "vp9-opus.mp4",
+        "fragmented.mp4",
+        "fragmented.mov",
+        "fragmented-later.mp4",
+        "fragmented-index.mp4",
+        "fragmented-long.mp4",
+        CUT_IN,
     ] {
-        let path = film(name);
+        let path = match name {
+            CUT_IN => cut_in(&folder),
+            _ => film(name),
+        };
         let bytes = Bytes::from(std::fs::read(&path).unwrap());
         let Some(index_bytes) = indexed(&bytes, 1) else {
             wrong.push(format!("{name} is not packaged"));
@@ -146,9 +176,9 @@ fn a_packaged_track_has_the_packets_of_the_film() {
                     found.get(at)
                 ));
             }
-            // That one has one sync sample only.
+            // These have one sync sample only.
             assert!(
-                segments > 1 || name == "h264-variable.mp4",
+                segments > 1 || ["h264-variable.mp4", CUT_IN].contains(&name),
                 "{name} {track_name}"
             );
         }

@@ -1,7 +1,7 @@
 //! Samples: those of ffprobe's packets.
 
 use futures::executor::block_on;
-use spinreel_media::{Kind, Limits, Sample, Track, read_fragments};
+use spinreel_media::{Kind, Limits, Sample, Track, read_samples};
 
 use super::counting::look;
 use super::ffprobe::ffprobe;
@@ -65,8 +65,8 @@ fn the_samples_of_every_mp4_are_ffprobes_packets() {
         let is_long = name.starts_with("hour");
         let mut inspected = look(film(&name)).0.unwrap();
         let mut file = film(&name);
-        let fragments = read_fragments(&mut file, &mut inspected, Limits::FRAGMENTS);
-        block_on(fragments).unwrap();
+        let reading = read_samples(&mut file, &mut inspected, Limits::SAMPLES);
+        block_on(reading).unwrap();
         let is_matroska = matches!(inspected.media.container.as_str(), "webm" | "mkv");
         if is_matroska || is_long {
             continue;
