@@ -36,7 +36,7 @@ async fn players_play_seek_and_reach_the_end() {
             12,
             &["video", "hls.js", "shaka", "dash.js"][..],
         ),
-        ("vp9-opus.webm", 2, &["video"]),
+        ("vp9-opus.webm", 2, &["video", "hls.js", "shaka", "dash.js"]),
         ("av1-opus.mp4", 2, &["hls.js", "shaka"]),
     ] {
         let bytes = std::fs::read(film(name)).unwrap();

@@ -43,6 +43,7 @@ mod password_resets;
 mod peers_gone;
 mod playback_bandwidth;
 mod playback_links;
+mod playback_programs;
 mod posters;
 mod protection;
 mod readme;

@@ -1,7 +1,8 @@
 //! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
 //! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; the
-//! reference library of Standard Webhooks, against the webhooks; Schemathesis, against the published contract; players, in a browser; Prometheus' library, against the metrics; and tuspy and
-//! tus-js-client, against uploads that resume.
+//! reference library of Standard Webhooks, against the webhooks; Schemathesis, against the published contract; players, in a browser; parsers of playlists
+//! and manifests, curl, and nginx as a CDN, against playback; Prometheus' library, against the metrics; and tuspy and tus-js-client,
+//! against uploads that resume.
 //!
 //! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`INTEROP_PINS`] name,
 //! and by the machine's own pip, npm and apt as they are configured. A part whose versions have not changed is not
@@ -20,10 +21,11 @@ const GOOGLE_PINS: &str = "local/bucket/tests/google";
 /// The folder with a folder for each of [`INTEROP`], below the repository's root.
 const INTEROP_PINS: &str = "tests/interop";
 /// Python libraries: a folder with `requirements.txt`, and what is in it, for a person.
-const INTEROP: [(&str, &str); 5] = [
+const INTEROP: [(&str, &str); 6] = [
     ("contract", "Schemathesis"),
     ("jwt", "PyJWT"),
     ("metrics", "Prometheus' library"),
+    ("playback", "m3u8 and mpegdash"),
     ("tus", "tuspy"),
     ("webhook", "Standard Webhooks"),
 ];
@@ -35,6 +37,12 @@ const BROWSER: &str = "browser";
 const PYTHON_CLIENT: &str = "google-cloud-storage";
 /// The oldest major version of Node.js that the pinned JavaScript client runs on (its `engines`); Debian 12 has it.
 const OLDEST_NODE: u32 = 18;
+/// Programs of Debian packages that are called as they are, and what each is asked to see whether it is there.
+const PROGRAMS: [(&str, &str); 3] = [
+    ("chromium", "--version"),
+    ("curl", "--version"),
+    ("nginx", "-v"),
+];
 /// Written into a part's folder when the part is complete; it holds what the part was made from.
 const STAMP: &str = ".complete";
 
@@ -60,7 +68,12 @@ pub(crate) fn prepare(root: &Path, target: &Path) -> Result<()> {
         &folder.join(BROWSER).join("node"),
         "hls.js, Shaka, dash.js and Playwright",
     )?;
-    chromium().context("Chromium, which the tests use, cannot be installed")?;
+    for (program, question) in PROGRAMS {
+        if !works(Command::new(program).arg(question)) {
+            apt_install(&[program])
+                .with_context(|| format!("{program}, which the tests use, cannot be installed"))?;
+        }
+    }
     for (name, what) in INTEROP {
         let requirements = root.join(INTEROP_PINS).join(name).join("requirements.txt");
         let environment = target.join("interop").join(name).join("venv");
@@ -189,14 +202,6 @@ pub(crate) fn install_javascript(pins: &Path, folder: &Path, what: &str) -> Resu
         .current_dir(folder)
         .stdout(Stdio::null()))?;
     complete(folder, &wanted)
-}
-
-/// The browser of the tests: the machine's own, or Debian's.
-fn chromium() -> Result<()> {
-    match works(Command::new("chromium").arg("--version")) {
-        true => Ok(()),
-        false => apt_install(&["chromium"]),
-    }
 }
 
 /// The major version of the machine's Node.js.

@@ -20,7 +20,7 @@ const VP9: &str = "-pix_fmt yuv420p -c:v libvpx-vp9 -deadline realtime -cpu-used
 
 /// Name, and what ffmpeg is told; `{picture}` and the like stand for the constants above, and names of earlier films for
 /// their paths where `{in}` is before them. The order matters.
-const FILMS: [(&str, &str); 44] = [
+const FILMS: [(&str, &str); 46] = [
     ("h264-aac.mp4", "{picture} {tone} {avc} -c:a aac"),
     (
         "h264-aac-fast.mp4",
@@ -87,12 +87,18 @@ const FILMS: [(&str, &str); 44] = [
         "vp8-vorbis.webm",
         "{picture} {tone} -pix_fmt yuv420p -c:v libvpx -deadline realtime -c:a libvorbis",
     ),
+    // As what is recorded in a browser: no length, and clusters that go on until the next one.
+    ("vp9-live.webm", "-i {in}vp9-opus.webm -c copy -live 1"),
     ("av1-opus.webm", "-i {in}av1-opus.mp4 -c copy"),
     ("h264-aac.mkv", "-i {in}h264-aac.mp4 -c copy"),
     ("hevc-flac.mkv", "{picture} {tone} {hevc} -c:a flac"),
     ("vp9-mp3.mkv", "{picture} {tone} {vp9} -c:a libmp3lame"),
     (
         "fragmented.mp4",
+        "-i {in}h264-aac.mp4 -c copy -movflags frag_keyframe+empty_moov+default_base_moof",
+    ),
+    (
+        "fragmented.mov",
         "-i {in}h264-aac.mp4 -c copy -movflags frag_keyframe+empty_moov+default_base_moof",
     ),
     (

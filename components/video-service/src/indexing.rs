@@ -10,8 +10,8 @@ use spinreel_api::actions::Action;
 use spinreel_api::internal::Attachment;
 use spinreel_api::logs::Level;
 use spinreel_http::Problem;
-use spinreel_media::{InspectError, ReadAt, ReadError, inspect};
-use spinreel_packaging::{Index, Limits, head_length, index};
+use spinreel_media::{InspectError, Inspected, ReadAt, ReadError, inspect, read_samples};
+use spinreel_packaging::{Index, Limits, head_length, index, is_packageable};
 use spinreel_platform::collect;
 use spinreel_service::{Context, PeerError};
 
@@ -95,13 +95,13 @@ async fn make(context: &Context, record: &Record) -> Result<Option<Attachment>, 
         location: &stored.location,
         size: stored.size,
     };
-    let inspected = match inspect(&mut file, spinreel_media::Limits::default()).await {
+    let target = context.settings.number("segment_seconds");
+    let limits = Limits::of_target(u32::try_from(target).unwrap_or(u32::MAX));
+    let inspected = match look(&mut file, limits).await {
         Ok(inspected) => inspected,
         Err(InspectError::Unplayable(_)) => return Ok(None),
         Err(InspectError::Read(error)) => return Err(Problem::unavailable(error)),
     };
-    let target = context.settings.number("segment_seconds");
-    let limits = Limits::of_target(u32::try_from(target).unwrap_or(u32::MAX));
     let Some(bytes) = index(&inspected, stored.size, limits) else {
         return Ok(None);
     };
@@ -117,6 +117,15 @@ async fn make(context: &Context, record: &Record) -> Result<Option<Attachment>, 
         Err(PeerError::Refused { code, .. }) if code == "quota_exceeded" => Ok(None),
         sent => Ok(Some(sent?)),
     }
+}
+
+/// What a file is, with all its samples where it can be packaged.
+async fn look(file: &mut Stored<'_>, limits: Limits) -> Result<Inspected, InspectError> {
+    let mut inspected = inspect(file, spinreel_media::Limits::default()).await?;
+    if is_packageable(&inspected, limits) {
+        read_samples(file, &mut inspected, spinreel_media::Limits::SAMPLES).await?;
+    }
+    Ok(inspected)
 }
 
 /// Has the record name the index, unless another one does it already; what nobody names goes.

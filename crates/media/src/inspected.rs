@@ -14,10 +14,11 @@ pub struct Inspected {
     pub media: Media,
     /// The tracks in the file's order, sound and subtitles too.
     pub tracks: Vec<Track>,
-    /// Whether the samples are described in movie fragments (ISO/IEC 14496-12, 8.8), which were not read:
+    /// Whether the samples are described all over the file, in movie fragments (ISO/IEC 14496-12, 8.8) or in the blocks of
+    /// Matroska, and were not read:
     /// [`Track::samples`] then has those of the first part only, as a rule none, until they are
-    /// [read](crate::read_fragments).
-    pub fragmented: bool,
+    /// [read](crate::read_samples).
+    pub samples_unread: bool,
     pub(crate) defaults: Vec<Defaults>,
 }
 

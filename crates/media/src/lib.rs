@@ -10,10 +10,12 @@
 //! [`Unplayable`] reason, and every loop, read and allocation has a bound ([`Limits`]).
 //!
 //! # Layout
-//! - [`inspect`]: the way in; [`inspection_of`]: only what is kept of it. [`ReadAt`]: where the bytes come from. [`read_fragments`]: the samples of fragmented MP4.
+//! - [`inspect`]: the way in; [`inspection_of`]: only what is kept of it. [`ReadAt`]: where the bytes come from.
+//!   [`read_samples`]: the samples of fragmented MP4 and of Matroska.
 //! - [`Track`], [`Samples`]: what packaging needs of a file.
 
 mod codec;
+mod collected;
 mod cursor;
 mod inspected;
 mod matroska;
@@ -69,16 +71,26 @@ pub fn has_known_container(first: &[u8]) -> bool {
     mp4::is_mp4(first) || matroska::is_matroska(first)
 }
 
-/// Reads all movie fragments of a fragmented file, which [`inspect`] does not, so that [`Track::samples`] has all samples. Costs
-/// a read for each fragment. Where it fails, `inspected` is as it was.
-pub async fn read_fragments(
+/// Reads all movie fragments of a fragmented file, or all blocks of Matroska, which [`inspect`] does not, so that
+/// [`Track::samples`] has all samples. Costs a read for each fragment, of Matroska all of the file that is not in frames of half
+/// a MiB, and nothing where the samples are known. Where it fails, `inspected` is as it was.
+pub async fn read_samples(
     source: &mut impl ReadAt,
     inspected: &mut Inspected,
     limits: Limits,
 ) -> Result<(), InspectError> {
-    if inspected.fragmented {
-        let memory = limits.memory;
-        mp4::read_fragments(&mut Reader::sparse(source, limits), inspected, memory).await?;
+    if inspected.samples_unread {
+        match inspected.media.container.as_str() {
+            matroska::WEBM | matroska::MATROSKA => {
+                let mut reader = Reader::dense(source, limits);
+                matroska::read_blocks(&mut reader, inspected, limits).await?;
+            }
+            _ => {
+                let mut reader = Reader::sparse(source, limits);
+                mp4::read_fragments(&mut reader, inspected, limits.memory).await?;
+            }
+        }
+        inspected.samples_unread = false;
     }
     Ok(())
 }

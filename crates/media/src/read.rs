@@ -28,10 +28,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What [`read_fragments`](crate::read_fragments) may take of a file: an hour in fragments of two seconds.
-    pub const FRAGMENTS: Self = Self {
+    /// What [`read_samples`](crate::read_samples) may take of a file: an hour in fragments of two seconds, or half a GiB of
+    /// Matroska.
+    pub const SAMPLES: Self = Self {
         reads: 2_048,
-        bytes: 32 * 1024 * 1024,
+        bytes: 512 * 1024 * 1024,
         memory: 3 * 1024 * 1024,
     };
 }

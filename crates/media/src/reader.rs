@@ -10,8 +10,9 @@ const FIRST: u64 = 4 * 1024;
 /// What each later read takes at least, in bytes, so that small things beside each other cost one.
 const AHEAD: u64 = 64 * 1024;
 
-/// The same where things are far from each other.
+/// The same where things are far from each other, and where they are all over the file.
 const SPARSE_AHEAD: u64 = 8 * 1024;
+const DENSE_AHEAD: u64 = 512 * 1024;
 
 /// A file with what was read of it last.
 #[derive(Debug)]
@@ -39,6 +40,14 @@ impl<'a, R: ReadAt> Reader<'a, R> {
     pub(crate) fn sparse(source: &'a mut R, limits: Limits) -> Self {
         Self {
             ahead: SPARSE_AHEAD,
+            ..Self::new(source, limits)
+        }
+    }
+
+    /// As [`new`](Self::new), for small things that are all over the file.
+    pub(crate) fn dense(source: &'a mut R, limits: Limits) -> Self {
+        Self {
+            ahead: DENSE_AHEAD,
             ..Self::new(source, limits)
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct Found {
 pub(crate) fn summary(
     found: &Found,
     tracks: Vec<Track>,
-    fragmented: bool,
+    samples_unread: bool,
     pictures: impl Fn(u64) -> u64,
 ) -> Result<Inspected, InspectError> {
     let video = tracks.iter().find_map(|track| match track.kind {
@@ -60,7 +60,7 @@ pub(crate) fn summary(
     Ok(Inspected {
         media,
         tracks,
-        fragmented,
+        samples_unread,
         defaults: Vec::new(),
     })
 }

@@ -21,8 +21,8 @@ pub struct Track {
     pub duration: u64,
     /// ISO 639-2 or BCP 47, where the file says it.
     pub language: Option<String>,
-    /// The first sample entry (ISO/IEC 14496-12, 8.5.2), a whole box with its header, as it is in the file. Empty for
-    /// Matroska.
+    /// The first sample entry (ISO/IEC 14496-12, 8.5.2), a whole box with its header, as it is in the file. Of Matroska it
+    /// is made for VP9, AV1 and Opus, by their bindings to that format, and empty for all else.
     pub sample_entry: Bytes,
     /// What the track's edit list makes of its time.
     pub edit: Edit,
@@ -67,8 +67,8 @@ pub struct Edit {
 impl Track {
     /// The samples in decoding order, made from the file's own tables one by one. All of them lie within the file.
     ///
-    /// Empty where [`Inspected::fragmented`](crate::Inspected::fragmented), for Matroska, and where the tables are larger
-    /// than the limit of memory.
+    /// Empty where [`Inspected::samples_unread`](crate::Inspected::samples_unread), and where the tables are larger than the
+    /// limit of memory.
     pub fn samples(&self) -> Samples<'_> {
         self.table.samples()
     }

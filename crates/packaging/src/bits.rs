@@ -1,7 +1,11 @@
 //! Numbers of few bits: Rice codes, with a way out for those that are large.
 
-/// So many ones in a row stand for a number that follows in 64 bits.
-const ESCAPE: u32 = 24;
+/// So many ones in a row stand for a number that follows with how many bits it has.
+const ESCAPE: u32 = 12;
+/// The bits that say how many bits a number has.
+const LENGTH: u32 = 6;
+/// The highest `k` that is used, so that what is above the lowest `k` bits fits where it is put back.
+const MOST_K: u32 = 39;
 
 /// Writes bits, the highest of a byte first.
 #[derive(Debug, Default)]
@@ -35,7 +39,10 @@ impl BitWriter {
             for _ in 0..ESCAPE {
                 self.bit(true);
             }
-            self.bits(value, 64);
+            // One at least, and 64 at most.
+            let length = value.ilog2() + 1;
+            self.bits((length - 1).into(), LENGTH);
+            self.bits(value, length);
             return;
         }
         for _ in 0..high {
@@ -82,23 +89,39 @@ impl<'a> BitReader<'a> {
         while self.bit()? {
             high += 1;
             if high == ESCAPE {
-                return self.bits(64);
+                let length = u32::try_from(self.bits(LENGTH)?).ok()? + 1;
+                return self.bits(length);
             }
         }
         Some(u64::from(high) << k | self.bits(k)?)
     }
 }
 
-/// The `k` with which these numbers take the fewest bits, or nearly so: the bits of their average.
-pub(crate) fn best_k(values: impl Iterator<Item = u64>) -> u32 {
-    let (mut sum, mut count) = (0_u128, 0_u128);
-    for value in values {
-        sum += u128::from(value);
-        count += 1;
+/// The `k` with which these numbers take the fewest bits.
+pub(crate) fn best_k(values: &[u64]) -> u32 {
+    let cost = |k: u32| -> u64 {
+        let bits = |value: &u64| match value >> k {
+            high if high < ESCAPE.into() => high + 1 + u64::from(k),
+            _ => u64::from(ESCAPE + LENGTH + 64 - value.leading_zeros()),
+        };
+        values.iter().map(bits).sum()
+    };
+    // No number is shorter with more bits than the longest one has.
+    let longest = values
+        .iter()
+        .max()
+        .map_or(0, |most| 64 - most.leading_zeros());
+    let all = 0..=longest.min(MOST_K);
+    all.min_by_key(|k| cost(*k)).unwrap_or(0)
+}
+
+/// The number in the middle of them; 0 where there is none.
+pub(crate) fn median(values: &mut [u64]) -> u64 {
+    let middle = values.len() / 2;
+    match values.is_empty() {
+        true => 0,
+        false => *values.select_nth_unstable(middle).1,
     }
-    let average = sum.checked_div(count).unwrap_or(0);
-    // Below 40, so that what is above them fits where it is put back.
-    (128 - average.leading_zeros()).saturating_sub(1).min(39)
 }
 
 /// Small numbers of either sign as small ones without.
@@ -120,7 +143,7 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_come_back(values in proptest::collection::vec(prop_oneof![0_u64..300, any::<u64>()], 0..50)) {
-            let k = best_k(values.iter().copied());
+            let k = best_k(&values);
             let mut writer = BitWriter::default();
             for value in &values {
                 writer.rice(*value, k);

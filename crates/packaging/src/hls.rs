@@ -173,8 +173,8 @@ fn iframes_of(track: &Track) -> Vec<IFrame> {
         let ticks = times.get(number + 1).zip(times.get(number));
         let ticks = ticks.map_or(0, |(next, own)| next - own);
         match frames.last_mut() {
-            Some(last) if !segment.is_independent => last.ticks += ticks,
-            _ if !segment.is_independent => {}
+            Some(last) if !segment.is_independent() => last.ticks += ticks,
+            _ if !segment.is_independent() => {}
             _ => {
                 let head = track.segment_lengths(number).map_or(0, |(head, _)| head);
                 frames.push(IFrame {

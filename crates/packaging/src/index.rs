@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::block::{Known, Shape};
+use crate::block::{Known, SYNC, Shape};
 
 const MAGIC: [u8; 4] = *b"SPX1";
 /// The bytes before the head.
@@ -93,21 +93,25 @@ pub struct Segment {
     pub(crate) first_size: u32,
     pub(crate) first_duration: u32,
     pub(crate) first_composition: i32,
-    /// Whether decoding can begin here.
-    pub is_independent: bool,
+    /// Of the samples, and whether the first one is a sync sample: [`Known::to_byte`].
     pub(crate) shape: u8,
     /// Bytes of its block.
     pub(crate) block: u32,
 }
 
 impl Segment {
+    /// Whether decoding can begin here.
+    pub fn is_independent(&self) -> bool {
+        self.shape & SYNC == SYNC
+    }
+
     pub(crate) fn known(&self) -> Known {
         Known {
             count: self.samples,
             bytes: self.bytes,
             first_size: self.first_size,
             first_duration: self.first_duration,
-            starts_with_sync: self.is_independent,
+            starts_with_sync: self.is_independent(),
             shape: Shape::from_byte(self.shape),
         }
     }
@@ -247,7 +251,7 @@ impl Track {
 
     /// Whether decoding can begin with each segment.
     pub(crate) fn is_independent(&self) -> bool {
-        self.segments.iter().all(|segment| segment.is_independent)
+        self.segments.iter().all(Segment::is_independent)
     }
 }
 

@@ -29,7 +29,7 @@ mod segment;
 pub use index::{Head, Index, IndexError, Kind, Segment, Track, head_length};
 pub use init::init_segment;
 pub use names::{Part, track_name};
-pub use plan::{Limits, index};
+pub use plan::{Limits, index, is_packageable};
 pub use segment::{MediaSegment, Piece};
 
 #[cfg(test)]

@@ -41,10 +41,9 @@ impl Limits {
 }
 
 /// The index of a file of `size` bytes; `None` where it cannot be packaged: a codec that players do not take, samples that
-/// are not told (those of movie fragments, and of Matroska) or lie beyond the file's end, tracks without any, or an index that
-/// would be too large.
+/// were not [read](media::read_samples) or lie beyond the file's end, tracks without any, or an index that would be too large.
 pub fn index(inspected: &media::Inspected, size: u64, limits: Limits) -> Option<Vec<u8>> {
-    if inspected.fragmented {
+    if inspected.samples_unread {
         return None;
     }
     let (mut head, mut blocks) = (
@@ -55,15 +54,7 @@ pub fn index(inspected: &media::Inspected, size: u64, limits: Limits) -> Option<
         },
         Vec::new(),
     );
-    let of = |wanted: fn(&media::Kind) -> bool| {
-        inspected
-            .tracks
-            .iter()
-            .filter(move |track| wanted(&track.kind))
-    };
-    let videos = of(|kind| matches!(kind, media::Kind::Video { .. })).take(1);
-    let audios = of(|kind| matches!(kind, media::Kind::Audio { .. })).take(limits.audios);
-    for track in videos.chain(audios) {
+    for track in chosen(inspected, limits) {
         let (track, own) = track_of(track, size, limits)?;
         head.tracks.push(track);
         blocks.extend(own);
@@ -75,6 +66,26 @@ pub fn index(inspected: &media::Inspected, size: u64, limits: Limits) -> Option<
     let bytes = head.write(&blocks)?;
     let most = (size / 100).clamp(limits.small_index, limits.index);
     (bytes.len() as u64 <= most).then_some(bytes)
+}
+
+/// Whether [`index`] could come to something, as far as that is known without the samples.
+pub fn is_packageable(inspected: &media::Inspected, limits: Limits) -> bool {
+    let mut entries =
+        chosen(inspected, limits).map(|track| entry::packageable(&track.sample_entry));
+    entries.all(|entry| entry.is_some())
+}
+
+/// The first pictures, and the sound.
+fn chosen(inspected: &media::Inspected, limits: Limits) -> impl Iterator<Item = &media::Track> {
+    let of = |wanted: fn(&media::Kind) -> bool| {
+        inspected
+            .tracks
+            .iter()
+            .filter(move |track| wanted(&track.kind))
+    };
+    let videos = of(|kind| matches!(kind, media::Kind::Video { .. })).take(1);
+    let audios = of(|kind| matches!(kind, media::Kind::Audio { .. })).take(limits.audios);
+    videos.chain(audios)
 }
 
 fn track_of(track: &media::Track, size: u64, limits: Limits) -> Option<(Track, Vec<u8>)> {
@@ -110,8 +121,12 @@ fn track_of(track: &media::Track, size: u64, limits: Limits) -> Option<(Track, V
         timescale: track.timescale,
         language: track.language.clone(),
         sample_entry,
-        media_time: track.edit.media_time,
-        delay: track.edit.delay,
+        media_time: track.edit.media_time.max(0),
+        // What is to be shown before the media begins is shown later, since an edit list has no other way to say so.
+        delay: track
+            .edit
+            .delay
+            .checked_add(track.edit.media_time.min(0).unsigned_abs())?,
         segments,
     };
     Some((track, blocks))
@@ -196,8 +211,7 @@ impl Cutter {
             first_size: known.first_size,
             first_duration: known.first_duration,
             first_composition: self.samples.first()?.composition,
-            is_independent: known.starts_with_sync,
-            shape: known.shape.to_byte(),
+            shape: known.to_byte(),
             block: u32::try_from(block.len()).ok()?,
         });
         self.blocks.extend(block);

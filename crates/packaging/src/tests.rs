@@ -156,7 +156,12 @@ fn segments_are_cut_at_the_first_sync_sample_after_their_time() {
     // 25 pictures a second, a sync sample each second and a half.
     let samples = frames(1_000, 1_000, 37);
     let (track, blocks) = cut(25_000, &samples, limits()).unwrap();
-    assert!(track.segments.iter().all(|segment| segment.is_independent));
+    assert!(
+        track
+            .segments
+            .iter()
+            .all(|segment| segment.is_independent())
+    );
     assert!(
         track.segments[..8]
             .iter()
@@ -178,7 +183,7 @@ fn sync_samples_an_hour_apart_make_segments_that_are_told_not_to_begin_with_one(
     let independent = track
         .segments
         .iter()
-        .filter(|segment| segment.is_independent);
+        .filter(|segment| segment.is_independent());
     assert_eq!(independent.count(), 3);
     let playlist = hls::media(&track);
     assert!(!playlist.contains("INDEPENDENT"), "{playlist}");

@@ -10,4 +10,4 @@ pub(crate) use av1::av1;
 pub(crate) use avc::avc;
 pub(crate) use hevc::hevc;
 pub(crate) use mpeg4::{audio_config, elementary};
-pub(crate) use vp9::{vp, vp9_of_frame};
+pub(crate) use vp9::{Vp, vp, vp9_of_frame};

@@ -9,11 +9,34 @@ pub(crate) fn vp(entry: &str, config: &Bytes) -> Result<String, Unplayable> {
     let mut cursor = Cursor::new(config);
     cursor.full_box()?;
     let [profile, level, depths] = cursor.array()?;
-    Ok(named(entry, profile, level, depths >> 4))
+    let vp = Vp {
+        profile,
+        level,
+        bits: depths >> 4,
+    };
+    Ok(vp.named(entry))
 }
 
-fn named(entry: &str, profile: u8, level: u8, bits: u8) -> String {
-    format!("{entry}.{profile:02}.{level:02}.{bits:02}")
+/// What VP8 and VP9 are named by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Vp {
+    pub(crate) profile: u8,
+    /// Ten times what it is called.
+    pub(crate) level: u8,
+    /// Of a sample.
+    pub(crate) bits: u8,
+}
+
+impl Vp {
+    /// The name, by the four characters of the sample entry.
+    pub(crate) fn named(self, entry: &str) -> String {
+        let Self {
+            profile,
+            level,
+            bits,
+        } = self;
+        format!("{entry}.{profile:02}.{level:02}.{bits:02}")
+    }
 }
 
 /// The levels of VP9 (its "Levels" page): pictures' luma samples, luma samples a second, level.
@@ -36,12 +59,7 @@ const LEVELS: [(u64, u64, u8); 14] = [
 
 /// VP9 where the container has no `vpcC` (WebM): profile and bits from the first frame's header (VP9 bitstream, 6.2), the
 /// level from the size of the pictures and how many there are a second (in thousandths). `None`: no key frame of VP9.
-pub(crate) fn vp9_of_frame(
-    frame: &[u8],
-    width: u32,
-    height: u32,
-    thousandths: u32,
-) -> Option<String> {
+pub(crate) fn vp9_of_frame(frame: &[u8], width: u32, height: u32, thousandths: u32) -> Option<Vp> {
     let first = *frame.first()?;
     if first >> 6 != 0b10 {
         return None;
@@ -71,12 +89,11 @@ pub(crate) fn vp9_of_frame(
     let level = LEVELS
         .iter()
         .find(|(most, most_rate, _)| samples <= *most && rate <= *most_rate);
-    Some(named(
-        "vp09",
+    Some(Vp {
         profile,
-        level.map_or(62, |level| level.2),
+        level: level.map_or(62, |level| level.2),
         bits,
-    ))
+    })
 }
 
 #[cfg(test)]
@@ -92,6 +109,8 @@ mod tests {
 
     #[test]
     fn a_key_frame_says_profile_and_bits_and_its_size_the_level() {
+        let vp9_of_frame =
+            |frame: &[u8], w, h, rate| Some(vp9_of_frame(frame, w, h, rate)?.named("vp09"));
         let key = [0x82, 0x49, 0x83, 0x42, 0x00];
         assert_eq!(
             vp9_of_frame(&key, 1920, 1080, 30_000).as_deref(),

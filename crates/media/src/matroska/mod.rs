@@ -1,11 +1,14 @@
 //! Matroska and WebM (RFC 9559).
 
+mod blocks;
 mod ebml;
+mod entry;
 mod tracks;
 
 use bytes::Bytes;
 
 use self::ebml::{Elements, HEADER, Header, float, header, number, text, unsigned};
+use self::entry::Colour;
 use self::tracks::{VP9, tracks};
 use crate::codec::vp9_of_frame;
 use crate::inspected::{InspectError, Inspected, Unplayable};
@@ -14,6 +17,12 @@ use crate::reader::Reader;
 use crate::summary::{Found, summary};
 use crate::track::{Kind, Track};
 
+pub(crate) use self::blocks::read_blocks;
+
+/// The names of the containers.
+pub(crate) const WEBM: &str = "webm";
+pub(crate) const MATROSKA: &str = "mkv";
+
 const EBML: u32 = 0x1a45_dfa3;
 const SEGMENT: u32 = 0x1853_8067;
 const SEEK_HEAD: u32 = 0x114d_9b74;
@@ -21,6 +30,12 @@ const INFO: u32 = 0x1549_a966;
 const TRACKS: u32 = 0x1654_ae6b;
 const CUES: u32 = 0x1c53_bb6b;
 const CLUSTER: u32 = 0x1f43_b675;
+/// Of clusters.
+const BLOCK_GROUP: u32 = 0xa0;
+const BLOCK: u32 = 0xa1;
+const SIMPLE_BLOCK: u32 = 0xa3;
+/// The flags of a block that say that it has several frames (10.2).
+const LACING: u8 = 6;
 
 /// How many elements of the first cluster are looked at for the first picture.
 const MOST_BLOCKS: u32 = 256;
@@ -108,7 +123,8 @@ pub(crate) async fn inspect<R: ReadAt>(
         Unplayable::NoIndex
     };
     let (nanoseconds, timescale) = info(&top.info.ok_or(missing)?)?;
-    let mut tracks = tracks(&top.tracks.ok_or(missing)?, timescale)?;
+    let tracks = tracks(&top.tracks.ok_or(missing)?, timescale)?;
+    let (mut tracks, colours): (Vec<Track>, Vec<Colour>) = tracks.into_iter().unzip();
     if is_cut_off {
         return Err(Unplayable::CutOff.into());
     }
@@ -117,7 +133,7 @@ pub(crate) async fn inspect<R: ReadAt>(
         track.duration = u64::try_from(ticks).map_err(|_| Unplayable::Damaged)?;
     }
     if let Some(cluster) = top.cluster {
-        name_vp9(reader, cluster, &mut tracks).await?;
+        name_vp9(reader, cluster, &mut tracks, &colours).await?;
     }
     let found = Found {
         container,
@@ -126,7 +142,7 @@ pub(crate) async fn inspect<R: ReadAt>(
         size: reader.size(),
     };
     let has_pictures = u64::from(top.cluster.is_some());
-    summary(&found, tracks, false, |_| has_pictures)
+    summary(&found, tracks, true, |_| has_pictures)
 }
 
 /// The name of the container, from the header's `DocType` (RFC 8794, 11.2.4).
@@ -134,8 +150,8 @@ fn container(head: &Bytes) -> Result<&'static str, Unplayable> {
     for child in Elements::of(head) {
         if let (0x4282, name) = child? {
             return match text(&name)?.as_str() {
-                "webm" => Ok("webm"),
-                "matroska" => Ok("mkv"),
+                "webm" => Ok(WEBM),
+                "matroska" => Ok(MATROSKA),
                 _ => Err(Unplayable::UnknownContainer),
             };
         }
@@ -238,6 +254,7 @@ async fn name_vp9<R: ReadAt>(
     reader: &mut Reader<'_, R>,
     cluster: Placed,
     tracks: &mut [Track],
+    colours: &[Colour],
 ) -> Result<(), InspectError> {
     let mut at = cluster.inside;
     let end = cluster.end.min(reader.size());
@@ -249,20 +266,23 @@ async fn name_vp9<R: ReadAt>(
         let found = placed(reader, at).await?;
         match found.header.id {
             // A group is looked into: the block is its first element as a rule.
-            0xa0 => {
+            BLOCK_GROUP => {
                 at = found.inside;
                 continue;
             }
-            0xa1 | 0xa3 => {
+            BLOCK | SIMPLE_BLOCK => {
                 let block = reader.get_up_to(found.inside, FRAME_HEAD + 8).await?;
                 let (track, length) = number(&block, 8, false)?;
                 // After the track's number: the time, and flags, two of which say that frames are laced.
                 let frame = block.get(length + 3..).unwrap_or_default();
-                let is_laced = block.get(length + 2).is_none_or(|flags| flags & 6 != 0);
+                let is_laced = block
+                    .get(length + 2)
+                    .is_none_or(|flags| flags & LACING != 0);
                 let track = tracks
                     .iter_mut()
-                    .find(|known| known.id == track && known.codec == VP9);
-                if let (Some(track), false) = (track, is_laced)
+                    .zip(colours)
+                    .find(|(known, _)| known.id == track && known.codec == VP9);
+                if let (Some((track, colour)), false) = (track, is_laced)
                     && let Kind::Video {
                         width,
                         height,
@@ -271,8 +291,10 @@ async fn name_vp9<R: ReadAt>(
                     } = track.kind
                 {
                     let rate = frame_rate.map_or(0, |rate| rate.thousandths);
-                    if let Some(name) = vp9_of_frame(frame, width, height, rate) {
-                        track.codec = name;
+                    if let Some(vp9) = vp9_of_frame(frame, width, height, rate) {
+                        track.codec = vp9.named(VP9);
+                        let entry = entry::vp9(width, height, vp9, *colour);
+                        track.sample_entry = entry.unwrap_or_default();
                     }
                 }
             }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use spinreel_api::videos::FrameRate;
 
 use super::ebml::{Elements, float, text, unsigned};
+use super::entry::{self, Colour};
 use crate::codec::{audio_config, av1, avc, hevc};
 use crate::inspected::Unplayable;
 use crate::mp4::frame_rate;
@@ -31,10 +32,15 @@ struct Entry {
     rotation: u16,
     channels: u16,
     sample_rate: u32,
+    /// How much of the sound is not to be heard at first, in nanoseconds.
+    delay: u64,
+    colour: Colour,
+    /// Whether frames are not as a decoder takes them.
+    is_encoded: bool,
 }
 
-/// Reads the content of a `Tracks`; `timescale` is the file's ticks per second.
-pub(super) fn tracks(content: &Bytes, timescale: u32) -> Result<Vec<Track>, Unplayable> {
+/// Reads the content of a `Tracks`, each with the colours of its pictures; `timescale` is the file's ticks per second.
+pub(super) fn tracks(content: &Bytes, timescale: u32) -> Result<Vec<(Track, Colour)>, Unplayable> {
     let mut tracks = Vec::new();
     for child in Elements::of(content) {
         let (id, content) = child?;
@@ -44,12 +50,14 @@ pub(super) fn tracks(content: &Bytes, timescale: u32) -> Result<Vec<Track>, Unpl
         if tracks.len() == MOST_TRACKS {
             return Err(Unplayable::IndexTooLarge);
         }
-        tracks.push(track(entry(&content)?, timescale)?);
+        let entry = read_entry(&content)?;
+        let colour = entry.colour;
+        tracks.push((track(entry, timescale)?, colour));
     }
     Ok(tracks)
 }
 
-fn entry(content: &Bytes) -> Result<Entry, Unplayable> {
+fn read_entry(content: &Bytes) -> Result<Entry, Unplayable> {
     let mut entry = Entry {
         channels: 1,
         sample_rate: 8_000,
@@ -68,7 +76,11 @@ fn entry(content: &Bytes) -> Result<Entry, Unplayable> {
             0x0023_e383 => entry.frame = unsigned(&content)?,
             0xe0 => video(&content, &mut entry)?,
             0xe1 => audio(&content, &mut entry)?,
-            0x6d80 => refuse_encryption(&content)?,
+            0x56aa => entry.delay = unsigned(&content)?,
+            0x6d80 => {
+                refuse_encryption(&content)?;
+                entry.is_encoded = true;
+            }
             _ => {}
         }
     }
@@ -83,6 +95,7 @@ fn video(content: &Bytes, entry: &mut Entry) -> Result<(), Unplayable> {
         match id {
             0xb0 => entry.width = pixels(&content)?,
             0xba => entry.height = pixels(&content)?,
+            0x55b0 => entry.colour = Colour::read(&content)?,
             0x7670 => {
                 for child in Elements::of(&content) {
                     // `ProjectionPoseRoll`: degrees against the clock.
@@ -139,6 +152,14 @@ fn track(entry: Entry, timescale: u32) -> Result<Track, Unplayable> {
         },
         _ => Kind::Other,
     };
+    let sample_entry = match entry.codec.as_str() {
+        _ if entry.is_encoded => None,
+        "V_AV1" => entry::av1(entry.width, entry.height, &entry.private),
+        "A_OPUS" => entry::opus(&entry.private),
+        _ => None,
+    };
+    let delay = u128::from(entry.delay) * u128::from(timescale);
+    let delay = (delay + 500_000_000) / 1_000_000_000;
     Ok(Track {
         id: entry.number,
         kind,
@@ -146,8 +167,11 @@ fn track(entry: Entry, timescale: u32) -> Result<Track, Unplayable> {
         timescale,
         duration: 0,
         language: entry.language.filter(|language| language != "und"),
-        sample_entry: Bytes::new(),
-        edit: Edit::default(),
+        sample_entry: sample_entry.unwrap_or_default(),
+        edit: Edit {
+            delay: 0,
+            media_time: i64::try_from(delay).map_err(|_| Unplayable::Damaged)?,
+        },
         table: SampleTable::None,
     })
 }

@@ -6,30 +6,15 @@ use super::boxes::Boxes;
 use super::fragments::head_defaults;
 use super::movie::Defaults;
 use super::{content, placed};
+use crate::collected::Collected;
 use crate::cursor::Cursor;
 use crate::inspected::{InspectError, Inspected, Unplayable};
-use crate::packed::Packing;
 use crate::read::ReadAt;
 use crate::reader::Reader;
-use crate::samples::{Sample, SampleTable};
+use crate::samples::Sample;
 
 /// `sample_is_non_sync_sample`, and that a sample depends on others (8.8.3.1).
 const NOT_SYNC: u32 = 0x0101_0000;
-
-/// The samples of a track while they are collected.
-#[derive(Debug)]
-struct Collected {
-    track: u32,
-    is_video: bool,
-    packing: Packing,
-    /// How many bytes the packed samples may have.
-    memory: u64,
-    /// When the first sample is decoded, and when the next one is if nothing else is said.
-    first: Option<u64>,
-    next: u64,
-    /// What was told of a sample that is not packed yet: when it is decoded.
-    newest_at: u64,
-}
 
 /// Reads all fragments; `memory` bytes of samples at most.
 pub(crate) async fn read_fragments<R: ReadAt>(
@@ -37,22 +22,7 @@ pub(crate) async fn read_fragments<R: ReadAt>(
     inspected: &mut Inspected,
     memory: u64,
 ) -> Result<(), InspectError> {
-    let mut collected = Vec::new();
-    for track in &inspected.tracks {
-        let mut of_track = Collected {
-            track: u32::try_from(track.id).map_err(|_| Unplayable::Damaged)?,
-            is_video: matches!(track.kind, crate::Kind::Video { .. }),
-            packing: Packing::default(),
-            memory,
-            first: None,
-            next: 0,
-            newest_at: 0,
-        };
-        for sample in track.samples() {
-            of_track.push(sample)?;
-        }
-        collected.push(of_track);
-    }
+    let mut collected = Collected::of_tracks(inspected, memory)?;
     let mut at = 0;
     while let Some(found) = placed(reader, at).await? {
         if found.end > reader.size() {
@@ -67,7 +37,7 @@ pub(crate) async fn read_fragments<R: ReadAt>(
                 &inspected.defaults,
                 &mut collected,
             )?;
-            if collected.iter().map(|one| one.packing.len()).sum::<u64>() > memory {
+            if Collected::bytes(&collected) > memory {
                 return Err(Unplayable::IndexTooLarge.into());
             }
         }
@@ -76,35 +46,7 @@ pub(crate) async fn read_fragments<R: ReadAt>(
             break;
         }
     }
-    for (track, of_track) in inspected.tracks.iter_mut().zip(collected) {
-        let first = i64::try_from(of_track.first.unwrap_or(0)).map_err(|_| Unplayable::Damaged)?;
-        track.edit.media_time = track.edit.media_time.saturating_sub(first);
-        track.duration = of_track.next.saturating_sub(of_track.first.unwrap_or(0));
-        track.table = SampleTable::Packed(of_track.packing.finish());
-    }
-    Ok(())
-}
-
-impl Collected {
-    fn push(&mut self, sample: Sample) -> Result<(), Unplayable> {
-        if self.packing.len() > self.memory {
-            return Err(Unplayable::IndexTooLarge);
-        }
-        self.first.get_or_insert(self.next);
-        self.newest_at = self.next;
-        self.next = self.next.saturating_add(sample.duration.into());
-        self.packing.push(sample);
-        Ok(())
-    }
-
-    /// What comes next is decoded at that time: the sample before it lasts until then.
-    fn begin(&mut self, time: u64) {
-        let lasts = time.checked_sub(self.newest_at);
-        if let (Some(newest), Some(lasts)) = (self.packing.newest(), lasts) {
-            newest.duration = u32::try_from(lasts).unwrap_or(newest.duration);
-        }
-        self.next = time;
-    }
+    Ok(Collected::finish(collected, inspected)?)
 }
 
 /// Collects the samples of the `moof` that begins at `at`.
@@ -125,7 +67,8 @@ fn fragment(
         let head = Boxes::find(&traf, *b"tfhd")?.ok_or(Unplayable::Damaged)?;
         let defaults = head_defaults(&head, known)?;
         let base = base(&head, at, end)?;
-        let Some(of_track) = collected.iter_mut().find(|one| one.track == defaults.track) else {
+        let track = u64::from(defaults.track);
+        let Some(of_track) = collected.iter_mut().find(|one| one.track == track) else {
             continue;
         };
         end = base;

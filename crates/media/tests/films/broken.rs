@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::executor::block_on;
-use spinreel_media::{InspectError, Limits, Unplayable, read_fragments};
+use spinreel_media::{InspectError, Limits, Unplayable, read_samples};
 
 use super::counting::look;
 use super::{film, videos};
@@ -110,8 +110,8 @@ fn films_that_were_changed_are_read_to_an_end_without_a_panic() {
             Ok(mut inspected) => {
                 playable += 1;
                 let mut file = changed.clone();
-                let fragments = read_fragments(&mut file, &mut inspected, Limits::FRAGMENTS);
-                let read = block_on(fragments);
+                let reading = read_samples(&mut file, &mut inspected, Limits::SAMPLES);
+                let read = block_on(reading);
                 assert!(!matches!(read, Err(InspectError::Read(_))), "{read:?}");
                 for track in &inspected.tracks {
                     // All samples lie within the file, however many there are told to be.

@@ -1,14 +1,22 @@
 //! Samples: those of ffprobe's packets.
 
 use futures::executor::block_on;
-use spinreel_media::{Kind, Limits, Sample, Track, read_fragments};
+use spinreel_media::{Kind, Limits, Sample, Track, Unplayable, read_samples};
 
 use super::counting::look;
 use super::ffprobe::ffprobe;
 use super::{film, videos};
 
+/// Films in Matroska with B-frames.
+const REORDERED: [&str; 2] = ["h264-aac.mkv", "hevc-flac.mkv"];
+
 /// What a player is given of a sample: times, place, size, and whether decoding can begin there.
 type Packet = (i64, i64, u64, u64, bool);
+
+/// What differs in Matroska: ffprobe tells where a block is, and not where its frame begins.
+fn without_place((shown, decoded, _, size, is_sync): Packet) -> Packet {
+    (shown, decoded, 0, size, is_sync)
+}
 
 /// The packets that the samples of a track are.
 fn packets(track: &Track) -> Vec<Packet> {
@@ -59,20 +67,30 @@ fn probed(name: &str, stream: usize) -> Vec<Packet> {
 }
 
 #[test]
-fn the_samples_of_every_mp4_are_ffprobes_packets() {
+fn the_samples_of_every_film_are_ffprobes_packets() {
     let mut compared = 0;
     for name in videos() {
         let is_long = name.starts_with("hour");
         let mut inspected = look(film(&name)).0.unwrap();
         let mut file = film(&name);
-        let fragments = read_fragments(&mut file, &mut inspected, Limits::FRAGMENTS);
-        block_on(fragments).unwrap();
+        let reading = read_samples(&mut file, &mut inspected, Limits::SAMPLES);
+        let read = block_on(reading);
+        // Blocks have no decoding times, so pictures that are shown in another order are not told.
+        if REORDERED.contains(&name.as_str()) {
+            assert_eq!(read, Err(Unplayable::Damaged.into()), "{name}");
+            continue;
+        }
+        read.unwrap();
         let is_matroska = matches!(inspected.media.container.as_str(), "webm" | "mkv");
-        if is_matroska || is_long {
+        if is_long {
             continue;
         }
         for (index, track) in inspected.tracks.iter().enumerate() {
-            let (ours, theirs) = (packets(track), probed(&name, index));
+            let (mut ours, mut theirs) = (packets(track), probed(&name, index));
+            if is_matroska {
+                let forget = |packet: &mut Packet| *packet = without_place(*packet);
+                ours.iter_mut().chain(&mut theirs).for_each(forget);
+            }
             // Sound without a size of its own comes many samples to a packet.
             if track.codec == "sowt" {
                 let bytes = |packets: &[Packet]| packets.iter().map(|packet| packet.3).sum::<u64>();
