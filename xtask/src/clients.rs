@@ -1,6 +1,6 @@
 //! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
 //! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; the
-//! reference library of Standard Webhooks, against the webhooks; Schemathesis, against the published contract; players, in a browser; Prometheus' library, against the metrics; and tuspy and
+//! reference library of Standard Webhooks, against the webhooks; Schemathesis and Spectral, against the published contract; players, in a browser; Prometheus' library, against the metrics; and tuspy and
 //! tus-js-client, against uploads that resume.
 //!
 //! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`INTEROP_PINS`] name,
@@ -29,6 +29,8 @@ const INTEROP: [(&str, &str); 5] = [
 ];
 /// The folder of tus-js-client below [`INTEROP_PINS`].
 const TUS_CLIENT: &str = "tus-js";
+/// The folder of the linter of OpenAPI documents below [`INTEROP_PINS`].
+const SPECTRAL: &str = "spectral";
 /// The folder of the players and of what drives a browser, below [`INTEROP_PINS`].
 const BROWSER: &str = "browser";
 /// Google's Python client's name in `requirements.txt`.
@@ -56,9 +58,14 @@ pub(crate) fn prepare(root: &Path, target: &Path) -> Result<()> {
         "tus-js-client",
     )?;
     javascript(
+        &pins.join(SPECTRAL),
+        &folder.join(SPECTRAL).join("node"),
+        "Spectral",
+    )?;
+    javascript(
         &pins.join(BROWSER),
         &folder.join(BROWSER).join("node"),
-        "hls.js, Shaka, dash.js and Playwright",
+        "hls.js, Shaka, dash.js, axe-core and Playwright",
     )?;
     chromium().context("Chromium, which the tests use, cannot be installed")?;
     for (name, what) in INTEROP {
