@@ -18,6 +18,7 @@ mod content;
 mod content_coding;
 mod content_conditions;
 mod content_ranges;
+mod console;
 mod contract;
 mod cors;
 mod credentials;

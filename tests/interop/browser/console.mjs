@@ -108,7 +108,15 @@ await tell(language, async ({ open, words, step, show, expect }) => {
   await page.goto(`${origin}/app/health`);
   await page.getByText(words["state.ok"]).first().waitFor();
   await inspect(page, "the health");
-  step("watched by a stranger");
+  const { page: old } = await open();
+  await old.addInitScript(() => {
+    HTMLMediaElement.prototype.canPlayType = () => "";
+  });
+  await old.goto(origin);
+  await old.getByText(TITLE).click();
+  await play(old);
+  if (!(await old.evaluate(() => document.querySelector("video").src)).startsWith("blob:")) throw new Error("hls.js does not play");
+  step("watched by a stranger, and where the browser has no HLS");
 
   await page.goto(`${origin}/app/sign-in`);
   await inspect(page, "signing in");

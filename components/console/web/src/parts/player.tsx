@@ -87,10 +87,14 @@ export function Player({ links, title, started, element }: Wish) {
 /** Lets an element play; gives what ends it. */
 function attach(video: HTMLVideoElement, links: Links, failed: () => void): () => void {
   const { hls_url: hls, content_url: content } = links;
+  // Where it stopped it goes on, and plays if it played.
   const at = video.currentTime;
+  const isPlaying = at > 0 && !video.paused;
+  const goOn = () => void (isPlaying && video.play().catch(() => undefined));
   const plain = (address: string) => {
     video.src = address;
     if (at) video.currentTime = at;
+    goOn();
   };
   if (!hls || video.canPlayType("application/vnd.apple.mpegurl")) {
     plain(hls ?? content);
@@ -112,6 +116,7 @@ function attach(video: HTMLVideoElement, links: Links, failed: () => void): () =
     });
     player.loadSource(hls);
     player.attachMedia(video);
+    goOn();
   }, failed);
   return () => {
     isGone = true;

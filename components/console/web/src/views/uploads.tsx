@@ -15,7 +15,7 @@ export function Uploads({ changed }: { changed: () => void }) {
   const done = (file: File) => {
     changed();
     // A film without a poster is a film all the same.
-    givePoster(file).then(changed, () => undefined);
+    if (file.size) givePoster(file).then(changed, () => undefined);
   };
   const take = (files: FileList | null | undefined) => {
     for (const file of files ?? []) void begin(file, { done });
