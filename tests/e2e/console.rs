@@ -110,14 +110,22 @@ async fn a_link_previews_what_everybody_may_see() {
     let plain = nothing.text();
     assert!(plain.contains("<title>Spinreel</title>") && !plain.contains("og:"));
     assert_eq!(page(&path).await.text(), plain);
-    change(&user, &video.links.this, json!({"title": "Tom & <b>Jerry</b>", "description": "Mice"})).await;
+    change(
+        &user,
+        &video.links.this,
+        json!({"title": "Tom & <b>Jerry</b>", "description": "Mice"}),
+    )
+    .await;
     assert_eq!(page(&path).await.text(), plain);
 
     for (visibility, is_hidden) in [("unlisted", true), ("public", false)] {
         change(&user, &video.links.this, json!({"visibility": visibility})).await;
         let shown = page(&path).await;
         let html = shown.text();
-        assert!(html.contains("<title>Tom &amp; &lt;b&gt;Jerry&lt;/b&gt; · Spinreel</title>"), "{html}");
+        assert!(
+            html.contains("<title>Tom &amp; &lt;b&gt;Jerry&lt;/b&gt; · Spinreel</title>"),
+            "{html}"
+        );
         assert!(html.contains("property=\"og:description\" content=\"Mice\""));
         assert!(html.contains(&format!("content=\"http://films.example{path}\"")));
         assert_eq!(html.contains("noindex"), is_hidden);

@@ -63,10 +63,7 @@ fn head(video: &Video, origin: Option<&str>) -> String {
     let mut add = |property: &str, content: &str| {
         let content = escape(content);
         // Writing to a string does not fail.
-        let _ = writeln!(
-            head,
-            "<meta property=\"{property}\" content=\"{content}\">"
-        );
+        let _ = writeln!(head, "<meta property=\"{property}\" content=\"{content}\">");
     };
     add("og:site_name", "Spinreel");
     add("og:type", "video.other");

@@ -131,6 +131,14 @@ await tell(language, async ({ open, words, step, show, expect }) => {
   await until(page, async () => (await page.locator("section.card li").count()) === 1, "one session is left");
   await page.getByLabel(words.username).fill("ada");
   await page.getByRole("button", { name: words.deleteAccount }).click();
-  await page.getByText(words.noFeed).waitFor();
+  await page.waitForURL(`${origin}/`);
+  // What was stored goes after the answer.
+  await until(page, async () => {
+    await page.reload();
+    return Promise.race([
+      page.getByText(words.noFeed).waitFor().then(() => true),
+      page.locator("ul.grid li").first().waitFor().then(() => false),
+    ]);
+  }, "the film is gone");
   step("another password, and the account is gone");
 });
