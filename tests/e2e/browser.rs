@@ -1,4 +1,4 @@
-//! A browser: the console in it, and players that others wrote.
+//! A browser with players that others wrote. The console in it is in [`console`](crate::console).
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,12 +9,12 @@ use spinreel_tests::foreign::{installed, root, run};
 use spinreel_tests::{App, Reply};
 
 /// A film, made by `cargo xtask clients`.
-fn film(name: &str) -> PathBuf {
+pub(crate) fn film(name: &str) -> PathBuf {
     installed(&format!("films/{name}"))
 }
 
 /// Runs a script of `tests/interop/browser`; gives what it printed.
-async fn run_script(script: &str, arguments: Vec<String>) -> String {
+pub(crate) async fn run_script(script: &str, arguments: Vec<String>) -> String {
     let mut command = Command::new("node");
     command
         .env("BROWSER_MODULES", installed("interop/browser/node"))
@@ -58,15 +58,4 @@ async fn players_play_seek_and_reach_the_end() {
     std::fs::write(&file, json!(films).to_string()).unwrap();
     let printed = run_script("check.mjs", vec![file.display().to_string()]).await;
     assert_eq!(printed.lines().count(), count, "{printed}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_signs_up_uploads_watches_and_shows_a_film_on_the_console() {
-    for language in ["en", "de"] {
-        let app = App::start().await;
-        let origin = format!("http://{}", app.address());
-        let film = film("twelve-seconds.mp4").display().to_string();
-        let printed = run_script("console.mjs", vec![origin, film, language.to_owned()]).await;
-        assert_eq!(printed.lines().count(), 4, "{printed}");
-    }
 }

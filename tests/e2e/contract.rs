@@ -67,6 +67,21 @@ async fn schemathesis_finds_no_difference_as_an_admin() {
     try_contract(&app, &admin.token).await;
 }
 
+/// Spectral's rules of OpenAPI find nothing: no error, and no hint either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spectral_finds_nothing_in_the_document() {
+    let app = App::start().await;
+    let mut command = Command::new("node");
+    command
+        .arg(installed(
+            "interop/spectral/node/node_modules/@stoplight/spectral-cli/dist/index.js",
+        ))
+        .args(["lint", "--fail-severity", "hint", "--ruleset"])
+        .arg(root().join("tests/interop/spectral/rules.yaml"))
+        .arg(format!("http://{}/openapi.json", app.address()));
+    run(command).await;
+}
+
 async fn try_contract(app: &App, token: &str) {
     let mut command = Command::new(installed("interop/contract/venv/bin/schemathesis"));
     command

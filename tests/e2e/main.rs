@@ -14,6 +14,7 @@ mod bucket_gone;
 mod budget;
 mod captions;
 mod client_address;
+mod console;
 mod content;
 mod content_coding;
 mod content_conditions;

@@ -1,8 +1,8 @@
 //! Clients that others wrote, for the tests that run them against ours: Google's of Cloud Storage, against the embedded
 //! bucket, with the source of the Python one, whose test data other tests read; PyJWT, against the tokens; the
-//! reference library of Standard Webhooks, against the webhooks; Schemathesis, against the published contract; players, in a browser; parsers of playlists
-//! and manifests, curl, and nginx as a CDN, against playback; Prometheus' library, against the metrics; and tuspy and tus-js-client,
-//! against uploads that resume.
+//! reference library of Standard Webhooks, against the webhooks; Schemathesis and Spectral, against the published contract;
+//! players, in a browser; parsers of playlists and manifests, curl, and nginx as a CDN, against playback; Prometheus' library,
+//! against the metrics; and tuspy and tus-js-client, against uploads that resume.
 //!
 //! Everything is installed below one folder, at the versions that the files in [`GOOGLE_PINS`] and [`INTEROP_PINS`] name,
 //! and by the machine's own pip, npm and apt as they are configured. A part whose versions have not changed is not
@@ -31,6 +31,8 @@ const INTEROP: [(&str, &str); 6] = [
 ];
 /// The folder of tus-js-client below [`INTEROP_PINS`].
 const TUS_CLIENT: &str = "tus-js";
+/// The folder of the linter of OpenAPI documents below [`INTEROP_PINS`].
+const SPECTRAL: &str = "spectral";
 /// The folder of the players and of what drives a browser, below [`INTEROP_PINS`].
 const BROWSER: &str = "browser";
 /// Google's Python client's name in `requirements.txt`.
@@ -64,9 +66,14 @@ pub(crate) fn prepare(root: &Path, target: &Path) -> Result<()> {
         "tus-js-client",
     )?;
     javascript(
+        &pins.join(SPECTRAL),
+        &folder.join(SPECTRAL).join("node"),
+        "Spectral",
+    )?;
+    javascript(
         &pins.join(BROWSER),
         &folder.join(BROWSER).join("node"),
-        "hls.js, Shaka, dash.js and Playwright",
+        "hls.js, Shaka, dash.js, axe-core and Playwright",
     )?;
     for (program, question) in PROGRAMS {
         if !works(Command::new(program).arg(question)) {

@@ -17,7 +17,7 @@ const DOCUMENT: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 
 /// The console has scripts of this origin only. Films may come from the bucket (`delivery = redirect`), or out of the
 /// player's hands.
 const CONSOLE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' https:; \
-    img-src 'self' data: https:; media-src 'self' blob: https:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; \
+    img-src 'self' data: blob: https:; media-src 'self' blob: https:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 /// Names of assets change with what they hold.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";

@@ -118,6 +118,9 @@ pub struct Links {
     pub this: String,
     /// Its bytes.
     pub content: String,
+    /// Its poster, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poster: Option<String>,
     /// Where the bytes are to be sent that it waits for: the absolute URL of an upload by tus 1.0.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<String>,

@@ -43,7 +43,7 @@ pub use context::Context;
 pub use health::{health_response, own_health, remembered, service_health};
 pub use inbound::{JSON_LIMIT, Request};
 pub use log::Log;
-pub use origin::requested_origin;
+pub use origin::{origin, requested_origin};
 pub use outbound::{ResponseBody, WasiHttp};
 pub use peer::{Peer, PeerError, Refusal};
 pub use request_body::RequestBody;

@@ -19,7 +19,8 @@ pub fn requested_origin(request: &Request, settings: &Settings) -> Option<String
     origin(&request.headers, proxies)
 }
 
-fn origin(headers: &HeaderMap, proxies: usize) -> Option<String> {
+/// As [`requested_origin`], for whoever is no service: by a request's headers and the number of trusted proxies.
+pub fn origin(headers: &HeaderMap, proxies: usize) -> Option<String> {
     // A client can send that header too: the last one is the host's.
     let url = headers.get_all(FULL_URL).iter().next_back();
     let url: Option<Uri> = url.and_then(|url| url.to_str().ok()?.parse().ok());

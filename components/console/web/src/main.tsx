@@ -1,33 +1,21 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { call } from "./api";
-import { end, isSignedIn, onSession } from "./session";
+import { Link, go } from "./parts/link";
+import { end, isAdmin, isSignedIn, onSession } from "./session";
 import { text } from "./texts";
+import { Account } from "./views/account";
 import { Feed } from "./views/feed";
+import { HealthView } from "./views/health";
+import { Log } from "./views/log";
+import { Metrics } from "./views/metrics";
 import { SignIn } from "./views/sign-in";
+import { Trash } from "./views/trash";
+import { Usage } from "./views/usage";
+import { Users } from "./views/users";
+import { Edit } from "./views/edit";
 import { Videos } from "./views/videos";
 import { Watch } from "./views/watch";
-
-/** Goes to another page without loading this one anew. */
-export function go(path: string): void {
-  history.pushState(null, "", path);
-  dispatchEvent(new PopStateEvent("popstate"));
-}
-
-/** A link within the page. */
-export function Link({ to, children }: { to: string; children: preact.ComponentChildren }) {
-  const isHere = location.pathname === to;
-  const follow = (event: MouseEvent) => {
-    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-    event.preventDefault();
-    go(to);
-  };
-  return (
-    <a href={to} onClick={follow} aria-current={isHere ? "page" : undefined}>
-      {children}
-    </a>
-  );
-}
 
 async function signOut(): Promise<void> {
   await call("/v1/sessions/current", { method: "DELETE" }).catch(() => undefined);
@@ -49,12 +37,18 @@ function App() {
   }, []);
   return (
     <>
+      <a class="skip" href="#content">
+        {text("skip")}
+      </a>
       <header>
         <nav aria-label="Spinreel">
           <strong>Spinreel</strong>
           <Link to="/">{text("feed")}</Link>
           {isIn && <Link to="/app/videos">{text("videos")}</Link>}
           {isIn && <Link to="/app/trash">{text("trash")}</Link>}
+          {isIn && <Link to="/app/usage">{text("usage")}</Link>}
+          {isIn && <Link to="/app/account">{text("account")}</Link>}
+          {isIn && isAdmin() && <AdminLinks />}
           {isIn ? (
             <button onClick={() => void signOut()}>{text("signOut")}</button>
           ) : (
@@ -62,21 +56,42 @@ function App() {
           )}
         </nav>
       </header>
-      <main>
+      <main id="content" tabIndex={-1}>
         <View path={path} isIn={isIn} />
       </main>
     </>
   );
 }
 
+function AdminLinks() {
+  return (
+    <>
+      <Link to="/app/users">{text("users")}</Link>
+      <Link to="/app/log">{text("log")}</Link>
+      <Link to="/app/metrics">{text("metrics")}</Link>
+      <Link to="/app/health">{text("health")}</Link>
+    </>
+  );
+}
+
 function View({ path, isIn }: { path: string; isIn: boolean }) {
-  const watched = /^\/app\/watch\/([^/]+)$/.exec(path)?.[1];
+  const [, page = "", id] = /^\/app\/([a-z-]+)(?:\/([^/]+))?$/.exec(path) ?? [];
+  const video = id && decodeURIComponent(id);
   if (path === "/") return <Feed />;
-  if (watched) return <Watch id={decodeURIComponent(watched)} key={watched} />;
-  if (path === "/app/sign-in" || !isIn) return <SignIn />;
-  if (path === "/app/videos") return <Videos isTrash={false} key="videos" />;
-  if (path === "/app/trash") return <Videos isTrash={true} key="trash" />;
+  if (page === "watch" && video) return <Watch id={video} key={video} />;
+  if (page === "health") return <HealthView />;
+  if (page === "sign-in" || !isIn) return <SignIn />;
+  if (page === "videos") return video ? <Edit id={video} key={video} /> : <Videos />;
+  if (page === "trash") return <Trash />;
+  if (page === "usage") return <Usage />;
+  if (page === "account") return <Account />;
+  if (["users", "log", "metrics"].includes(page)) return isAdmin() ? <Admin page={page} /> : <p>{text("forAdmins")}</p>;
   return <p>{text("notFound")}</p>;
+}
+
+function Admin({ page }: { page: string }) {
+  if (page === "users") return <Users />;
+  return page === "log" ? <Log /> : <Metrics />;
 }
 
 const root = document.getElementById("app");

@@ -4,7 +4,6 @@
 import type { components } from "../contract";
 
 type Tokens = components["schemas"]["Tokens"];
-export type User = components["schemas"]["User"];
 
 const KEY = "spinreel.session";
 /** A token that lives no longer than this is exchanged before it is used, in milliseconds. */
@@ -16,6 +15,9 @@ interface Stored {
   /** Milliseconds since the Unix epoch. */
   expiresAt: number;
 }
+
+/** Whether the session ended without its user's doing. */
+let hasExpired = false;
 
 type Listener = () => void;
 const listeners = new Set<Listener>();
@@ -39,7 +41,27 @@ export function isSignedIn(): boolean {
   return stored() !== null;
 }
 
+/** Whether an admin is signed in: the token says so (RFC 9068). The services look for themselves. */
+export function isAdmin(): boolean {
+  const claims = stored()?.accessToken.split(".")[1];
+  if (!claims) return false;
+  const { roles } = JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/"))) as { roles?: string[] };
+  return roles?.includes("admin") ?? false;
+}
+
+/** Whether the last session was ended somewhere else, and nobody has signed in since. */
+export function wasEnded(): boolean {
+  return hasExpired;
+}
+
+/** Ends what another place ended already. */
+export function expire(): void {
+  hasExpired = true;
+  end();
+}
+
 export function begin(tokens: Tokens): void {
+  hasExpired = false;
   keep(tokens);
   listeners.forEach((listener) => listener());
 }
@@ -74,7 +96,7 @@ export async function accessToken(mustBeNew = false): Promise<string | null> {
       body: JSON.stringify({ refresh_token: now.refreshToken }),
     });
     if (response.status === 401) {
-      end();
+      expire();
       return null;
     }
     if (!response.ok) return now.accessToken;

@@ -212,6 +212,10 @@ impl Record {
             links: Links {
                 this: format!("/v1/videos/{}", self.id),
                 content: format!("/v1/videos/{}/content", self.id),
+                poster: self
+                    .poster
+                    .as_ref()
+                    .map(|_| format!("/v1/videos/{}/poster", self.id)),
                 upload: None,
             },
         }

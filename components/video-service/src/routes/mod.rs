@@ -88,7 +88,11 @@ fn video_answer(record: &Record) -> Result<(Response, HeaderValue), Problem> {
 
 fn answer_of(video: &Video) -> Result<(Response, HeaderValue), Problem> {
     let mut response = json(StatusCode::OK, video)?;
-    let tag = format!("\"{}.{}\"", version(video)?, video.views);
+    let poster = match video.links.poster {
+        Some(_) => ".poster",
+        None => "",
+    };
+    let tag = format!("\"{}.{}{poster}\"", version(video)?, video.views);
     let tag = HeaderValue::from_str(&tag).map_err(Problem::internal)?;
     let headers = response.headers_mut();
     headers.insert(ETAG, tag.clone());
@@ -96,13 +100,13 @@ fn answer_of(video: &Video) -> Result<(Response, HeaderValue), Problem> {
     Ok((response, tag))
 }
 
-/// What the entity tag of a video begins with: the same for the same JSON only, but for the views. Who changes a video
-/// names this part alone, so that nobody who looks at it meanwhile is in the way.
+/// What the entity tag of a video begins with: the same for the same JSON only, but for the views and the poster's link. Who
+/// changes a video names this part alone, so that nobody who looks at it, or gives it a poster, meanwhile is in the way.
 fn version(video: &Video) -> Result<String, Problem> {
-    digest(&Video {
-        views: 0,
-        ..video.clone()
-    })
+    let mut video = video.clone();
+    video.views = 0;
+    video.links.poster = None;
+    digest(&video)
 }
 
 /// A strong entity tag: the same for the same JSON only.

@@ -1,15 +1,18 @@
 import { useState } from "preact/hooks";
-import { Link } from "../main";
+import type { Video } from "../api";
+import { Heading } from "../parts/heading";
+import { Link } from "../parts/link";
+import { useList } from "../parts/list";
+import { Poster } from "../parts/poster";
 import { text } from "../texts";
-import { Poster, useList } from "./list";
 
 /** What everybody may see, the newest first. */
 export function Feed() {
   const [query, setQuery] = useState("");
-  const { videos, problem, more } = useList(`/v1/feed?limit=24&q=${encodeURIComponent(query)}`, 0);
+  const { items, problem, more } = useList<Video>(`/v1/feed?limit=24&q=${encodeURIComponent(query)}`);
   return (
     <>
-      <h1>{text("feed")}</h1>
+      <Heading>{text("feed")}</Heading>
       <input
         type="search"
         aria-label={text("search")}
@@ -17,9 +20,9 @@ export function Feed() {
         onChange={(event) => setQuery(event.currentTarget.value)}
       />
       {problem && <p role="alert">{problem}</p>}
-      {videos?.length === 0 && <p>{text("nothingHere")}</p>}
+      {items?.length === 0 && !more && <p class="empty">{text(query ? "nothingFound" : "noFeed")}</p>}
       <ul class="grid">
-        {videos?.map((video) => (
+        {items?.map((video) => (
           <li key={video.id}>
             <Link to={`/app/watch/${video.id}`}>
               <Poster video={video} />

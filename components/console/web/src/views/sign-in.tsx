@@ -1,34 +1,29 @@
 import { useState } from "preact/hooks";
-import { Refusal, call } from "../api";
-import { go } from "../main";
-import { begin } from "../session";
-import { reason, text } from "../texts";
+import { call } from "../api";
+import { fields, useAct } from "../parts/act";
+import { Heading } from "../parts/heading";
+import { go } from "../parts/link";
+import { begin, wasEnded } from "../session";
+import { text } from "../texts";
 
 /** Signing in, and signing up, which signs in. */
 export function SignIn() {
   const [isNew, setNew] = useState(false);
-  const [isBusy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
+  const { act, isBusy, outcome } = useAct();
+  const submit = (event: SubmitEvent) => {
+    const form = fields(event);
     const [email, password, username] = ["email", "password", "username"].map((name) => form.get(name));
-    setBusy(true);
-    setProblem(null);
-    try {
+    return act(async () => {
       if (isNew) await call("/v1/users", { method: "POST", body: { email, password, username } });
       begin(await call("/v1/sessions", { method: "POST", body: { email, password } }));
-      go("/app/videos");
-    } catch (error) {
-      setProblem(explain(error));
-      setBusy(false);
-    }
+      // Whoever was somewhere when the session ended is there again.
+      if (location.pathname === "/app/sign-in") go("/app/videos");
+    });
   };
-
   return (
-    <form class="card" onSubmit={submit}>
-      <h1>{text(isNew ? "signUp" : "signIn")}</h1>
+    <form class="card" onSubmit={(event) => void submit(event)}>
+      <Heading>{text(isNew ? "signUp" : "signIn")}</Heading>
+      {wasEnded() && <p role="status">{text("signedOut")}</p>}
       <label>
         {text("email")}
         <input name="email" type="email" required autocomplete="username" />
@@ -51,18 +46,11 @@ export function SignIn() {
         />
         {isNew && <small>{text("passwordRule")}</small>}
       </label>
-      {problem && <p role="alert">{problem}</p>}
+      {outcome}
       <button disabled={isBusy}>{text(isNew ? "signUp" : "signIn")}</button>
       <button type="button" class="plain" onClick={() => setNew(!isNew)}>
         {text(isNew ? "haveAccount" : "needAccount")}
       </button>
     </form>
   );
-}
-
-/** A failure in words: those of the fields where there are any. */
-export function explain(error: unknown): string {
-  if (!(error instanceof Refusal)) return reason("network");
-  const fields = error.fields.map(({ field, detail }) => `${field} ${detail}`);
-  return fields.length ? fields.join(". ") : reason(error.code);
 }
