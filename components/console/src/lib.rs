@@ -9,6 +9,7 @@
 //! - `web/`: the page for people, which `cargo xtask build` bundles first.
 
 mod answer;
+#[cfg(any(test, target_arch = "wasm32"))]
 mod preview;
 
 #[cfg(target_arch = "wasm32")]

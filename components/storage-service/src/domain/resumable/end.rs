@@ -183,6 +183,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             Phase::Finishing => match self.object_of(&upload.head).await? {
                 Some(object) if upload.part().is_some() => {
                     let current = self.current(files, number, &upload.head).await?;
+                    if current.received.expires_ms <= self.clock.now_ms() {
+                        return self.end_upload(files, number, &upload, true).await;
+                    }
                     let paid = current.received.paid.clone();
                     self.keep_part(files, number, &upload, stored(&object), paid)
                         .await?;
