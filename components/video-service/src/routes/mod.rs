@@ -34,7 +34,7 @@ use serde_json::json as fields;
 use sha2::{Digest, Sha256};
 use spinreel_api::actions::Action;
 use spinreel_api::logs::Level;
-use spinreel_api::videos::Video;
+use spinreel_api::videos::{Links, Video};
 use spinreel_http::Problem;
 use spinreel_ledger::LedgerError;
 use spinreel_platform::Clock;
@@ -96,11 +96,16 @@ fn answer_of(video: &Video) -> Result<(Response, HeaderValue), Problem> {
     Ok((response, tag))
 }
 
-/// What the entity tag of a video begins with: the same for the same JSON only, but for the views. Who changes a video
-/// names this part alone, so that nobody who looks at it meanwhile is in the way.
+/// What the entity tag of a video begins with: the same for the same JSON only, but for the views, and for the link of the
+/// upload that it waits for, which its owner alone is shown. Who changes a video names this part alone, so that nobody who
+/// looks at it meanwhile is in the way.
 fn version(video: &Video) -> Result<String, Problem> {
     digest(&Video {
         views: 0,
+        links: Links {
+            upload: None,
+            ..video.links.clone()
+        },
         ..video.clone()
     })
 }
