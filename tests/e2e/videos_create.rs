@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use spinreel_api::Page;
 use spinreel_api::videos::{Status, Video, Visibility};
 use spinreel_tests::{App, Form, Reply, User, eventually};
 
@@ -153,6 +154,69 @@ async fn a_video_goes_with_its_upload_and_an_upload_with_its_video() {
     assert_eq!(user.status().await.used_storage, 0);
     assert_eq!(user.reconcile(false).await, []);
     assert!(app.objects().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_video_tells_its_owner_alone_where_its_bytes_go_and_goes_when_they_do_not_come() {
+    let app = App::builder()
+        .variable("upload_expiry_seconds", "60")
+        // Tokens for the bucket go by the clock of the bucket.
+        .anonymous_bucket()
+        .start()
+        .await;
+    let (user, other) = (app.with_admin().await, app.with_user().await);
+    let body = json!({ "filename": "a.mp4", "size": 10, "visibility": "public" });
+    let never_begun = created(&user, &body).await;
+    let body = json!({ "filename": "b.mp4", "size": 10, "tags": ["sea"] });
+    let begun = created(&user, &body).await;
+    patch(&user, &upload_of(&begun), 0, b"0123")
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    let ready = user.upload_video("ready.mp4", b"bytes").await;
+    let listed = async |query: &str| -> Vec<Video> {
+        let page: Page<Video> = user.read(&format!("/v1/videos?{query}")).await;
+        page.items
+    };
+    let waiting = [begun.clone(), never_begun.clone()];
+    assert_eq!(listed("status=uploading").await, waiting);
+    assert_eq!(
+        listed("").await,
+        [&[ready.clone()][..], &waiting].concat(),
+        "the list"
+    );
+    for video in &waiting {
+        let shown = read(&user, &video.id).await;
+        assert_eq!(shown.json::<Video>(), *video);
+        // The link is nothing that a change could be about.
+        let change = user.request(Method::PATCH, &video.links.this);
+        let change = change.header("if-match", shown.header("etag"));
+        Reply::to(change.json(&json!({ "title": video.title })))
+            .await
+            .expect(StatusCode::OK);
+    }
+    let seen: Video = read(&other, &never_begun.id).await.json();
+    assert_eq!((seen.status, seen.links.upload), (Status::Uploading, None));
+    let feed: Page<Video> = app.get("/v1/feed").await.json();
+    assert_eq!(feed.items, []);
+
+    app.advance_clock(Duration::from_secs(120));
+    user.sweep_clean().await;
+    for query in ["", "status=uploading", "tag=sea"] {
+        let left: Vec<String> = listed(query)
+            .await
+            .into_iter()
+            .map(|video| video.id)
+            .collect();
+        let expected = [ready.id.clone()];
+        assert_eq!(left, expected[..usize::from(query.is_empty())], "{query}");
+    }
+    for video in &waiting {
+        assert_eq!(read(&user, &video.id).await.status, 404);
+        let late = patch(&user, &upload_of(video), 0, b"0123456789").await;
+        assert!([404, 410].contains(&late.status), "{}", late.status);
+    }
+    assert_eq!(user.status().await.used_storage, 5);
+    assert_eq!(user.reconcile(false).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

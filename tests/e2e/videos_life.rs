@@ -213,6 +213,71 @@ async fn visibility_counts_at_once_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_video_that_becomes_private_is_found_by_nobody_else_anywhere() {
+    let app = App::start().await;
+    let (user, other) = (app.with_user().await, app.with_user().await);
+    let video = user.upload_video("clip.mp4", b"bytes").await;
+    let about = json!({ "visibility": "public", "title": "Lighthouse", "tags": ["sea"] });
+    change(&user, &video, &about).await.expect(StatusCode::OK);
+    let this = &video.links.this;
+    for (path, body) in [
+        (
+            format!("{this}/poster"),
+            include_bytes!("../pictures/picture.png").to_vec(),
+        ),
+        (format!("{this}/captions/en"), b"WEBVTT\n".to_vec()),
+    ] {
+        Reply::to(user.request(Method::PUT, &path).body(body))
+            .await
+            .expect(StatusCode::CREATED);
+    }
+    let links = user.request(Method::POST, &format!("{this}/playback"));
+    let links: Value = Reply::to(links.json(&json!({})))
+        .await
+        .expect(StatusCode::CREATED)
+        .json();
+    let link = links["content_url"].as_str().unwrap();
+    let at = link.find("/v1/playback/").expect("a link");
+    let pages = [
+        "/v1/feed".to_owned(),
+        "/v1/feed?tag=sea".to_owned(),
+        "/v1/feed?q=lighth".to_owned(),
+        format!("/v1/users/{}/videos", user.id),
+    ];
+    let paths = [
+        this.clone(),
+        format!("{this}/content"),
+        format!("{this}/poster"),
+        format!("{this}/captions"),
+        format!("{this}/captions/en"),
+        link[at..].to_owned(),
+    ];
+    let seen = async |who: Option<&User<'_>>| {
+        let get = async |path: &str| match who {
+            Some(user) => user.get(path).await,
+            None => app.get(path).await,
+        };
+        let (mut listed, mut open) = (0, 0);
+        for path in &pages {
+            let page: Page<Video> = get(path).await.expect(StatusCode::OK).json();
+            listed += page.items.len();
+        }
+        for path in &paths {
+            let status = get(path).await.status;
+            assert!([200, 404].contains(&status), "{path}: {status}");
+            open += usize::from(status == 200);
+        }
+        (listed, open)
+    };
+    let all = (pages.len(), paths.len());
+    assert_eq!([seen(None).await, seen(Some(&other)).await], [all; 2]);
+    make(&user, &video, Visibility::Private).await;
+    assert_eq!([seen(None).await, seen(Some(&other)).await], [(0, 0); 2]);
+    // All but the link is there for its owner; the lists of what is public have it no more.
+    assert_eq!(seen(Some(&user)).await, (0, paths.len() - 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_in_the_trash_plays_for_nobody_and_can_be_restored() {
     let app = App::start().await;
     let (user, admin) = (app.with_user().await, app.with_admin().await);

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_api::videos::{Status, Video};
-use spinreel_tests::{App, Reply, User};
+use spinreel_tests::{App, Reply, User, eventually};
 
 const TUS: (&str, &str) = ("tus-resumable", "1.0.0");
 
@@ -149,6 +149,84 @@ async fn of_two_replacements_one_comes_about_and_a_deletion_ends_both() {
     assert_eq!(user.videos().await.len(), 0);
     assert_eq!(user.reconcile(false).await, []);
     assert!(app.objects().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixteen_clients_change_replace_and_delete_a_video_at_once_and_it_stays_whole() {
+    let app = App::start().await;
+    let user = app.with_admin().await;
+    for round in 0..3 {
+        let name = format!("clip-{round}.mp4");
+        let video = user.upload_video(&name, b"0123456789").await;
+        let this = video.links.this.as_str();
+        let client = async |number: usize| -> Vec<Reply> {
+            match number % 4 {
+                0 => {
+                    let change = user.request(Method::PATCH, this).header("if-match", "*");
+                    let title = json!({ "title": number.to_string(), "visibility": "public" });
+                    vec![Reply::to(change.json(&title)).await]
+                }
+                1 => {
+                    let created = replace(&user, &video.id, &json!({ "size": 10 })).await;
+                    match created.status == StatusCode::CREATED {
+                        true => {
+                            let path = upload_of(&created);
+                            let bytes = format!("bytes {number:04}");
+                            let sent = patch(&user, &path, 0, bytes.as_bytes()).await;
+                            vec![created, sent]
+                        }
+                        false => vec![created],
+                    }
+                }
+                2 => {
+                    let path = format!("{this}/restore");
+                    vec![Reply::to(user.request(Method::POST, &path)).await]
+                }
+                _ => {
+                    // In the last round it ends for good.
+                    let query = ["", "", "?permanent=true"][round];
+                    let path = format!("{this}{query}");
+                    vec![Reply::to(user.request(Method::DELETE, &path)).await]
+                }
+            }
+        };
+        let replies = futures::future::join_all((0..16).map(client)).await;
+        for reply in replies.iter().flatten() {
+            let expected = [200, 201, 204, 404, 409, 410, 503];
+            assert!(expected.contains(&reply.status), "{}", reply.status);
+        }
+        user.sweep_clean().await;
+        app.quiet(&user).await;
+        assert_eq!(user.reconcile(false).await, []);
+        let found = user.get(this).await;
+        let is_there = found.status == StatusCode::OK;
+        assert!(is_there || round == 2, "{}", found.status);
+        let kept = 10 * i64::from(is_there);
+        assert_eq!(user.status().await.used_storage, kept, "round {round}");
+        assert_eq!(app.objects().await.len(), usize::from(is_there));
+        if is_there {
+            let found: Video = found.json();
+            if found.status == Status::Deleted {
+                let path = format!("{this}/restore");
+                Reply::to(user.request(Method::POST, &path))
+                    .await
+                    .expect(StatusCode::OK);
+            }
+            let text = bytes(&user, &video).await;
+            assert!(text == b"0123456789" || text.starts_with(b"bytes "));
+            let end = format!("{this}?permanent=true");
+            Reply::to(user.request(Method::DELETE, &end))
+                .await
+                .expect(StatusCode::NO_CONTENT);
+            eventually("the bytes go", || async {
+                let used = user.status().await.used_storage;
+                (used == 0 && app.objects().await.is_empty()).then_some(())
+            })
+            .await;
+        }
+        let feed: Value = app.get("/v1/feed").await.json();
+        assert_eq!(feed["items"], json!([]), "round {round}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -72,7 +72,7 @@ pub(crate) fn build_tests(packages: &[&str]) -> Result<()> {
     run(library_tests(packages).arg("--no-run"))
 }
 
-/// Runs some unit tests of these packages, by their whole names.
+/// Runs some tests of these packages, of their libraries and of the films, by their whole names.
 pub(crate) fn named_tests(packages: &[&str], names: &[&str]) -> Command {
     let mut command = library_tests(packages);
     command
@@ -83,7 +83,7 @@ pub(crate) fn named_tests(packages: &[&str], names: &[&str]) -> Command {
 
 fn library_tests(packages: &[&str]) -> Command {
     let mut command = cargo("test");
-    command.arg("--lib");
+    command.args(["--lib", "--test", "films"]);
     for package in packages {
         command.args(["--package", package]);
     }
@@ -136,6 +136,6 @@ fn root() -> PathBuf {
     xtask.parent().unwrap_or(xtask).to_owned()
 }
 
-fn target_dir() -> PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     root().join("target")
 }

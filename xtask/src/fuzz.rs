@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::build;
 use crate::run::step;
+use crate::{build, films};
 
 /// Cases of each property in one round.
 const CASES: u64 = 20_000;
 
 /// What is run: packages, and their properties by their whole names.
-const PROPERTIES: [(&str, &[&str]); 5] = [
+const PROPERTIES: [(&str, &[&str]); 8] = [
     (
         "spinreel-http",
         &[
@@ -65,6 +65,31 @@ const PROPERTIES: [(&str, &[&str]); 5] = [
         ],
     ),
     (
+        "video-service",
+        &[
+            "domain::conditions::tests::any_header_is_weighed_without_a_panic",
+            "domain::edits::tests::what_was_read_once_is_read_as_it_is",
+            "domain::grant::tests::a_grant_that_was_changed_is_none",
+            "domain::grant::tests::any_text_is_no_grant",
+            "domain::picture::tests::any_bytes_are_read_without_a_panic",
+            "domain::views::sketch::tests::any_bytes_are_read_without_a_panic",
+            "domain::webvtt::tests::a_file_of_cues_is_taken_whatever_their_texts",
+            "domain::webvtt::tests::any_text_is_checked_without_a_panic",
+            "domain::words::tests::every_word_of_a_text_finds_it",
+        ],
+    ),
+    (
+        "spinreel-ledger",
+        &[
+            "postings::numbers::tests::any_bytes_are_numbers_in_order_or_refused",
+            "postings::numbers::tests::what_was_packed_comes_back",
+        ],
+    ),
+    (
+        "spinreel-media",
+        &["broken::films_that_were_changed_are_read_to_an_end_without_a_panic"],
+    ),
+    (
         "logging-service",
         &["domain::batch::tests::any_bytes_are_read_without_a_panic"],
     ),
@@ -76,6 +101,7 @@ const PROPERTIES: [(&str, &[&str]); 5] = [
 pub(crate) fn run(minutes: u32) -> Result<()> {
     let packages = PROPERTIES.map(|(package, _)| package);
     let names = PROPERTIES.map(|(_, names)| names).concat();
+    films::prepare(&build::target_dir().join("films"))?;
     step("Building the tests");
     build::build_tests(&packages)?;
     let end = Instant::now() + Duration::from_secs(60 * u64::from(minutes));
@@ -98,6 +124,8 @@ fn round(packages: &[&str], names: &[&str]) -> Result<usize> {
     let output = build::named_tests(packages, names)
         .env("PROPTEST_CASES", CASES.to_string())
         .env("PROPTEST_RNG_SEED", seed.to_string())
+        .env("MEDIA_FUZZ_CASES", CASES.to_string())
+        .env("MEDIA_FUZZ_SEED", seed.to_string())
         .output()
         .context("cargo could not be started")?;
     let printed = String::from_utf8_lossy(&output.stdout);

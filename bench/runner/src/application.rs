@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use http::{Method, Request, request};
 use serde_json::{Value, json};
 use spinreel_bucket::Bucket;
@@ -211,6 +211,15 @@ impl User {
             .request(Method::POST, "/upload")
             .header(CONTENT_TYPE, content_type)
             .body(body)?)
+    }
+
+    /// Changes a video, whatever its version is.
+    pub(crate) fn change(&self, path: &str, changes: &Value) -> Result<Request<Body>> {
+        Ok(self
+            .request(Method::PATCH, path)
+            .header(IF_MATCH, "*")
+            .header(CONTENT_TYPE, "application/json")
+            .body(json_body(changes))?)
     }
 
     /// Deletes a file.

@@ -2,7 +2,7 @@
 //! The benchmarks: `cargo xtask bench [NAME …] [--json]`.
 //!
 //! # Layout
-//! - one module a benchmark: `host`, `auth`, `storage`, `logs`, `spin_like`
+//! - one module a benchmark: `host`, `auth`, `storage`, `catalogue`, `logs`, `spin_like`
 //! - what they use: `wrk` (load), `client` (single requests), `hello_server` and `nginx` (what is measured, each in
 //!   processes of its own), `process` (those that are this program), `application` (all components, with the embedded host
 //!   and bucket, in this process), `profile` (of hosts), `content` (the bytes of files), `tools` (programs of the system),
@@ -11,6 +11,7 @@
 
 mod application;
 mod auth;
+mod catalogue;
 mod client;
 mod content;
 mod hello_server;
@@ -50,6 +51,8 @@ struct Cli {
     json: bool,
     #[command(flatten)]
     spin_like: spin_like::Settings,
+    #[command(flatten)]
+    catalogue: catalogue::Settings,
     #[command(subcommand)]
     server: Option<Server>,
 }
@@ -73,6 +76,8 @@ enum Benchmark {
     Auth,
     /// Big files, beside nginx; what uploads, deletions and lists cost in calls of the store.
     Storage,
+    /// Lists among a thousand videos and a million; changes, the feed beside nginx, the room of a video.
+    Catalogue,
     /// Small requests while the log is healthy, gone, broken or slow.
     Logs,
     /// Small requests on a host that is never better than Spin, beside a component that does nothing there.
@@ -85,6 +90,7 @@ impl Benchmark {
             Self::Host => host::run().await,
             Self::Auth => auth::run().await,
             Self::Storage => storage::run().await,
+            Self::Catalogue => catalogue::run(&cli.catalogue).await,
             Self::Logs => logs::run().await,
             Self::SpinLike => spin_like::run(&cli.spin_like).await,
         }

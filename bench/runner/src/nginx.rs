@@ -38,6 +38,22 @@ impl Nginx {
         Self::start(&[location], "", folder).await
     }
 
+    /// Starts an nginx on a free port that answers every request with `body`, from a file of `folder`.
+    pub(crate) async fn serving(body: &[u8], media_type: &str, folder: &Path) -> Result<Self> {
+        let files = folder.join("served");
+        std::fs::create_dir(&files)
+            .and_then(|()| std::fs::write(files.join("body"), body))
+            .with_context(|| format!("{} cannot be written", files.display()))?;
+        let location = format!(
+            "root \"{}\";
+        open_file_cache max=10;
+        default_type {media_type};
+        location / {{ try_files /body =404; }}",
+            files.display()
+        );
+        Self::start(&[location], "", folder).await
+    }
+
     /// Starts an nginx that hands every request on to `origin`, on one free port for each entry of `settings`, which
     /// are directives for the location; all its files are in `folder`.
     pub(crate) async fn proxying(

@@ -32,7 +32,7 @@ pub use counter::{Counter, Reserved};
 pub use guard::while_it_may;
 pub use intents::{Intents, LEASE_MS, LOOK_EVERY, LOOK_PAGE, Look, Mark, Patience};
 pub use journal::{Journal, JournalPage, SEAL_AFTER_MS, SEGMENT, Timed, Truncated};
-pub use lock::{CALL_MS, Held, Lock, WINDOW_MS};
+pub use lock::{CALL_MS, Held, Lease, Lock, WINDOW_MS};
 pub use postings::{Edits, Postings, PostingsWalk};
 pub use roster::{Burial, DEAD_AFTER_MS, Found, ROSTER_SCAN, Roster, RosterPage, Walk};
 pub use slots::Slots;

@@ -2,15 +2,46 @@ use spinreel_platform::{Clock, Store};
 
 use crate::LedgerError;
 
-/// How long a window of a [`Lock`] is, in milliseconds.
+/// How long a window of a [`Lock`] of a long lease is, in milliseconds.
 pub const WINDOW_MS: u64 = 120_000;
 /// How long a call of the store may take until it has its effect, in milliseconds; one that takes longer never has
 /// one. All leases are made with this in mind.
 pub const CALL_MS: u64 = 20_000;
 
-/// How long before its end a lock is taken for lost, in milliseconds: a call may take so long, and the clocks of two
-/// instances differ by as much.
-const MARGIN_MS: u64 = 2 * CALL_MS;
+/// How long a [`Lock`] lasts, and so how long one who died is in the way: one and a half windows at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    window_ms: u64,
+    /// How long before its end a lock is taken for lost: a call may take half of it, and the clocks of two instances differ
+    /// by as much.
+    margin_ms: u64,
+}
+
+impl Lease {
+    /// For work that asks others, which may take its time: a holder has 20 seconds at least, and one who died is in the way
+    /// for three minutes at most.
+    pub const LONG: Self = Self {
+        window_ms: WINDOW_MS,
+        margin_ms: 2 * CALL_MS,
+    };
+    /// For a few calls of the store in a row that somebody waits for: a holder has two seconds at least, and one who died is
+    /// in the way for half a minute at most. Takes for granted that a write made under the lock has its effect within four
+    /// seconds or never, and that clocks differ by less.
+    pub const SHORT: Self = Self {
+        window_ms: 20_000,
+        margin_ms: 8_000,
+    };
+
+    /// How long one who died is in the way at most, in milliseconds.
+    pub const fn longest_ms(self) -> u64 {
+        self.window_ms + self.window_ms / 2
+    }
+
+    /// When half of a window is over, in milliseconds since the Unix epoch.
+    fn half_over(self, window: u64) -> u64 {
+        window * self.window_ms + self.window_ms / 2
+    }
+}
 
 /// The right to work on something, for one at a time, that outlives no holder for long.
 ///
@@ -21,6 +52,7 @@ const MARGIN_MS: u64 = 2 * CALL_MS;
 #[derive(Debug, Clone)]
 pub struct Lock {
     prefix: String,
+    lease: Lease,
 }
 
 /// A [`Lock`] that is held.
@@ -31,11 +63,18 @@ pub struct Held {
 }
 
 impl Lock {
-    /// The lock under `prefix`.
+    /// The lock under `prefix`, of a [long](Lease::LONG) lease.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
+            lease: Lease::LONG,
         }
+    }
+
+    /// The same lock with another lease. All who use it must name the same.
+    #[must_use]
+    pub fn with_lease(self, lease: Lease) -> Self {
+        Self { lease, ..self }
     }
 
     /// Takes the lock; `None` where somebody has it, or had it a moment ago and died.
@@ -46,20 +85,20 @@ impl Lock {
         store: &impl Store,
         clock: &impl Clock,
     ) -> Result<Option<Held>, LedgerError> {
-        let window = clock.now_ms() / WINDOW_MS;
+        let window = clock.now_ms() / self.lease.window_ms;
         let key = self.key(window);
         if store.increment(&key, 1).await? != 1 {
             return Ok(None);
         }
         let held = Held {
             key,
-            good_until_ms: half_over(window + 1).saturating_sub(MARGIN_MS),
+            good_until_ms: (self.lease.half_over(window + 1)).saturating_sub(self.lease.margin_ms),
         };
         let before = match window.checked_sub(1) {
             Some(before) => self.is_claimed(store, before).await?,
             None => false,
         };
-        let may_still_work = clock.now_ms() < half_over(window);
+        let may_still_work = clock.now_ms() < self.lease.half_over(window);
         if (before && may_still_work)
             || self.is_claimed(store, window + 1).await?
             || !held.is_good(clock)
@@ -76,7 +115,7 @@ impl Lock {
         store: &impl Store,
         clock: &impl Clock,
     ) -> Result<(), LedgerError> {
-        let window = clock.now_ms() / WINDOW_MS;
+        let window = clock.now_ms() / self.lease.window_ms;
         let keys: Vec<String> = (window.saturating_sub(1)..=window + 1)
             .map(|window| self.key(window))
             .collect();
@@ -90,11 +129,6 @@ impl Lock {
     fn key(&self, window: u64) -> String {
         format!("{}/{window}", self.prefix)
     }
-}
-
-/// When half of a window is over, in milliseconds since the Unix epoch.
-fn half_over(window: u64) -> u64 {
-    window * WINDOW_MS + WINDOW_MS / 2
 }
 
 impl Held {
@@ -124,6 +158,7 @@ mod tests {
     use super::*;
     use spinreel_platform::memory::StoppingStore;
 
+    const MARGIN_MS: u64 = Lease::LONG.margin_ms;
     /// The beginning of some window.
     const START: u64 = 10_000 * WINDOW_MS;
 
@@ -191,6 +226,25 @@ mod tests {
                 late.is_none() || other.is_none(),
                 "both hold it, at call {calls}"
             );
+        }
+    }
+
+    #[test]
+    fn one_who_died_is_in_the_way_until_its_lease_is_over_and_no_longer() {
+        for lease in [Lease::LONG, Lease::SHORT] {
+            let lock = || lock().with_lease(lease);
+            for offset in [0, lease.window_ms / 2, lease.window_ms - 1] {
+                let began = 10_000 * lease.window_ms + offset;
+                let (store, clock) = (MemoryStore::default(), ManualClock::at(began));
+                block_on(async {
+                    let held = lock().acquire(&store, &clock).await.unwrap().unwrap();
+                    clock.set_ms(held.good_until_ms + lease.margin_ms - 1);
+                    assert!(!held.is_good(&clock));
+                    assert!(lock().acquire(&store, &clock).await.unwrap().is_none());
+                    clock.set_ms(began + lease.longest_ms());
+                    assert!(lock().acquire(&store, &clock).await.unwrap().is_some());
+                });
+            }
         }
     }
 

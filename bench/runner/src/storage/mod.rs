@@ -12,7 +12,7 @@ mod transfers;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use self::requests::Cost;
+pub(crate) use self::requests::Cost;
 use self::results::Results;
 use crate::application::Application;
 use crate::report::Report;

@@ -38,7 +38,11 @@ impl Cost {
     }
 
     /// Sends one request while nothing else is under way, and notes what it cost.
-    async fn note(&mut self, application: &Application, request: Request<Body>) -> Result<()> {
+    pub(crate) async fn note(
+        &mut self,
+        application: &Application,
+        request: Request<Body>,
+    ) -> Result<()> {
         let before = application.settled().await?;
         let started = Instant::now();
         application.client.ask(request).await?;

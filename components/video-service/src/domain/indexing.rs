@@ -1,10 +1,13 @@
 //! Putting an owner's new videos into the postings.
 
+use std::collections::BTreeMap;
+
 use spinreel_ledger::{Edits, LedgerError};
 use spinreel_platform::{Clock, Store};
 
 use super::listed::{dead, list_of, record_at};
 use super::owner_lock::{OwnerLock, UpdateError};
+use super::record::Record;
 use super::terms::{CHUNK, CHUNKS, note, own_terms, postings_of};
 
 /// Puts videos above the watermark into the postings, 256 at most, and raises it. Harmless when repeated; what dies leaves
@@ -61,13 +64,26 @@ async fn index_chunk(
     Ok(end == last && head > last)
 }
 
-/// The keys of a video's postings, for a purge of the whole list.
-pub(super) fn keys_of(owner: &str, record: &super::record::Record) -> Vec<String> {
+/// The keys of the postings of these videos' terms, for a purge of the whole list. Costs 1 `get` for each of the terms.
+pub(super) async fn keys_of(
+    store: &impl Store,
+    owner: &str,
+    records: impl Iterator<Item = &Record>,
+) -> Result<Vec<String>, LedgerError> {
     let postings = postings_of(owner);
-    let terms = own_terms(record).into_iter();
-    terms
-        .flat_map(|term| postings.keys_of(&term, record.slot))
-        .collect()
+    let mut terms = BTreeMap::new();
+    for record in records {
+        terms.extend(
+            own_terms(record)
+                .into_iter()
+                .map(|term| (term, record.slot)),
+        );
+    }
+    let mut keys = Vec::new();
+    for (term, slot) in terms {
+        keys.extend(postings.keys_of(store, &term, slot).await?);
+    }
+    Ok(keys)
 }
 
 /// Whether so many are above the watermark that a reader should have them put into the postings.

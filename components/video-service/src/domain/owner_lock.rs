@@ -4,10 +4,13 @@
 //! [`Lock`] of its own: whoever holds it writes the change and the next version in one call, and with that nobody asks
 //! for the old lock any more. One that comes late gets the lock of a version that is over, sees so, and lets it go. What
 //! is left is the key of the old lock; the state remembers such keys, and they are deleted many at a time.
+//!
+//! The lock has a short lease: somebody waits for it, and one who died is in the way for half a minute at most. A change is a
+//! few reads and one write. The write is not begun when the lease is over, so one that was slow changes nothing.
 
 use serde::{Deserialize, Serialize};
-use spinreel_ledger::{Cell, Held, LedgerError, Lock};
-use spinreel_platform::{Clock, Store};
+use spinreel_ledger::{Cell, Held, Lease, LedgerError, Lock, while_it_may};
+use spinreel_platform::{Clock, Store, StoreError};
 use thiserror::Error;
 
 /// How long one waits for the lock at most, in milliseconds.
@@ -112,7 +115,7 @@ impl OwnerLock {
         self.leave(key);
         // Last: where a provider stores one after the other, all is written before the next one may begin.
         pairs.push(state_cell(&self.owner).pair(&self.state)?);
-        Ok(store.set_many(&pairs).await.map_err(LedgerError::from)?)
+        self.in_time(clock, store.set_many(&pairs)).await
     }
 
     /// Deletes `keys` in their order, and gives the lock back with them: 1 `delete_many`.
@@ -124,7 +127,18 @@ impl OwnerLock {
     ) -> Result<(), UpdateError> {
         self.check(clock)?;
         keys.push(self.held.key().to_owned());
-        Ok(store.delete_many(&keys).await.map_err(LedgerError::from)?)
+        self.in_time(clock, store.delete_many(&keys)).await
+    }
+
+    /// A write under the lock. One whose answer comes when the lease is over may have met what another one did.
+    async fn in_time(
+        &self,
+        clock: &impl Clock,
+        write: impl Future<Output = Result<(), StoreError>>,
+    ) -> Result<(), UpdateError> {
+        let written = while_it_may(|| self.held.is_good(clock), write).await;
+        let late = || Err(StoreError::Failed("the lease was over first".to_owned()));
+        Ok(written.unwrap_or_else(late).map_err(LedgerError::from)?)
     }
 
     /// Gives the lock back, with nothing changed: 1 `delete`.
@@ -172,5 +186,5 @@ fn state_cell(owner: &str) -> Cell<OwnerState> {
 }
 
 fn lock(owner: &str, version: u64) -> Lock {
-    Lock::new(format!("videos/{owner}/lock/{version}"))
+    Lock::new(format!("videos/{owner}/lock/{version}")).with_lease(Lease::SHORT)
 }

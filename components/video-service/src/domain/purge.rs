@@ -14,6 +14,8 @@ use super::views;
 
 /// How many videos go at most in one call.
 const PAGE: usize = 64;
+/// How many keys of postings one call deletes with the videos.
+const MOST_KEYS: usize = 4_096;
 /// How many pages without a video one call looks at.
 const EMPTY_PAGES: usize = 16;
 
@@ -25,7 +27,7 @@ const EMPTY_PAGES: usize = 16;
 /// it sees the tombstone then, and takes its video back.
 ///
 /// Costs 1 `get` (and the first time a write) for the tombstone, 1 `get` for each video and for each empty slot between them, one for the head and one or two for each stretch of
-/// 4,096 slots, and 2 writes for each call that removes something (and what a [`Roster`](spinreel_ledger::Roster) needs
+/// 4,096 slots, 1 for each of their terms, and 2 writes for each call that removes something (and what a [`Roster`](spinreel_ledger::Roster) needs
 /// where a stretch begins or ends), 1 more for the last.
 pub async fn purge(
     store: &impl Store,
@@ -43,15 +45,20 @@ pub async fn purge(
     let mut below = None;
     for _ in 0..EMPTY_PAGES {
         let page = list.page(store, below, PAGE, &look).await?;
-        let (mut gone, mut keys, mut published) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut gone, mut published) = (Vec::new(), Vec::new());
+        let records = page.items.iter().map(|(_, record)| record);
+        let in_postings = records.filter(|record| record.slot <= indexed);
+        // A term has as many keys as the list is long, so one call could be too long.
+        let mut keys = keys_of(store, owner, in_postings).await?;
+        while keys.len() > MOST_KEYS {
+            let first: Vec<String> = keys.drain(..MOST_KEYS).collect();
+            store.delete_many(&first).await?;
+        }
         for (slot, record) in &page.items {
             gone.push(*slot);
             published.extend(record.feed_number);
             keys.extend(record.feed_number.map(feed::cell_key));
             // The slot goes after the place: a purge that is repeated begins there.
-            if *slot <= indexed {
-                keys.extend(keys_of(owner, record));
-            }
             keys.push(place_key(&record.id));
             keys.push(views::key(&record.id));
             keys.push(slot_key(&list, *slot));
@@ -261,11 +268,13 @@ mod tests {
         block_on(async {
             put_some(&store, "ada", 1..=1_000).await;
             store.take_calls();
+            // A word of each video that is in the postings (up to slot 960), and the one that all have.
+            let (words_first, words_second) = (24 + 1, 64 + 1);
             let expected = Calls {
                 // The head, the map and the slots, the slot that tells that there are more needs no look; the map
                 // once more, and the two above it, to strike them.
                 // The watermark of the postings. And the tombstone, which the first call writes.
-                get: 1 + 1 + 64 + 3 + 1 + 1,
+                get: 1 + 1 + 64 + 3 + 1 + 1 + words_first,
                 set: 2,
                 delete_many: 1,
                 ..Calls::default()
@@ -277,7 +286,7 @@ mod tests {
             assert_eq!(
                 second,
                 Calls {
-                    get: expected.get - 2,
+                    get: expected.get - 2 - words_first + words_second,
                     set: 1,
                     ..expected
                 }

@@ -28,43 +28,43 @@ pub struct Record {
     /// When the title, the description, the tags or the visibility last changed.
     pub updated_at: Timestamp,
     /// What the file is as a video; `None` until that is known, and where it is none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<Media>,
     /// Why the file cannot be played, for a person; `None` where it can be, or nobody looked yet.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unplayable: Option<String>,
     /// The picture that stands for it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poster: Option<Attachment>,
     /// What is said in it, one for each language.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub captions: Vec<Caption>,
     /// Where its samples are, for packaging.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<Attachment>,
     /// The entity tag of the bytes that were looked at for `index`; it is there where they cannot be packaged, too.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub indexed: Option<String>,
     /// How often it was played.
     #[serde(default)]
     pub views: u64,
     /// Since when it is in the trash.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
     /// When the trash gives it up; there with `deleted_at`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
     /// Its entry in the queue of the trash; there with `deleted_at`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trash_entry: Option<u64>,
     /// Its entry in the queue of those that end; there with `ending`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending_entry: Option<u64>,
     /// Whether it is about to end for good: nobody sees it any more, its files are being deleted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ending: bool,
     /// Its number in the feed, while it is there.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed_number: Option<u64>,
     /// When it got that, in milliseconds since the Unix epoch; 0 where it never had one.
     #[serde(default)]
@@ -73,7 +73,7 @@ pub struct Record {
     #[serde(default)]
     pub playback_epoch: u64,
     /// The upload over many requests that will bring its bytes, or other bytes in their place.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<String>,
 }
 

@@ -1,11 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use futures::executor::block_on;
-use spinreel_ledger::WINDOW_MS;
+use spinreel_ledger::Lease;
 use spinreel_platform::memory::{ManualClock, MemoryStore, StoppingStore};
-use spinreel_platform::stepping::{self, die_after};
+use spinreel_platform::stepping::{self, Stepping, die_after};
 
 use super::*;
 use crate::domain::catalogue::remove;
@@ -18,7 +19,7 @@ fn now() -> ManualClock {
 
 /// When nobody can have the lock any more that one who died took.
 fn later() -> ManualClock {
-    ManualClock::at(1_700_000_000_000 + 10 * WINDOW_MS)
+    ManualClock::at(1_700_000_000_000 + Lease::SHORT.longest_ms())
 }
 
 async fn one_video(store: &impl Store) {
@@ -27,10 +28,17 @@ async fn one_video(store: &impl Store) {
         .unwrap();
 }
 
-async fn tag(store: &impl Store, clock: &impl Clock, word: &str) -> Option<Record> {
+async fn tag_or_not(
+    store: &impl Store,
+    clock: &impl Clock,
+    word: &str,
+) -> Result<Option<Record>, UpdateError> {
     let word = word.to_owned();
-    let updated = update(store, clock, "v-1", |record| record.tags.push(word)).await;
-    updated.unwrap()
+    update(store, clock, "v-1", |record| record.tags.push(word)).await
+}
+
+async fn tag(store: &impl Store, clock: &impl Clock, word: &str) -> Option<Record> {
+    tag_or_not(store, clock, word).await.unwrap()
 }
 
 #[test]
@@ -111,6 +119,43 @@ fn a_change_that_died_anywhere_holds_or_does_not_and_the_next_one_goes_on() {
         if finished {
             assert!(calls > 9);
             return;
+        }
+    }
+}
+
+#[test]
+fn a_change_that_was_slow_and_comes_back_after_its_lease_changes_nothing() {
+    let mut refused = 0;
+    for calls in 0.. {
+        let store = MemoryStore::default();
+        block_on(one_video(&store));
+        let clock = now();
+        // All that one write brings is there together, or not.
+        let polite = Stepping(&store);
+        let mut slow = Box::pin(tag_or_not(&polite, &clock, "slow"));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut result = Poll::Pending;
+        for _ in 0..=calls {
+            result = slow.as_mut().poll(&mut context);
+            if result.is_ready() {
+                break;
+            }
+        }
+        if result.is_ready() {
+            assert!(refused > 5, "{refused}");
+            return;
+        }
+        clock.advance_ms(Lease::SHORT.longest_ms());
+        block_on(tag(&store, &clock, "quick")).unwrap();
+        // The slow one goes on. Where it had the lock it is told that it was too late; else it takes it now.
+        let slow = block_on(slow);
+        let record = block_on(find(&store, "v-1")).unwrap().unwrap();
+        match slow {
+            Ok(_) => assert_eq!(record.tags.len(), 2, "after {calls} calls"),
+            Err(_) => {
+                refused += 1;
+                assert_eq!(record.tags, ["quick"], "after {calls} calls");
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json as fields};
 use spinreel_api::Timestamp;
 use spinreel_api::actions::Action;
 use spinreel_api::internal::{CreateUpload, StoredVideo, UploadCreated};
-use spinreel_api::videos::Video;
+use spinreel_api::videos::{Status, Video};
 use spinreel_http::Problem;
 use spinreel_http::parameters::MediaType;
 use spinreel_http::problem::Unauthenticated;
@@ -178,9 +178,23 @@ pub(super) fn waiting(
     upload_id: &str,
 ) -> Video {
     let mut video = record.to_video();
-    let origin = requested_origin(request, &context.settings).unwrap_or_default();
-    video.links.upload = Some(format!("{origin}/v1/uploads/{upload_id}"));
+    video.links.upload = Some(upload_link(request, context, upload_id));
     video
+}
+
+/// A video as its owner sees it: one that waits for its first bytes, with where they are to go.
+pub(super) fn as_owner(request: &Request, context: &Context, record: &Record) -> Video {
+    match &record.upload {
+        Some(upload) if record.status() == Status::Uploading => {
+            waiting(request, context, record, upload)
+        }
+        _ => record.to_video(),
+    }
+}
+
+fn upload_link(request: &Request, context: &Context, upload_id: &str) -> String {
+    let origin = requested_origin(request, &context.settings).unwrap_or_default();
+    format!("{origin}/v1/uploads/{upload_id}")
 }
 
 /// 201, with where the video is.

@@ -8,6 +8,7 @@ use spinreel_service::{Call, Outcome, Response, empty};
 use crate::domain::conditions::is_known;
 use crate::domain::inspection::is_due;
 use crate::domain::views;
+use crate::routes::create::as_owner;
 use crate::routes::views::fold_later;
 use crate::routes::{answer_of, inspect_later, ledger_problem, visible_video};
 
@@ -21,9 +22,14 @@ pub(crate) async fn get(call: Call) -> Outcome {
     let total = views::total(&context.store, &context.clock, &record)
         .await
         .map_err(ledger_problem)?;
+    let is_owner = call.caller.is_user(&record.stored.owner);
+    let video = match is_owner {
+        true => as_owner(&call.request, context, &record),
+        false => record.to_video(),
+    };
     let (response, tag) = answer_of(&Video {
         views: total.views,
-        ..record.to_video()
+        ..video
     })?;
     if total.is_unfolded {
         fold_later(context, record.id);

@@ -10,8 +10,8 @@ use spinreel_service::{Call, Outcome, json};
 use crate::domain::catalogue::{VideoPage, bury, index, page};
 use crate::domain::edits::tag_key;
 use crate::domain::filter::{Filter, parse_status};
-use crate::domain::record::Record;
 use crate::domain::words::Search;
+use crate::routes::create::as_owner;
 use crate::routes::{end_later, ledger_problem, video_id};
 
 /// The name of the list in cursors.
@@ -67,7 +67,10 @@ async fn answer(call: &Call, owner: &str, filter: &Filter) -> Outcome {
         });
     }
     let page = Page {
-        items: records.iter().map(Record::to_video).collect(),
+        items: records
+            .iter()
+            .map(|record| as_owner(&call.request, &call.context, record))
+            .collect(),
         next_cursor: next.map(|below| encode_cursor(LIST, below)),
     };
     json(StatusCode::OK, &page)

@@ -100,12 +100,14 @@ fn answer_of(video: &Video) -> Result<(Response, HeaderValue), Problem> {
     Ok((response, tag))
 }
 
-/// What the entity tag of a video begins with: the same for the same JSON only, but for the views and the poster's link. Who
-/// changes a video names this part alone, so that nobody who looks at it, or gives it a poster, meanwhile is in the way.
+/// What the entity tag of a video begins with: the same for the same JSON only, but for the views, the poster's link, and the link
+/// of the upload that it waits for, which its owner alone is shown. Who changes a video names this part alone, so that nobody
+/// who looks at it, or gives it a poster, meanwhile is in the way.
 fn version(video: &Video) -> Result<String, Problem> {
     let mut video = video.clone();
     video.views = 0;
     video.links.poster = None;
+    video.links.upload = None;
     digest(&video)
 }
 

@@ -1,29 +1,29 @@
-mod bits;
+mod numbers;
 mod root;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use spinreel_platform::Store;
 
 use crate::LedgerError;
-use bits::{Bits, SPAN};
-use root::Root;
+use numbers::{fitting, pack, pull, push, unpack};
+use root::{LeafAt, Root, end_of, leaf_of};
 
 pub use walk::PostingsWalk;
 
-/// Numbers of a root: one leaf for each [`SPAN`] of them.
-const REGION: u64 = SPAN * SPAN;
+/// Numbers of a root.
+const REGION: u64 = 1 << 24;
 
 /// For each term the numbers of a list that have it: an inverted index.
 ///
-/// A term has a root for each 16.7 million numbers. As long as it has at most 32 of them the root holds them itself;
-/// then it holds a bit for each leaf, and a leaf a bit for each of 4,096 numbers. So a new number costs a term one or two
-/// small values, whatever the number, and what is to be stored of many terms goes into one call. A walk reads the roots
-/// and the leaves that it comes to, of all its terms, and gives the numbers that have all of them.
+/// A term has a root for each 16.7 million numbers, which holds them itself as long as they fit into half a kilobyte: some
+/// hundreds that are far apart, or four thousand that lie together. Then it says where leaves begin, each of up to as many
+/// bytes. So a term that is rare has one key, one that is frequent a key for hundreds or thousands of numbers, and a number
+/// costs a term a byte or two. What is to be stored of many terms goes into one call. A walk reads the roots, and the leaves
+/// that it comes to, of all its terms, and gives the numbers that have all of them.
 ///
 /// **One writer at a time**: [`edit`](Self::edit) reads what it changes, so its callers hold a lock. Readers need none.
 /// What is stored is a hint for them: a number is looked at before it counts, since it may be there no more.
@@ -31,7 +31,7 @@ const REGION: u64 = SPAN * SPAN;
 /// | | calls |
 /// |---|---|
 /// | [`edit`](Self::edit) | 1 `get` for each term, 1 more for each leaf; what it gives is stored with one `set_many` |
-/// | [`walk`](Self::walk) of m terms | m `get` for each 16.7 million numbers, and at most m for each stretch of 4,096 that has a number with all of them, or may have |
+/// | [`walk`](Self::walk) of m terms | m `get` for each 16.7 million numbers, and at most m for each leaf of the rarest |
 #[derive(Debug, Clone)]
 pub struct Postings {
     prefix: String,
@@ -39,6 +39,46 @@ pub struct Postings {
 
 /// What is changed of terms: for each, numbers that have it from now on (`true`), or do no more.
 pub type Edits = BTreeMap<String, BTreeMap<u64, bool>>;
+
+/// Some positions of a term in a region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Leaf {
+    /// Where the next leaf began when this was written.
+    end: u64,
+    /// In order.
+    positions: Vec<u64>,
+}
+
+impl Leaf {
+    fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        Some(Self {
+            end: pull(&mut bytes)?,
+            positions: unpack(bytes, REGION)?,
+        })
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        push(&mut bytes, self.end);
+        bytes.extend(pack(&self.positions));
+        bytes
+    }
+
+    /// Those of a leaf that ends there by its root. One that was divided by somebody who died then has more.
+    fn below(mut self, end: u64) -> Vec<u64> {
+        self.positions.retain(|position| *position < end);
+        self.positions
+    }
+}
+
+/// What an edit writes of one term in a region, in this order. A leaf that is divided loses positions only when the root
+/// names the one that has them.
+#[derive(Debug, Default)]
+struct Writes {
+    leaves: Vec<(u64, Leaf)>,
+    root: Option<Root>,
+    divided: Vec<(u64, Leaf)>,
+}
 
 impl Postings {
     /// The postings under `prefix`. Terms become parts of keys.
@@ -48,7 +88,7 @@ impl Postings {
         }
     }
 
-    /// What is to be stored so that `edits` hold; only reads. Numbers begin at 1.
+    /// What is to be stored, in this order, so that `edits` hold; only reads. Numbers begin at 1.
     pub async fn edit(
         &self,
         store: &impl Store,
@@ -65,8 +105,14 @@ impl Postings {
                 region.insert(position % REGION, *has);
             }
             for (region, positions) in regions {
-                self.edit_region(store, term, region, &positions, &mut pairs)
-                    .await?;
+                let writes = self.edit_region(store, term, region, &positions).await?;
+                let pair = |(start, leaf): (u64, Leaf)| {
+                    (self.leaf_key(term, region, start), leaf.to_bytes())
+                };
+                pairs.extend(writes.leaves.into_iter().map(pair));
+                let root = writes.root.map(|root| root.to_bytes());
+                pairs.extend(root.map(|root| (self.root_key(term, region), root)));
+                pairs.extend(writes.divided.into_iter().map(pair));
             }
         }
         Ok(pairs)
@@ -78,54 +124,63 @@ impl Postings {
         term: &str,
         region: u64,
         positions: &BTreeMap<u64, bool>,
-        pairs: &mut Vec<(String, Vec<u8>)>,
-    ) -> Result<(), LedgerError> {
-        let before = self.root(store, term, region).await?;
-        let (mut leaves, mut all) = (BTreeMap::new(), BTreeMap::new());
-        let mut roots = match &before {
+    ) -> Result<Writes, LedgerError> {
+        let mut writes = Writes::default();
+        let mut leaves = match self.root(store, term, region).await? {
             Root::Few(few) => {
-                let mut few: BTreeSet<u64> = few.iter().copied().collect();
-                for (position, has) in positions {
-                    match has {
-                        true => few.insert(*position),
-                        false => few.remove(position),
-                    };
-                }
-                if Root::are_few(few.len()) {
-                    let after = Root::Few(few.into_iter().collect());
-                    if after != before {
-                        pairs.push((self.root_key(term, region), after.to_bytes()));
-                    }
-                    return Ok(());
+                let after = edited(&few, positions);
+                if fitting(&after) == after.len() {
+                    writes.root = (after != few).then_some(Root::Few(after));
+                    return Ok(writes);
                 }
                 // They become leaves, all at once.
-                all.extend(few.into_iter().map(|position| (position, true)));
-                Bits::EMPTY
+                let parts = divide(0, REGION, &after, true);
+                let starts = parts.iter().map(|(start, _)| LeafAt {
+                    start: *start,
+                    is_empty: false,
+                });
+                writes.root = Some(Root::Many(starts.collect()));
+                writes.leaves = parts;
+                return Ok(writes);
             }
-            Root::Many(roots) => {
-                all.extend(positions);
-                for position in positions.keys() {
-                    if let Entry::Vacant(leaf) = leaves.entry(position / SPAN) {
-                        let bits = self.leaf(store, term, region, *leaf.key()).await?;
-                        leaf.insert(bits);
-                    }
-                }
-                (**roots).clone()
-            }
+            Root::Many(leaves) => leaves,
         };
-        for (position, has) in all {
-            let leaf = leaves.entry(position / SPAN).or_insert(Bits::EMPTY);
-            leaf.set(position % SPAN, has);
+        let before = leaves.clone();
+        let mut of_leaves: BTreeMap<usize, BTreeMap<u64, bool>> = BTreeMap::new();
+        for (position, has) in positions {
+            let of_leaf = of_leaves.entry(leaf_of(&before, *position)).or_default();
+            of_leaf.insert(*position, *has);
         }
-        for (leaf, bits) in leaves {
-            roots.set(leaf, !bits.is_empty());
-            pairs.push((self.leaf_key(term, region, leaf), bits.to_bytes()));
+        // From the last one, so that those before keep their places.
+        for (index, positions) in of_leaves.into_iter().rev() {
+            let Some(at) = before.get(index).copied() else {
+                continue;
+            };
+            let end = end_of(&before, index);
+            let known = match at.is_empty {
+                true => Vec::new(),
+                false => self.leaf(store, term, region, at.start).await?.below(end),
+            };
+            let after = edited(&known, &positions);
+            if after == known {
+                continue;
+            }
+            let mut parts = divide(at.start, end, &after, index + 1 == before.len());
+            let is_divided = parts.len() > 1;
+            let starts = parts.iter().map(|(start, leaf)| LeafAt {
+                start: *start,
+                is_empty: leaf.positions.is_empty(),
+            });
+            leaves.splice(index..=index, starts.collect::<Vec<_>>());
+            let first = parts.remove(0);
+            match is_divided {
+                true => writes.divided.push(first),
+                false => writes.leaves.push(first),
+            }
+            writes.leaves.extend(parts);
         }
-        let after = Root::Many(Box::new(roots));
-        if after != before {
-            pairs.push((self.root_key(term, region), after.to_bytes()));
-        }
-        Ok(())
+        writes.root = (leaves != before).then_some(Root::Many(leaves));
+        Ok(writes)
     }
 
     /// The numbers below `before` that have all of `terms`, newest first. Reads nothing yet. Without terms there are none.
@@ -151,12 +206,15 @@ impl Postings {
         store: &impl Store,
         term: &str,
         region: u64,
-        leaf: u64,
-    ) -> Result<Bits, LedgerError> {
-        let key = self.leaf_key(term, region, leaf);
+        start: u64,
+    ) -> Result<Leaf, LedgerError> {
+        let key = self.leaf_key(term, region, start);
         match store.get(&key).await? {
-            None => Ok(Bits::EMPTY),
-            Some(bytes) => Bits::from_bytes(&bytes).ok_or_else(|| no_postings(key)),
+            None => Ok(Leaf {
+                end: REGION,
+                positions: Vec::new(),
+            }),
+            Some(bytes) => Leaf::from_bytes(&bytes).ok_or_else(|| no_postings(key)),
         }
     }
 
@@ -164,19 +222,71 @@ impl Postings {
         format!("{}/{term}/{region}", self.prefix)
     }
 
-    fn leaf_key(&self, term: &str, region: u64, leaf: u64) -> String {
-        format!("{}/{term}/{region}/{leaf}", self.prefix)
+    fn leaf_key(&self, term: &str, region: u64, start: u64) -> String {
+        format!("{}/{term}/{region}/{start}", self.prefix)
     }
 
-    /// The keys that a term may have for these numbers: for whoever removes the whole list.
-    pub fn keys_of(&self, term: &str, number: u64) -> [String; 2] {
-        let position = number.saturating_sub(1);
-        let (region, leaf) = (position / REGION, position % REGION / SPAN);
-        [
-            self.leaf_key(term, region, leaf),
-            self.root_key(term, region),
-        ]
+    /// All keys that a term has around this number: for whoever removes the whole list. Without the last one, which is the
+    /// root's, nobody finds the others. Costs 1 `get`.
+    pub async fn keys_of(
+        &self,
+        store: &impl Store,
+        term: &str,
+        number: u64,
+    ) -> Result<Vec<String>, LedgerError> {
+        let region = number.saturating_sub(1) / REGION;
+        let mut keys = Vec::new();
+        if let Root::Many(leaves) = self.root(store, term, region).await? {
+            let of_leaves = leaves
+                .iter()
+                .map(|leaf| self.leaf_key(term, region, leaf.start));
+            keys.extend(of_leaves);
+        }
+        keys.push(self.root_key(term, region));
+        Ok(keys)
     }
+}
+
+/// Positions in order, with those that come and without those that go.
+fn edited(known: &[u64], edits: &BTreeMap<u64, bool>) -> Vec<u64> {
+    let mut positions = Vec::with_capacity(known.len() + edits.len());
+    let mut rest = known;
+    for (position, has) in edits {
+        let (before, after) = rest.split_at(rest.partition_point(|known| known < position));
+        positions.extend_from_slice(before);
+        rest = match after.split_first() {
+            Some((known, after)) if known == position => after,
+            _ => after,
+        };
+        positions.extend(has.then_some(*position));
+    }
+    positions.extend_from_slice(rest);
+    positions
+}
+
+/// The leaves that positions between `start` and `end` need: one, if they fit. The last leaf of a region grows at its end
+/// as a rule, so it is filled before the next one begins; others are halved.
+fn divide(start: u64, end: u64, positions: &[u64], is_last: bool) -> Vec<(u64, Leaf)> {
+    let fits = fitting(positions);
+    if fits == positions.len() {
+        let positions = positions.to_vec();
+        return vec![(start, Leaf { end, positions })];
+    }
+    let mut parts = Vec::new();
+    let (mut start, mut rest) = (start, positions);
+    while !rest.is_empty() {
+        let fits = fitting(rest);
+        let count = match is_last || fits == rest.len() {
+            true => fits,
+            false => fits.min(rest.len().div_ceil(2)),
+        };
+        let (part, more) = rest.split_at(count.max(1));
+        let end = more.first().copied().unwrap_or(end);
+        let positions = part.to_vec();
+        parts.push((start, Leaf { end, positions }));
+        (start, rest) = (end, more);
+    }
+    parts
 }
 
 fn no_postings(key: String) -> LedgerError {

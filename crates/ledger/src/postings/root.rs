@@ -1,20 +1,27 @@
-//! What is stored of a term: a few numbers, or the leaves that have many.
+//! What is stored of a term in one region: its numbers, or the leaves that have them.
 
-use super::bits::{Bits, SPAN};
+use super::REGION;
+use super::numbers::{pack, pull, push, unpack};
 
-/// How many numbers stand in the root itself.
-const MOST_FEW: usize = 32;
 /// The first byte of a stored root: which form the rest has.
 const FEW: u8 = 1;
 const MANY: u8 = 2;
 
-/// The root of a term in one region: positions below [`SPAN`]², a leaf for each [`SPAN`] of them.
+/// The root of a term in one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Root {
-    /// The positions, in order: at most 32, stored as 4 bytes each.
+    /// The positions, in order, packed.
     Few(Vec<u64>),
-    /// Which leaves have any.
-    Many(Box<Bits>),
+    /// The leaves, in order; the first begins at 0.
+    Many(Vec<LeafAt>),
+}
+
+/// Where a leaf begins. It ends where the next one begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LeafAt {
+    pub(super) start: u64,
+    /// Whether nothing is in it: then nobody needs to read it.
+    pub(super) is_empty: bool,
 }
 
 impl Root {
@@ -23,15 +30,22 @@ impl Root {
 
     /// Reads a stored root; `None` where it is none.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        match bytes.split_first()? {
-            (&FEW, rest) => {
-                let (numbers, odd) = rest.as_chunks::<4>();
-                let numbers = numbers
-                    .iter()
-                    .map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
-                odd.is_empty().then(|| Self::Few(numbers.collect()))
+        let (form, mut rest) = bytes.split_first()?;
+        match *form {
+            FEW => unpack(rest, REGION).map(Self::Few),
+            MANY => {
+                let (mut leaves, mut end) = (Vec::new(), 0);
+                while !rest.is_empty() {
+                    // The gap to the one before, and in the lowest bit whether it is empty.
+                    let word = pull(&mut rest)?;
+                    let (gap, is_empty) = (word >> 1, word & 1 == 1);
+                    let is_right = leaves.is_empty() == (gap == 0);
+                    let start = Some(end + gap).filter(|start| is_right && *start < REGION)?;
+                    leaves.push(LeafAt { start, is_empty });
+                    end = start;
+                }
+                (!leaves.is_empty()).then_some(Self::Many(leaves))
             }
-            (&MANY, rest) => Bits::from_bytes(rest).map(|bits| Self::Many(Box::new(bits))),
             _ => None,
         }
     }
@@ -39,43 +53,38 @@ impl Root {
     /// As it is stored.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         match self {
-            Self::Few(positions) => {
-                let positions = positions.iter();
-                let bytes = positions.flat_map(|position| (*position as u32).to_le_bytes());
-                [FEW].into_iter().chain(bytes).collect()
-            }
-            Self::Many(leaves) => [&[MANY], leaves.to_bytes().as_slice()].concat(),
-        }
-    }
-
-    /// The leaves that have any.
-    pub(super) fn leaves(&self) -> Bits {
-        match self {
-            Self::Many(leaves) => (**leaves).clone(),
-            Self::Few(positions) => {
-                let mut leaves = Bits::EMPTY;
-                for position in positions {
-                    leaves.set(position / SPAN, true);
+            Self::Few(positions) => [&[FEW], pack(positions).as_slice()].concat(),
+            Self::Many(leaves) => {
+                let (mut bytes, mut before) = (vec![MANY], 0);
+                for leaf in leaves {
+                    push(
+                        &mut bytes,
+                        (leaf.start - before) << 1 | u64::from(leaf.is_empty),
+                    );
+                    before = leaf.start;
                 }
-                leaves
+                bytes
             }
         }
     }
 
-    /// What a leaf has, where the root itself says so.
-    pub(super) fn few_in(&self, leaf: u64) -> Option<Bits> {
-        let Self::Few(positions) = self else {
-            return None;
-        };
-        let mut bits = Bits::EMPTY;
-        for position in positions.iter().filter(|position| *position / SPAN == leaf) {
-            bits.set(position % SPAN, true);
+    /// Grows with how many positions there are: a walk begins with the rarest term.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Few(positions) => positions.len(),
+            Self::Many(leaves) => leaves.len() << 16,
         }
-        Some(bits)
     }
+}
 
-    /// Whether so many stand in the root itself.
-    pub(super) fn are_few(count: usize) -> bool {
-        count <= MOST_FEW
-    }
+/// The index of the leaf that a position belongs to.
+pub(super) fn leaf_of(leaves: &[LeafAt], position: u64) -> usize {
+    leaves
+        .partition_point(|leaf| leaf.start <= position)
+        .saturating_sub(1)
+}
+
+/// Where a leaf ends: its positions are below that.
+pub(super) fn end_of(leaves: &[LeafAt], index: usize) -> u64 {
+    leaves.get(index + 1).map_or(REGION, |next| next.start)
 }

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use futures::executor::block_on;
 use proptest::prelude::*;
 use spinreel_platform::memory::{Calls, CountingStore, MemoryStore};
@@ -142,4 +144,106 @@ fn bytes_that_are_no_postings_are_an_error() {
             assert!(walk.next().await.is_err(), "{bytes:?}");
         });
     }
+}
+
+/// Far enough apart that a leaf has some hundreds.
+fn spread(count: u64, step: u64) -> impl Iterator<Item = u64> {
+    (1..=count).map(move |number| number * step)
+}
+
+#[test]
+fn rare_terms_have_one_key_and_frequent_ones_one_for_hundreds_of_numbers() {
+    let store = MemoryStore::default();
+    block_on(async {
+        let mut keys = 0;
+        // 500, 2,500, 50,000 and 1,000,000 of a million.
+        for (step, most) in [(2_000, 3), (400, 12), (20, 110), (1, 250)] {
+            // As they come, some at a time.
+            let numbers: Vec<u64> = spread(1_000_000 / step, step).collect();
+            for some in numbers.chunks(1_000) {
+                apply(
+                    &store,
+                    &edits(&step.to_string(), some.iter().copied(), true),
+                )
+                .await;
+            }
+            let before = std::mem::replace(&mut keys, store.keys().len());
+            assert!(keys - before <= most, "{step}: {}", keys - before);
+            let mut found = all(&store, &[&step.to_string()], 2_000_000).await;
+            found.reverse();
+            assert_eq!(found, numbers, "{step}");
+        }
+        for key in store.keys() {
+            let value = store.get(&key).await.unwrap().unwrap();
+            assert!(value.len() <= 1_024, "{key}");
+        }
+    });
+}
+
+#[test]
+fn an_edit_that_died_anywhere_loses_nothing_and_is_made_up_for() {
+    let base = || edits("a", spread(3_000, 10), true);
+    let more = edits("a", (5_000..9_000).filter(|number| number % 10 > 0), true);
+    for first in [base(), edits("a", spread(100, 10), true)] {
+        for written in 0..40 {
+            let store = MemoryStore::default();
+            block_on(async {
+                apply(&store, &first).await;
+                let mut known = all(&store, &["a"], 100_000).await;
+                let mut pairs = postings().edit(&store, &more).await.unwrap();
+                pairs.truncate(written);
+                store.set_many(&pairs).await.unwrap();
+                let found: BTreeSet<u64> = all(&store, &["a"], 100_000).await.into_iter().collect();
+                assert!(
+                    known.iter().all(|number| found.contains(number)),
+                    "{written}"
+                );
+                apply(&store, &more).await;
+                known.extend(more["a"].keys());
+                known.sort_by_key(|number| std::cmp::Reverse(*number));
+                known.dedup();
+                assert_eq!(all(&store, &["a"], 100_000).await, known, "{written}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_walk_beside_an_edit_that_divides_leaves_finds_all_that_were_there() {
+    for steps in (0..3_000).step_by(97) {
+        let store = MemoryStore::default();
+        block_on(async {
+            apply(&store, &edits("a", spread(3_000, 10), true)).await;
+            let known = all(&store, &["a"], 100_000).await;
+            let postings = postings();
+            let mut walk = postings.walk(&store, vec!["a".to_owned()], 100_000);
+            let mut found = Vec::new();
+            while let Some(number) = walk.next().await.unwrap() {
+                found.push(number);
+                if found.len() == steps {
+                    let more = (1..30_000).filter(|number| number % 10 == 3);
+                    apply(&store, &edits("a", more, true)).await;
+                }
+            }
+            found.retain(|number| number % 10 == 0);
+            assert_eq!(found, known, "after {steps}");
+        });
+    }
+}
+
+#[test]
+fn all_keys_of_a_term_are_named_and_what_was_emptied_is_read_no_more() {
+    let store = CountingStore::new(MemoryStore::default());
+    block_on(async {
+        apply(&store, &edits("a", spread(3_000, 10), true)).await;
+        apply(&store, &edits("a", spread(2_900, 10), false)).await;
+        store.take_calls();
+        let found = all(&store, &["a"], 100_000).await;
+        assert_eq!((found.len(), found.last()), (100, Some(&29_010)));
+        assert!(store.take_calls().total() <= 3);
+        let mut keys = postings().keys_of(&store, "a", 1).await.unwrap();
+        assert_eq!(keys.last().map(String::as_str), Some("p/a/0"));
+        keys.sort();
+        assert_eq!(keys, store.inner().keys());
+    });
 }

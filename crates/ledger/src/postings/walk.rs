@@ -2,10 +2,12 @@
 
 use spinreel_platform::Store;
 
-use super::bits::{Bits, SPAN};
-use super::root::Root;
+use super::root::{Root, end_of, leaf_of};
 use super::{Postings, REGION};
 use crate::LedgerError;
+
+/// How often a walk reads a root again, since a leaf was divided beside it.
+const RELOADS: usize = 4;
 
 /// The numbers that have all terms, newest first.
 #[derive(Debug)]
@@ -15,10 +17,18 @@ pub struct PostingsWalk<'a, S> {
     terms: Vec<String>,
     /// The numbers that were not looked at yet are below this one.
     before: u64,
-    /// The region that the walk is in: the roots of the terms there, and the leaves that all of them have.
-    region: Option<(u64, Vec<Root>, Bits)>,
-    /// The leaf that the walk is in, by its number over all regions: what all terms have there.
-    leaf: Option<(u64, Bits)>,
+    /// The region that the walk is in, and its terms there, the rarest first.
+    region: Option<(u64, Vec<OfTerm>)>,
+}
+
+/// A term in the region that a walk is in.
+#[derive(Debug)]
+struct OfTerm {
+    term: String,
+    root: Root,
+    /// The leaf that was read last: where it begins, and its positions.
+    leaf: Option<(u64, Vec<u64>)>,
+    reloads: usize,
 }
 
 impl<'a, S: Store> PostingsWalk<'a, S> {
@@ -34,7 +44,6 @@ impl<'a, S: Store> PostingsWalk<'a, S> {
             terms,
             before,
             region: None,
-            leaf: None,
         }
     }
 
@@ -46,64 +55,114 @@ impl<'a, S: Store> PostingsWalk<'a, S> {
         while self.before > 1 {
             let position = self.before - 2;
             let region = position / REGION;
-            let leaves = self.enter_region(region).await?;
-            let Some(leaf) = leaves.highest_at_or_below(position % REGION / SPAN) else {
-                self.before = region * REGION + 1;
-                continue;
-            };
-            let first = region * REGION + leaf * SPAN;
-            let from = position.min(first + SPAN - 1) - first;
-            match self
-                .enter_leaf(region, leaf)
-                .await?
-                .highest_at_or_below(from)
-            {
-                Some(bit) => {
-                    self.before = first + bit + 1;
+            match self.highest_of_all(region, position % REGION).await? {
+                Some(position) => {
+                    self.before = region * REGION + position + 1;
                     return Ok(Some(self.before));
                 }
-                None => self.before = first + 1,
+                None => self.before = region * REGION + 1,
             }
         }
         Ok(None)
     }
 
-    /// The leaves of a region that all terms have.
-    async fn enter_region(&mut self, region: u64) -> Result<&Bits, LedgerError> {
-        let known = matches!(&self.region, Some((known, ..)) if *known == region);
-        if !known {
-            let (mut roots, mut leaves) = (Vec::new(), Bits::FULL);
-            for term in &self.terms {
-                let root = self.postings.root(self.store, term, region).await?;
-                leaves.intersect(&root.leaves());
-                roots.push(root);
+    /// The highest position of a region that all terms have, `from` or below.
+    async fn highest_of_all(&mut self, region: u64, from: u64) -> Result<Option<u64>, LedgerError> {
+        let (postings, store) = (self.postings, self.store);
+        let terms = self.enter(region).await?;
+        let (mut position, mut agreeing) = (from, 0);
+        for index in (0..terms.len()).cycle() {
+            let highest = terms[index]
+                .highest(postings, store, region, position)
+                .await?;
+            match highest {
+                None => return Ok(None),
+                Some(highest) if highest == position => agreeing += 1,
+                Some(highest) => (position, agreeing) = (highest, 1),
             }
-            self.region = Some((region, roots, leaves));
+            if agreeing == terms.len() {
+                return Ok(Some(position));
+            }
         }
-        Ok(self
-            .region
-            .as_ref()
-            .map_or(&Bits::EMPTY, |(_, _, leaves)| leaves))
+        Ok(None)
     }
 
-    /// What all terms have in a leaf of the region that the walk is in.
-    async fn enter_leaf(&mut self, region: u64, leaf: u64) -> Result<&Bits, LedgerError> {
-        let index = region * SPAN + leaf;
-        let known = matches!(&self.leaf, Some((known, _)) if *known == index);
-        if !known {
-            let mut bits = Bits::FULL;
-            let roots = self.region.iter().flat_map(|(_, roots, _)| roots);
-            for (root, term) in roots.zip(&self.terms) {
-                match root.few_in(leaf) {
-                    Some(few) => bits.intersect(&few),
-                    None => {
-                        let leaf = self.postings.leaf(self.store, term, region, leaf).await?;
-                        bits.intersect(&leaf);
+    /// The terms in a region.
+    async fn enter(&mut self, region: u64) -> Result<&mut Vec<OfTerm>, LedgerError> {
+        let known = self.region.take().filter(|(known, _)| *known == region);
+        let of_region = match known {
+            Some(known) => known,
+            None => {
+                let mut terms = Vec::new();
+                for term in &self.terms {
+                    let root = self.postings.root(self.store, term, region).await?;
+                    terms.push(OfTerm {
+                        term: term.clone(),
+                        root,
+                        leaf: None,
+                        reloads: 0,
+                    });
+                }
+                terms.sort_by_key(|term| term.root.weight());
+                (region, terms)
+            }
+        };
+        Ok(&mut self.region.insert(of_region).1)
+    }
+}
+
+impl OfTerm {
+    /// The term's highest position, `from` or below.
+    async fn highest(
+        &mut self,
+        postings: &Postings,
+        store: &impl Store,
+        region: u64,
+        from: u64,
+    ) -> Result<Option<u64>, LedgerError> {
+        loop {
+            let leaves = match &self.root {
+                Root::Few(positions) => return Ok(highest_below(positions, from)),
+                Root::Many(leaves) => leaves,
+            };
+            let mut divided = false;
+            for index in (0..=leaf_of(leaves, from)).rev() {
+                let Some(at) = leaves.get(index).filter(|leaf| !leaf.is_empty) else {
+                    continue;
+                };
+                let is_known = matches!(&self.leaf, Some((known, _)) if *known == at.start);
+                if !is_known {
+                    let leaf = postings.leaf(store, &self.term, region, at.start).await?;
+                    let end = end_of(leaves, index);
+                    divided = leaf.end < end && self.reloads < RELOADS;
+                    if divided {
+                        break;
                     }
+                    self.leaf = Some((at.start, leaf.below(end)));
+                }
+                let positions = self.leaf.iter().map(|(_, positions)| positions);
+                let highest = positions
+                    .flat_map(|positions| highest_below(positions, from))
+                    .next();
+                if highest.is_some() {
+                    return Ok(highest);
                 }
             }
-            self.leaf = Some((index, bits));
+            if !divided {
+                return Ok(None);
+            }
+            // What is not in the leaf any more is in one that this root does not name yet.
+            self.reloads += 1;
+            self.root = postings.root(store, &self.term, region).await?;
+            self.leaf = None;
         }
-        Ok(self.leaf.as_ref().map_or(&Bits::EMPTY, |(_, bits)| bits))
     }
+}
+
+/// The highest of them, `from` or below.
+fn highest_below(positions: &[u64], from: u64) -> Option<u64> {
+    let count = positions.partition_point(|position| *position <= from);
+    count
+        .checked_sub(1)
+        .and_then(|index| positions.get(index).copied())
 }
