@@ -207,7 +207,7 @@ fn doubt_refusal(world: &World, sending: &Sending, id: &str, error: &UploadError
 }
 
 /// Some bytes of a file, as a client sends them.
-pub(super) fn source<'w>(world: &'w World, rest: &'static [u8], piece: usize) -> impl FileSource {
+pub(super) fn source(world: &World, rest: &'static [u8], piece: usize) -> impl FileSource {
     Source {
         world,
         rest,
