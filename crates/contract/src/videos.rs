@@ -10,6 +10,7 @@ const IMAGES: [&str; 3] = ["image/jpeg", "image/png", "image/webp"];
 /// The media type of captions.
 const VTT: &str = "text/vtt; charset=utf-8";
 /// What a private video is to everybody else.
+const PERMANENT: &str = "`permanent` is neither `true` nor `false`.";
 const NO_VIDEO: &str = "There is no such video, or not for the caller.";
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -118,7 +119,8 @@ fn life() -> Vec<Operation> {
             "deleteAllVideos",
             "Delete all own videos, a page a call",
         )
-        .answers_json(200, "What was done.", json!({"type": "object"})),
+        .answers_json(200, "What was done.", json!({"type": "object"}))
+        .refuses(422, &["invalid_request"], PERMANENT),
         Operation::new(
             "GET",
             "/v1/videos/:id",
@@ -165,7 +167,9 @@ fn life() -> Vec<Operation> {
             "Ends it at once.",
         )
         .answers_nothing(204, "It is there, or gone.")
-        .refuses(404, &["not_found"], NO_VIDEO),
+        .refuses(404, &["not_found"], NO_VIDEO)
+        .refuses(412, &["precondition_failed"], "It was changed meanwhile.")
+        .refuses(422, &["invalid_request"], PERMANENT),
         Operation::new(
             "POST",
             "/v1/videos/:id/restore",

@@ -97,12 +97,9 @@ impl Over {
     }
 }
 
-/// Whether an upload is to take another file's place.
-fn replaces(intent: &Intent) -> bool {
-    match &intent.operation {
-        Operation::Resumable(upload) => upload.head.video.replaces.is_some(),
-        Operation::Upload(_) | Operation::Deletion(_) | Operation::Rest(_) => false,
-    }
+/// Whether an upload that is a file now may have left something, or what it replaced: the next look removes that.
+fn leaves_something(intent: &Intent) -> bool {
+    matches!(intent.operation, Operation::Resumable(_))
 }
 
 impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
@@ -183,8 +180,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
             match self.settle(files, *number, intent, patience).await {
                 Ok(Settled::File) => {
                     tidied.settled += 1;
-                    match replaces(intent) {
-                        // The next look removes what it replaced.
+                    match leaves_something(intent) {
                         true => over.is_open(*number),
                         false => over.is_file(*number),
                     }

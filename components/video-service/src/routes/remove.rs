@@ -6,7 +6,7 @@ use serde_json::json as fields;
 use spinreel_api::Timestamp;
 use spinreel_api::actions::Action;
 use spinreel_api::videos::Status;
-use spinreel_http::Problem;
+use spinreel_http::{FieldError, Problem};
 use spinreel_platform::Clock;
 use spinreel_service::{Call, Context, Outcome, empty, json};
 
@@ -41,7 +41,7 @@ pub(crate) async fn remove(call: Call) -> Outcome {
             .try_for_each(|condition| check(condition, record))
     };
     may(&record)?;
-    match is_permanent(&call) {
+    match is_permanent(&call)? {
         true => end(&call.context, &record.id, may).await?,
         false => trash(&call.context, &record.id, may).await?,
     };
@@ -52,7 +52,7 @@ pub(crate) async fn remove(call: Call) -> Outcome {
 pub(crate) async fn remove_all(call: Call) -> Outcome {
     let context = &call.context;
     let owner = &call.caller.user()?.user_id;
-    let is_permanent = is_permanent(&call);
+    let is_permanent = is_permanent(&call)?;
     let now_ms = context.clock.now_ms();
     let (mut removed, mut below) = (0, None);
     let more = loop {
@@ -81,8 +81,15 @@ pub(crate) async fn remove_all(call: Call) -> Outcome {
     json(StatusCode::OK, &Removed { removed, more })
 }
 
-fn is_permanent(call: &Call) -> bool {
-    call.request.query.get("permanent") == Some("true")
+fn is_permanent(call: &Call) -> Result<bool, Problem> {
+    match call.request.query.get("permanent") {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::invalid(vec![FieldError::new(
+            "permanent",
+            "It is `true` or `false`.",
+        )])),
+    }
 }
 
 /// Moves a video to the trash, and says whether that is news.

@@ -2,7 +2,7 @@
 
 use spinreel_gcs::{Object, TokenCache};
 use spinreel_ledger::{LEASE_MS, LedgerError, Patience};
-use spinreel_platform::{Clock, HttpClient, Random, Store};
+use spinreel_platform::{Clock, HttpClient, Random, Store, StoreError};
 
 use super::received::Received;
 use super::writer::{epoch_of, leftovers};
@@ -189,8 +189,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                     let paid = current.received.paid.clone();
                     self.keep_part(files, number, &upload, stored(&object), paid)
                         .await?;
-                    let keys = self.kept_keys(files, number, &current.received).await?;
-                    self.store.delete_many(&keys).await?;
+                    let (received, last) = (&current.received, current.generation);
+                    let keys = self.kept_keys(files, number, received, last).await?;
+                    self.remove_keys(&keys).await?;
                     Ok(Settled::Open)
                 }
                 Some(object) => {
@@ -198,7 +199,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
                     let Some(keys) = keys else {
                         return self.end_upload(files, number, &upload, true).await;
                     };
-                    self.store.delete_many(&keys).await?;
+                    self.remove_keys(&keys).await?;
                     Ok(Settled::File)
                 }
                 None => {
@@ -236,9 +237,8 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         file.head.video.told();
         let current = self.current(files, number, &upload.head).await?;
         self.enter(files, number, file).await?;
-        Ok(Some(
-            self.kept_keys(files, number, &current.received).await?,
-        ))
+        let (received, last) = (&current.received, current.generation);
+        Ok(Some(self.kept_keys(files, number, received, last).await?))
     }
 
     /// Ends an upload: under its lock, where it was created. What fails is left to those who settle it.
@@ -293,7 +293,9 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         }
         let mut keys = Vec::new();
         if let Some(received) = &received {
-            keys = self.kept_keys(files, number, received).await?;
+            let generation = files.writers(number).get(&self.store).await?;
+            keys = leftovers(files, number, received.first_epoch, epoch_of(generation));
+            was_idle &= received.generation == generation;
             if !was_idle || received.may_grow(self.clock.now_ms()) {
                 rest.keys.clone_from(&keys);
             }
@@ -323,15 +325,27 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         Ok(settled)
     }
 
-    /// The keys of all that the writers of an upload kept.
+    async fn remove_keys(&self, keys: &[String]) -> Result<(), StoreError> {
+        match keys.is_empty() {
+            true => Ok(()),
+            false => self.store.delete_many(keys).await,
+        }
+    }
+
+    /// The keys of all that the writers of an upload kept that is over, the last of which is of this generation; none where
+    /// another one may write yet, who is left to a look.
     pub(super) async fn kept_keys(
         &self,
         files: &UserFiles,
         number: u64,
         received: &Received,
+        last: i64,
     ) -> Result<Vec<String>, LedgerError> {
         let generation = files.writers(number).get(&self.store).await?;
-        let last = epoch_of(generation);
-        Ok(leftovers(files, number, received.first_epoch, last))
+        if generation != last || received.may_grow(self.clock.now_ms()) {
+            return Ok(Vec::new());
+        }
+        let epoch = epoch_of(generation);
+        Ok(leftovers(files, number, received.first_epoch, epoch))
     }
 }

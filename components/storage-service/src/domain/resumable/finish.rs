@@ -109,10 +109,10 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         let done = while_it_may(|| held.is_good(&self.clock), work).await;
         let done = done.unwrap_or(Err(ResumableError::Busy));
         let mut over = Vec::new();
-        if done.is_ok() && !last.received.may_grow(self.clock.now_ms()) {
+        if done.is_ok() {
             // What is not found now is found by a look, and what is to come yet by a later one.
-            let kept = self.kept_keys(files, id.number, last.received).await;
-            over = kept.unwrap_or_default();
+            let kept = self.kept_keys(files, id.number, last.received, last.generation);
+            over = kept.await.unwrap_or_default();
         }
         let is_over = !matches!(
             done,

@@ -7,6 +7,7 @@
 //! A writer looks whether it still is the newest after it wrote, and before it acknowledges. The next one reads after it took
 //! its generation, so it sees whatever was acknowledged.
 
+use bytes::Bytes;
 use spinreel_gcs::TokenCache;
 use spinreel_ledger::LedgerError;
 use spinreel_platform::{Clock, HttpClient, Random, Store};
@@ -27,7 +28,7 @@ const SILENT: u64 = 64;
 /// What was received of an upload, and whether somebody writes to it.
 #[derive(Debug)]
 pub(super) struct Current {
-    generation: i64,
+    pub(super) generation: i64,
     pub(super) received: Received,
     pub(super) is_idle: bool,
 }
@@ -253,11 +254,19 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
         if generation == 0 {
             return Ok(Left::default());
         }
-        let received = self.received(files, number, head, generation).await?;
-        let last = epoch_of(generation);
+        let mut received = self.received(files, number, head, generation).await?;
+        let (last, now_ms) = (epoch_of(generation), self.clock.now_ms());
+        if received.generation != generation && !received.may_grow(now_ms) {
+            // One came and has not written. When that was, nobody knows: so the time counts from now on.
+            received.generation = generation;
+            received.displaced_ms = now_ms;
+            received.rest = Bytes::new();
+            let key = files.received_key(number, last);
+            received.set(&self.store, &key).await?;
+        }
         Ok(Left {
             keys: leftovers(files, number, last.saturating_sub(SILENT), last),
-            may_grow: received.may_grow(self.clock.now_ms()),
+            may_grow: received.may_grow(now_ms),
         })
     }
 }

@@ -150,10 +150,6 @@ impl Bucket {
 
     fn count(&mut self, name: &str, delta: i64) {
         let user = name.split('/').next().unwrap_or_default();
-        if user.starts_with('.') {
-            // Parts of all users: each is in the quota of its own.
-            return;
-        }
         *self.stored.entry(user.to_owned()).or_default() += delta;
     }
 

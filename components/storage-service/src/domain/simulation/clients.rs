@@ -10,7 +10,6 @@ use super::check::files;
 use super::handle::Handle;
 use super::history::{Answer, Content, Purge, Tried};
 use super::requests::{NAMES, Planned, Request, Sending, USERS};
-use super::resuming::resume;
 use super::scheduler::Mortal;
 use super::world::World;
 use crate::domain::content::ContentError;
@@ -66,11 +65,6 @@ pub(super) fn storage(world: &World) -> Simulated<'_> {
 pub(super) async fn client(world: &World, plan: Vec<Planned>) {
     for planned in plan {
         world.pause(planned.after_ms).await;
-        if let Request::Resume(resuming) = planned.request {
-            // Its requests die, and it goes on.
-            resume(world, resuming).await;
-            continue;
-        }
         let copies = (0..planned.copies).map(|_| {
             let request = planned.request.clone();
             Mortal::new(world, perform(world, request))
@@ -83,7 +77,6 @@ async fn perform(world: &World, request: Request) {
     world.trace(format_args!("{request:?}"));
     match request {
         Request::Upload(sending) => upload(world, sending).await,
-        Request::Resume(resuming) => resume(world, resuming).await,
         Request::Delete { user, name } => delete(world, user, name).await,
         Request::Status { user } => status(world, user).await,
         Request::Read { user } => read(world, user).await,
@@ -101,7 +94,7 @@ async fn perform(world: &World, request: Request) {
 }
 
 /// What the service does after it has answered what had this number.
-pub(super) async fn after_answer(world: &World, user: usize, number: u64) {
+async fn after_answer(world: &World, user: usize, number: u64) {
     let _ = storage(world)
         .tidy(&files_of(user), Eagerness::InPassing(number))
         .await;
@@ -203,16 +196,6 @@ fn doubt_refusal(world: &World, sending: &Sending, id: &str, error: &UploadError
             }
         }
         _ => {}
-    }
-}
-
-/// Some bytes of a file, as a client sends them.
-pub(super) fn source(world: &World, rest: &'static [u8], piece: usize) -> impl FileSource {
-    Source {
-        world,
-        rest,
-        piece,
-        until_cut: None,
     }
 }
 

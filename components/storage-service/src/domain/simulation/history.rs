@@ -21,16 +21,6 @@ impl Content {
         Self { start, length }
     }
 
-    /// The same in so many parts.
-    pub(super) fn split(self, parts: usize) -> Vec<Self> {
-        let cut = |part: usize| self.start + self.length * part / parts;
-        let part = |part| Self {
-            start: cut(part),
-            length: cut(part + 1) - cut(part),
-        };
-        (0..parts).map(part).collect()
-    }
-
     pub(super) fn bytes(self) -> &'static [u8] {
         static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
         let pool = BYTES.get_or_init(|| {

@@ -10,7 +10,7 @@
 //! # Layout
 //! - [`world`]: the model of time and of calls; [`effect`]: calls, and how they fail; [`profile`]: how much goes wrong.
 //! - [`store`], [`bucket`], [`peers`]: what answers the calls. [`handle`]: the platform's traits on top of them.
-//! - [`scheduler`]: who goes on next, and who dies. [`requests`], [`clients`], [`resuming`]: who asks for what.
+//! - [`scheduler`]: who goes on next, and who dies. [`requests`], [`clients`]: who asks for what.
 //! - [`history`]: what clients were told. [`check`]: what must be true in the end.
 //! - [`mutation`]: protective steps that are taken out, to see that this is noticed.
 
@@ -25,7 +25,6 @@ mod mutation;
 mod peers;
 mod profile;
 mod requests;
-mod resuming;
 mod scheduler;
 mod store;
 mod world;
@@ -34,49 +33,28 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use self::dice::Dice;
 use self::mutation::Mutation;
-use self::profile::Profile;
-use self::requests::Planned;
 use self::scheduler::Task;
 use self::world::World;
 
 /// How many seeds hold in every run of the tests.
 const SEEDS: u64 = 100_000;
-/// How many seeds hold whose clients also upload over many requests.
-const RESUMING_SEEDS: u64 = 20_000;
-/// What clients do otherwise: nothing of it stays open.
-const PLAN: (Plan, u64) = (requests::plan, 0);
 /// Within so many seeds a missing protective step is noticed.
 const MUTATION_SEEDS: u64 = 60_000;
 
-/// What the clients of a run do.
-type Plan = fn(&Dice, &Profile) -> Vec<Planned>;
-
-/// Runs one seed; the invariant that it breaks. `open_ms`: how long what clients leave may stay open, in milliseconds.
-fn run(
-    seed: u64,
-    (plan, open_ms): (Plan, u64),
-    mutation: Option<Mutation>,
-    traced: bool,
-) -> Option<String> {
+/// Runs one seed; the invariant that it breaks.
+fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> Option<String> {
     let run = || {
         let world = World::new(seed, mutation, traced);
         let count = 2 + world.dice.index(5);
         let tasks = (0..count).map(|_| {
-            let plan = plan(&world.dice, &world.profile);
+            let plan = requests::plan(&world.dice, &world.profile);
             Box::pin(clients::client(&world, plan)) as Task<'_>
         });
         scheduler::run(&world, tasks.collect());
         world.calm.set(true);
         if !world.is_violated() {
-            let check = async {
-                if open_ms > 0 {
-                    world.pause(open_ms).await;
-                }
-                check::check(&world).await;
-            };
-            scheduler::run(&world, vec![Box::pin(check)]);
+            scheduler::run(&world, vec![Box::pin(check::check(&world))]);
         }
         world.violation()
     };
@@ -87,11 +65,7 @@ fn run(
 }
 
 /// The first of the seeds that breaks an invariant, on all cores.
-fn first_failure(
-    seeds: u64,
-    plan: (Plan, u64),
-    mutation: Option<Mutation>,
-) -> Option<(u64, String)> {
+fn first_failure(seeds: u64, mutation: Option<Mutation>) -> Option<(u64, String)> {
     let next = AtomicU64::new(1);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let search = || {
@@ -100,7 +74,7 @@ fn first_failure(
             if seed > seeds {
                 return None;
             }
-            if let Some(violation) = run(seed, plan, mutation, false) {
+            if let Some(violation) = run(seed, mutation, false) {
                 next.store(seeds + 1, Ordering::Relaxed);
                 return Some((seed, violation));
             }
@@ -119,37 +93,26 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// The seeds of a plan hold; `test`: the test's name.
-fn hold(test: &str, seeds: u64, plan: (Plan, u64)) {
+#[test]
+fn one_hundred_thousand_seeds_hold() {
     if let Some(seed) = number("SIMULATION_SEED") {
-        let violation = run(seed, plan, None, true);
+        let violation = run(seed, None, true);
         assert_eq!(violation, None, "seed {seed}");
         return;
     }
-    let seeds = number("SIMULATION_SEEDS").unwrap_or(seeds);
-    if let Some((seed, violation)) = first_failure(seeds, plan, None) {
+    let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
+    if let Some((seed, violation)) = first_failure(seeds, None) {
         panic!(
-            "seed {seed}: {violation}\nreplay it: SIMULATION_SEED={seed} cargo test -p storage-service {test} -- --nocapture"
+            "seed {seed}: {violation}\nreplay it: SIMULATION_SEED={seed} cargo test -p storage-service seeds_hold -- --nocapture"
         );
     }
-}
-
-#[test]
-fn one_hundred_thousand_seeds_hold() {
-    hold("one_hundred_thousand_seeds_hold", SEEDS, PLAN);
-}
-
-#[test]
-fn seeds_with_uploads_that_resume_hold() {
-    let plan: (Plan, u64) = (resuming::plan, resuming::longest_ms());
-    hold("seeds_with_uploads_that_resume_hold", RESUMING_SEEDS, plan);
 }
 
 #[test]
 fn every_protective_step_is_missed_when_it_is_taken_out() {
     let mut unnoticed = Vec::new();
     for mutation in mutation::ALL {
-        match first_failure(MUTATION_SEEDS, PLAN, Some(mutation)) {
+        match first_failure(MUTATION_SEEDS, Some(mutation)) {
             Some((seed, violation)) => println!("{mutation:?}: seed {seed}: {violation}"),
             None => unnoticed.push(mutation),
         }

@@ -3,7 +3,6 @@
 use super::dice::Dice;
 use super::history::Content;
 use super::profile::Profile;
-use super::resuming::Resuming;
 
 /// The users, as `Owner` has them.
 pub(super) const USERS: [(&str, &str); 2] = [("u-1", "ada"), ("u-2", "bob")];
@@ -28,7 +27,6 @@ pub(super) struct Sending {
 #[derive(Debug, Clone)]
 pub(super) enum Request {
     Upload(Sending),
-    Resume(Resuming),
     Delete { user: usize, name: &'static str },
     Status { user: usize },
     Read { user: usize },
@@ -62,15 +60,10 @@ pub(super) fn plan(dice: &Dice, profile: &Profile) -> Vec<Planned> {
         .collect()
 }
 
-/// Most of the time it is one user, so that there is something to contend for.
-pub(super) fn user_and_name(dice: &Dice) -> (usize, &'static str) {
+fn request(dice: &Dice, profile: &Profile) -> Request {
+    // Most of the time it is one user, so that there is something to contend for.
     let user = usize::from(dice.below(4) == 0);
     let name = NAMES[dice.index(NAMES.len()).min(dice.index(NAMES.len()))];
-    (user, name)
-}
-
-pub(super) fn request(dice: &Dice, profile: &Profile) -> Request {
-    let (user, name) = user_and_name(dice);
     match dice.below(100) {
         0..46 => Request::Upload(sending(dice, profile, user, name)),
         46..76 => Request::Delete { user, name },
@@ -85,7 +78,7 @@ pub(super) fn request(dice: &Dice, profile: &Profile) -> Request {
     }
 }
 
-pub(super) fn sending(dice: &Dice, profile: &Profile, user: usize, name: &'static str) -> Sending {
+fn sending(dice: &Dice, profile: &Profile, user: usize, name: &'static str) -> Sending {
     let limit = profile.limit as usize;
     let (length, piece) = match profile.large_files && dice.below(2) == 0 {
         true => (200_000 + dice.index(700_000), 150_000),
