@@ -35,6 +35,8 @@ await tell(language, async ({ open, words, step, show, expect }) => {
   await reach(words.signIn);
   await page.keyboard.press("Enter");
   await page.waitForURL(`${origin}/app/sign-in`);
+  // The heading of a view gets the focus when it is there.
+  await page.waitForFunction(() => document.activeElement?.tagName === "H1");
   await reach(words.email);
   await page.keyboard.type("root@example.com");
   await reach(words.password);

@@ -44,7 +44,11 @@ async function play({ player, url, seconds }) {
     video.src = url;
   } else if (player === "hls.js") {
     const hls = new Hls();
-    hls.on(Hls.Events.ERROR, (_, data) => note(`${data.type} ${data.details} ${data.error?.message ?? ""}`));
+    hls.on(Hls.Events.ERROR, (_, data) => {
+      // A seek breaks off what is being loaded for the old place: the player's own doing.
+      if (data.details === Hls.ErrorDetails.INTERNAL_ABORTED) return;
+      note(`${data.type} ${data.details} ${data.error?.message ?? ""}`);
+    });
     hls.loadSource(url);
     hls.attachMedia(video);
   } else if (player === "shaka") {

@@ -6,6 +6,8 @@ import type { components } from "../contract";
 type Tokens = components["schemas"]["Tokens"];
 
 const KEY = "spinreel.session";
+/** Is there where the last session ended without its user's doing: a reload, or another tab, says so too. */
+const ENDED = "spinreel.session-ended";
 /** A token that lives no longer than this is exchanged before it is used, in milliseconds. */
 const MARGIN = 30_000;
 
@@ -15,9 +17,6 @@ interface Stored {
   /** Milliseconds since the Unix epoch. */
   expiresAt: number;
 }
-
-/** Whether the session ended without its user's doing. */
-let hasExpired = false;
 
 type Listener = () => void;
 const listeners = new Set<Listener>();
@@ -51,22 +50,30 @@ export function isAdmin(): boolean {
 
 /** Whether the last session was ended somewhere else, and nobody has signed in since. */
 export function wasEnded(): boolean {
-  return hasExpired;
+  return localStorage.getItem(ENDED) !== null;
 }
 
 /** Ends what another place ended already. */
 export function expire(): void {
-  hasExpired = true;
-  end();
+  // Who signed out meanwhile knows.
+  if (!isSignedIn()) return;
+  localStorage.setItem(ENDED, "true");
+  forget();
 }
 
 export function begin(tokens: Tokens): void {
-  hasExpired = false;
+  localStorage.removeItem(ENDED);
   keep(tokens);
   listeners.forEach((listener) => listener());
 }
 
+/** Ends at its user's word. */
 export function end(): void {
+  localStorage.removeItem(ENDED);
+  forget();
+}
+
+function forget(): void {
   localStorage.removeItem(KEY);
   listeners.forEach((listener) => listener());
 }

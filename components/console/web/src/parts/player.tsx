@@ -4,8 +4,8 @@ import { type Links, type Video, call } from "../api";
 import { isSignedIn } from "../session";
 import { text } from "../texts";
 
-/** Containers that are packaged as HLS. */
-const PACKAGED = ["mp4", "mov"];
+/** Containers that are packaged as HLS, where their codecs can be. */
+const PACKAGED = ["mp4", "mov", "webm"];
 
 /** Addresses that play a video without a header: links for who is signed in, else those that everybody may have. */
 export async function linksOf(video: Video): Promise<Links> {
@@ -97,8 +97,11 @@ function attach(video: HTMLVideoElement, links: Links, failed: () => void): () =
     goOn();
   };
   if (!hls || video.canPlayType("application/vnd.apple.mpegurl")) {
+    // The same where the browser has HLS and finds none.
+    const asItIs = () => hls && video.readyState === HTMLMediaElement.HAVE_NOTHING && plain(content);
+    video.addEventListener("error", asItIs, { once: true });
     plain(hls ?? content);
-    return () => {};
+    return () => video.removeEventListener("error", asItIs);
   }
   let isGone = false;
   let stop = () => {};
@@ -107,10 +110,10 @@ function attach(video: HTMLVideoElement, links: Links, failed: () => void): () =
     if (!Hls.isSupported()) return plain(content);
     const player = new Hls({ startPosition: at || -1 });
     stop = () => player.destroy();
-    player.on(Hls.Events.ERROR, (_, { fatal, type }) => {
+    player.on(Hls.Events.ERROR, (_, { fatal, type, response }) => {
       if (!fatal) return;
       // A network that is gone is no reason to ask for the whole film. What cannot be packaged may play as it is.
-      if (type === Hls.ErrorTypes.NETWORK_ERROR) return failed();
+      if (type === Hls.ErrorTypes.NETWORK_ERROR && response?.code !== 404) return failed();
       player.destroy();
       plain(content);
     });
