@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_host::StoreOperation;
-use spinreel_tests::foreign::installed;
+use spinreel_tests::foreign::film;
 use spinreel_tests::{ADMIN_EMAIL, ADMIN_PASSWORD, App, Form, Reply, User};
 
 const POSTER: &[u8] = include_bytes!("../pictures/picture.png");
@@ -612,8 +612,7 @@ async fn creation(measured: &mut Measured<'_>) {
 /// Links, playlists and segments, once there is an index of the film.
 async fn packaged(measured: &mut Measured<'_>, user: &User<'_>) {
     let (app, ok) = (measured.app, StatusCode::OK);
-    let film = std::fs::read(installed("films/h264-aac.mp4")).unwrap();
-    let video = user.upload_video("film.mp4", &film).await;
+    let video = user.upload_video("film.mp4", &film("h264-aac.mp4")).await;
     let path = format!("{}/playback", video.links.this);
     let give = async || Reply::to(user.request(Method::POST, &path).json(&json!({}))).await;
     let links: Value = give().await.expect(StatusCode::CREATED).json();
@@ -651,6 +650,13 @@ async fn packaged(measured: &mut Measured<'_>, user: &User<'_>) {
         .row("`DELETE /v1/videos/{id}/playback`", async |_| {
             let request = user.request(Method::DELETE, &path);
             expect(StatusCode::NO_CONTENT, Reply::to(request)).await;
+        })
+        .await;
+    user.publish(&video.id).await;
+    let page = format!("/app/watch/{}", video.id);
+    measured
+        .row("`GET /app/watch/{id}`, of a public video", async |_| {
+            expect(ok, app.get(&page)).await;
         })
         .await;
 }

@@ -5,13 +5,8 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use spinreel_api::videos::{Status, Video};
-use spinreel_tests::foreign::installed;
+use spinreel_tests::foreign::film;
 use spinreel_tests::{App, Fault, Reply, User};
-
-/// A film, made by `cargo xtask clients`.
-fn film(name: &str) -> Vec<u8> {
-    std::fs::read(installed(&format!("films/{name}"))).unwrap()
-}
 
 /// Uploads a file and gives its video when it is known what it is.
 async fn uploaded(user: &User<'_>, name: &str, bytes: &[u8]) -> Video {

@@ -1,27 +1,18 @@
 //! HLS and DASH: playlists, manifests and segments.
 
+use futures::future::join_all;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
-use spinreel_api::videos::Video;
-use spinreel_tests::foreign::installed;
-use spinreel_tests::{App, CLIP, Reply, User};
+use serde_json::Value;
+use spinreel_host::StoreOperation;
+use spinreel_tests::foreign::film;
+use spinreel_tests::{App, CLIP, Reply};
 
-/// A film, made by `cargo xtask clients`.
-fn film(name: &str) -> Vec<u8> {
-    std::fs::read(installed(&format!("films/{name}"))).unwrap()
-}
-
-async fn with_short_segments() -> App {
+/// Segments of a second, so that short films have several.
+pub(crate) async fn with_short_segments() -> App {
     App::builder()
         .variable("segment_seconds", "1")
         .start()
         .await
-}
-
-async fn links(user: &User<'_>, video: &Video) -> Value {
-    let path = format!("{}/playback", video.links.this);
-    let reply = Reply::to(user.request(Method::POST, &path).json(&json!({}))).await;
-    reply.expect(StatusCode::CREATED).json()
 }
 
 /// What is at an absolute URL of ours.
@@ -46,11 +37,30 @@ fn uris(playlist: &str) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_come_first_one_makes_the_index() {
+    let app = with_short_segments().await;
+    let user = app.with_user().await;
+    let video = user.upload_video("film.webm", &film("vp9-opus.webm")).await;
+    user.publish(&video.id).await;
+    app.idle().await;
+    let before = app.host().store_calls();
+    let path = format!("{}/master.m3u8", video.links.this);
+    let replies = join_all((0..8).map(|_| app.get(&path))).await;
+    for reply in &replies {
+        assert_eq!((reply.status, &reply.body), (200, &replies[0].body));
+    }
+    app.idle().await;
+    let calls = app.host().store_calls().since(&before);
+    // The number of the one attachment.
+    assert_eq!(calls.of("storage", StoreOperation::Increment), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn segments_are_whole_are_kept_have_ranges_and_are_billed() {
     let app = with_short_segments().await;
     let user = app.with_user().await;
     let video = user.upload_video("film.mp4", &film("h264-aac.mp4")).await;
-    let given = links(&user, &video).await;
+    let given = user.links(&video).await;
     let master_url = given["hls_url"].as_str().unwrap();
     let master = get(&app, master_url).await.expect(StatusCode::OK);
     assert_eq!(
@@ -133,7 +143,7 @@ async fn a_manifest_names_segments_that_are_there() {
     let video = user
         .upload_video("film.mp4", &film("h264-two-tones.mp4"))
         .await;
-    let given = links(&user, &video).await;
+    let given = user.links(&video).await;
     let url = given["dash_url"].as_str().unwrap();
     let manifest = get(&app, url).await.expect(StatusCode::OK);
     assert_eq!(manifest.header("content-type"), "application/dash+xml");
@@ -161,7 +171,7 @@ async fn parts_that_are_not_there_are_not_found() {
     let app = App::start().await;
     let user = app.with_user().await;
     let video = user.upload_video("clip.mp4", CLIP).await;
-    let given = links(&user, &video).await;
+    let given = user.links(&video).await;
     let master_url = given["hls_url"].as_str().unwrap();
     let master = get(&app, master_url).await.expect(StatusCode::OK);
     let media_url = resolve(master_url, uris(master.text())[0]);
@@ -202,7 +212,7 @@ async fn what_cannot_be_packaged_has_no_such_links() {
         ("pcm.mov", film("h264-pcm.mov")),
     ] {
         let video = user.upload_video(name, &bytes).await;
-        let given = links(&user, &video).await;
+        let given = user.links(&video).await;
         assert_eq!(
             (&given["hls_url"], &given["dash_url"]),
             (&Value::Null, &Value::Null),

@@ -5,36 +5,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
-use spinreel_api::videos::Video;
-use spinreel_tests::foreign::{installed, root, run};
-use spinreel_tests::{App, CLIP, Reply, User, eventually};
+use spinreel_tests::foreign::{film, installed, root, run};
+use spinreel_tests::{App, CLIP, Reply, eventually};
 
-/// A film, made by `cargo xtask clients`.
-fn film(name: &str) -> Vec<u8> {
-    std::fs::read(installed(&format!("films/{name}"))).unwrap()
-}
-
-async fn with_short_segments() -> App {
-    App::builder()
-        .variable("segment_seconds", "1")
-        .start()
-        .await
-}
-
-async fn links(user: &User<'_>, video: &Video) -> Value {
-    let path = format!("{}/playback", video.links.this);
-    let reply = Reply::to(user.request(Method::POST, &path).json(&json!({}))).await;
-    reply.expect(StatusCode::CREATED).json()
-}
-
-async fn publish(user: &User<'_>, video: &Video) {
-    let etag = user.get(&video.links.this).await.header("etag").to_owned();
-    let request = user.request(Method::PATCH, &video.links.this);
-    let request = request.header("if-match", etag);
-    let reply = Reply::to(request.json(&json!({ "visibility": "public" }))).await;
-    reply.expect(StatusCode::OK);
-}
+use crate::packaging::with_short_segments;
 
 /// Has ffmpeg copy these streams of what is at a URL into a file.
 async fn copy(url: &str, streams: &[&str], file: &Path) {
@@ -82,7 +56,7 @@ async fn ffmpeg_copies_hls_and_dash_into_files_with_the_same_frames() {
         let source = app.folder().join(name);
         std::fs::write(&source, film(name)).unwrap();
         let video = user.upload_video(name, &film(name)).await;
-        let given = links(&user, &video).await;
+        let given = user.links(&video).await;
         let copied = app.folder().join(copied_name);
         let (hls, dash) = (given["hls_url"].as_str(), given["dash_url"].as_str());
         copy(hls.unwrap(), &["0:v:0", "0:a:0"], &copied).await;
@@ -105,7 +79,7 @@ async fn ffmpeg_copies_hls_and_dash_into_files_with_the_same_frames() {
     }
     // What everybody may see plays without a link.
     let video = user.upload_video("film.mp4", &film("h264-aac.mp4")).await;
-    publish(&user, &video).await;
+    user.publish(&video.id).await;
     let url = format!("http://{}{}/master.m3u8", app.address(), video.links.this);
     let copied = app.folder().join("copied.mp4");
     copy(&url, &["0:v:0", "0:a:0"], &copied).await;
@@ -125,7 +99,7 @@ async fn parsers_of_others_read_playlists_and_manifests_and_find_everything() {
     let captions = "WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n";
     let reply = Reply::to(request.body(captions)).await;
     reply.expect(StatusCode::CREATED);
-    let given = links(&user, &video).await;
+    let given = user.links(&video).await;
     let mut command = Command::new(installed("interop/playback/venv/bin/python"));
     command
         .args(["-E", "-s", "-B"])
@@ -140,7 +114,7 @@ async fn curl_resumes_a_download() {
     let app = App::start().await;
     let user = app.with_user().await;
     let video = user.upload_video("clip.mp4", CLIP).await;
-    let given = links(&user, &video).await;
+    let given = user.links(&video).await;
     let file = app.folder().join("resumed.mp4");
     std::fs::write(&file, &CLIP[..50_000]).unwrap();
     let mut curl = Command::new("curl");
@@ -238,7 +212,7 @@ async fn nginx_with_a_cache_of_slices_gives_the_same_bytes() {
     let user = app.with_user().await;
     let bytes = film("h264-aac.mp4");
     let video = user.upload_video("film.mp4", &bytes).await;
-    publish(&user, &video).await;
+    user.publish(&video.id).await;
     let cdn = Cdn::start(&app).await;
     let content = &video.links.content;
     for _ in 0..2 {
@@ -274,7 +248,7 @@ async fn a_picture_for_scrubbing_is_whole() {
     let app = with_short_segments().await;
     let user = app.with_user().await;
     let video = user.upload_video("film.mp4", &film("h264-aac.mp4")).await;
-    publish(&user, &video).await;
+    user.publish(&video.id).await;
     let master = app.get(&format!("{}/master.m3u8", video.links.this)).await;
     let uris = master.text().lines().filter_map(|line| {
         let (_, uri) = line

@@ -1,7 +1,6 @@
 //! `PUT`, `GET`, `DELETE /v1/videos/{id}/poster`.
 
 use http::{Method, StatusCode};
-use serde_json::json;
 use spinreel_tests::{App, Reply, User, eventually};
 
 const PNG: &[u8] = include_bytes!("../pictures/picture.png");
@@ -18,16 +17,6 @@ async fn delete(user: &User<'_>, path: &str) -> Reply {
 }
 
 /// Lets everybody see a video.
-async fn publish(user: &User<'_>, id: &str) {
-    let path = format!("/v1/videos/{id}");
-    let video = user.get(&path).await;
-    let request = user
-        .request(Method::PATCH, &path)
-        .header("if-match", video.header("etag"))
-        .json(&json!({"visibility": "public"}));
-    Reply::to(request).await.expect(StatusCode::OK);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_picture_comes_back_as_what_it_is() {
     let app = App::start().await;
@@ -157,7 +146,7 @@ async fn who_may_see_a_video_sees_its_poster_and_its_owner_and_admins_change_it(
     put(&admin, &path, JPEG)
         .await
         .expect(StatusCode::NO_CONTENT);
-    publish(&user, &video.id).await;
+    user.publish(&video.id).await;
     let poster = app.get(&path).await.expect(StatusCode::OK);
     assert_eq!(poster.header("cache-control"), "no-cache");
     for result in [put(&other, &path, JPEG).await, delete(&other, &path).await] {

@@ -6,16 +6,6 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use spinreel_tests::{App, Reply, User, eventually};
 
-async fn publish(user: &User<'_>, id: &str) {
-    let path = format!("/v1/videos/{id}");
-    let video = user.get(&path).await;
-    let request = user
-        .request(Method::PATCH, &path)
-        .header("if-match", video.header("etag"))
-        .json(&json!({"visibility": "public"}));
-    Reply::to(request).await.expect(StatusCode::OK);
-}
-
 async fn view(app: &App, id: &str, agent: &str) -> Reply {
     let request = app.request(Method::POST, &format!("/v1/videos/{id}/views"));
     Reply::to(request.header("user-agent", agent)).await
@@ -34,7 +24,7 @@ async fn a_viewer_counts_once_a_day_and_few_exactly() {
         .await;
     let user = app.with_user().await;
     let video = user.upload_video("clip.mp4", b"bytes").await;
-    publish(&user, &video.id).await;
+    user.publish(&video.id).await;
     let path = format!("/v1/videos/{}/views", video.id);
     for viewers in 1..=10 {
         for _ in 0..2 {
@@ -75,7 +65,7 @@ async fn a_video_that_plays_for_nobody_has_no_viewers() {
         StatusCode::NOT_FOUND
     );
     assert_eq!(view(&app, "none", "a").await.status, StatusCode::NOT_FOUND);
-    publish(&user, &video.id).await;
+    user.publish(&video.id).await;
     view(&app, &video.id, "a")
         .await
         .expect(StatusCode::NO_CONTENT);
@@ -95,7 +85,7 @@ async fn a_view_between_a_look_and_a_change_is_not_in_the_way() {
     let app = App::start().await;
     let user = app.with_user().await;
     let video = user.upload_video("clip.mp4", b"bytes").await;
-    publish(&user, &video.id).await;
+    user.publish(&video.id).await;
     let path = format!("/v1/videos/{}", video.id);
     let before = user.get(&path).await;
     let tag = before.header("etag").to_owned();

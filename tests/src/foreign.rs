@@ -17,6 +17,12 @@ pub fn installed(part: &str) -> PathBuf {
     path
 }
 
+/// A film that `cargo xtask clients` made.
+#[track_caller]
+pub fn film(name: &str) -> Vec<u8> {
+    std::fs::read(installed(&format!("films/{name}"))).unwrap()
+}
+
 /// Runs a program to its end; gives what it printed. One that fails ends the test, with all that it said.
 pub async fn run(mut command: Command) -> String {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap())

@@ -110,6 +110,23 @@ impl<'a> User<'a> {
         }
     }
 
+    /// Makes links of a video (`POST …/playback`).
+    pub async fn links(&self, video: &Video) -> Value {
+        let path = format!("{}/playback", video.links.this);
+        let request = self.request(Method::POST, &path).json(&json!({}));
+        let reply = Reply::to(request).await;
+        reply.expect(StatusCode::CREATED).json()
+    }
+
+    /// Makes a video public.
+    pub async fn publish(&self, id: &str) {
+        let path = format!("/v1/videos/{id}");
+        let etag = self.get(&path).await.header("etag").to_owned();
+        let request = self.request(Method::PATCH, &path).header("if-match", etag);
+        let request = request.json(&json!({ "visibility": "public" }));
+        Reply::to(request).await.expect(StatusCode::OK);
+    }
+
     /// The video of an uploaded file, when it is known what the file is.
     pub async fn inspected(&self, filename: &str) -> Video {
         let video = self.video_of(filename).await;

@@ -55,7 +55,7 @@ mod entry {
             })
             .collect();
         let mut answer = answer(&method, &target, &headers).map(Cow::Borrowed);
-        if let Some(id) = preview::video_of(&target)
+        if let Some(id) = preview::video_of(&method, &target)
             && let Some(video) = video(id).await
         {
             let origin = origin(&headers, proxies());

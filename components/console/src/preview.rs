@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, VARY};
 use http::{HeaderMap, Method, Response, StatusCode};
+use spinreel_api::markup::escape;
 use spinreel_api::videos::{Status, Video, Visibility};
 
 use crate::answer::answer;
@@ -16,8 +17,11 @@ const TITLE: &str = "<title>Spinreel</title>";
 /// How many characters of a description are shown.
 const SHOWN: usize = 200;
 
-/// The video whose page a target is, where its id can be one.
-pub(crate) fn video_of(target: &str) -> Option<&str> {
+/// The video whose page is asked for, where its id can be one.
+pub(crate) fn video_of<'a>(method: &Method, target: &'a str) -> Option<&'a str> {
+    if ![Method::GET, Method::HEAD].contains(method) {
+        return None;
+    }
     let path = target.split('?').next().unwrap_or_default();
     let id = path.strip_prefix("/app/watch/")?;
     let is_id = (1..=64).contains(&id.len())
@@ -85,22 +89,6 @@ fn head(video: &Video, origin: Option<&str>) -> String {
     head
 }
 
-/// Text as HTML has it, in elements and in quoted attributes (HTML, section 13.3).
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -120,7 +108,8 @@ mod tests {
 
     #[test]
     fn only_pages_of_videos_have_one() {
-        assert_eq!(video_of("/app/watch/v-1?x=1"), Some("v-1"));
+        assert_eq!(video_of(&Method::GET, "/app/watch/v-1?x=1"), Some("v-1"));
+        assert_eq!(video_of(&Method::POST, "/app/watch/v-1"), None);
         for target in [
             "/app/watch/",
             "/app/watch/a/b",
@@ -128,7 +117,7 @@ mod tests {
             "/app/videos",
             "/",
         ] {
-            assert_eq!(video_of(target), None, "{target}");
+            assert_eq!(video_of(&Method::GET, target), None, "{target}");
         }
     }
 

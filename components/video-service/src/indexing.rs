@@ -10,23 +10,27 @@ use spinreel_api::actions::Action;
 use spinreel_api::internal::Attachment;
 use spinreel_api::logs::Level;
 use spinreel_http::Problem;
+use spinreel_ledger::{Lease, Lock};
 use spinreel_media::{InspectError, Inspected, ReadAt, ReadError, inspect, read_samples};
 use spinreel_packaging::{Index, Limits, head_length, index, is_packageable};
-use spinreel_platform::collect;
+use spinreel_platform::{Clock as _, collect};
 use spinreel_service::{Context, PeerError};
 
-use crate::domain::catalogue::update;
+use crate::domain::catalogue::{find, update};
 use crate::domain::delivery::plain_path;
 use crate::domain::ending::Files as _;
 use crate::domain::packaged::{FIRST_READ, index_of, is_due};
 use crate::domain::record::Record;
 use crate::files::HttpFiles;
-use crate::routes::update_problem;
+use crate::routes::{ledger_problem, update_problem};
 
 /// The media type of an index.
 const CONTENT_TYPE: &str = "application/octet-stream";
 /// The longest head of an index that is read into memory, in bytes.
 const LONGEST_HEAD: u64 = 4 * 1024 * 1024;
+/// How long a request waits for another one that makes an index, and how often it looks, in milliseconds.
+const PATIENCE_MS: u64 = 10_000;
+const PAUSE_MS: u64 = 100;
 
 /// A file of storage-service, read by ranges.
 struct Stored<'a> {
@@ -78,12 +82,52 @@ async fn read(
 }
 
 /// The record with the index of its bytes, which is made now where nobody looked yet.
+///
+/// One request at a time makes it: that may take a read of the whole file, and many viewers come at once. The others wait
+/// for it. Where the lock ends first, a second one begins, and one of both is kept.
 pub(crate) async fn indexed(context: &Rc<Context>, record: Record) -> Result<Record, Problem> {
+    if !is_due(&record) {
+        return Ok(record);
+    }
+    let (store, clock) = (&context.store, &context.clock);
+    let lock = Lock::new(format!("videos/indexing/{}", record.id)).with_lease(Lease::SHORT);
+    let Some(held) = lock.acquire(store, clock).await.map_err(ledger_problem)? else {
+        return made_by_another(context, record).await;
+    };
+    let indexed = make_and_keep(context, &record.id).await;
+    if held.is_good(clock) {
+        // One that stays is in nobody's way for long.
+        let _ = held.release(store).await;
+    }
+    indexed
+}
+
+async fn make_and_keep(context: &Rc<Context>, id: &str) -> Result<Record, Problem> {
+    // Read again: somebody may have made it before the lock was ours.
+    let record = known(context, id).await?;
     if !is_due(&record) {
         return Ok(record);
     }
     let made = make(context, &record).await?;
     keep(context, record, made).await
+}
+
+/// The record when another request has made the index; 503 where that takes too long.
+async fn made_by_another(context: &Context, mut record: Record) -> Result<Record, Problem> {
+    let began_ms = context.clock.now_ms();
+    while context.clock.now_ms().abs_diff(began_ms) < PATIENCE_MS {
+        context.clock.sleep_ms(PAUSE_MS).await;
+        record = known(context, &record.id).await?;
+        if !is_due(&record) {
+            return Ok(record);
+        }
+    }
+    Err(Problem::unavailable("another request makes the index"))
+}
+
+async fn known(context: &Context, id: &str) -> Result<Record, Problem> {
+    let found = find(&context.store, id).await.map_err(ledger_problem)?;
+    found.ok_or_else(Problem::not_found)
 }
 
 /// The index of a video's bytes, stored; `None` where they cannot be packaged.
@@ -123,7 +167,7 @@ async fn make(context: &Context, record: &Record) -> Result<Option<Attachment>, 
 async fn look(file: &mut Stored<'_>, limits: Limits) -> Result<Inspected, InspectError> {
     let mut inspected = inspect(file, spinreel_media::Limits::default()).await?;
     if is_packageable(&inspected, limits) {
-        read_samples(file, &mut inspected, spinreel_media::Limits::SAMPLES).await?;
+        read_samples(file, &mut inspected).await?;
     }
     Ok(inspected)
 }

@@ -5,7 +5,7 @@
 //! - [`accounts`], [`videos`], [`storage`], [`usage`], [`logs`], [`health`]: the public contract, a module a service.
 //! - [`alerts`]: crossed shares of limits, told to usage-service and shown by it.
 //! - [`actions`]: what log lines tell of. [`internal`]: what only services say to each other; [`operations`]: what operators ask for.
-//! - [`Page`]: a page of a list. [`Timestamp`]: a time, RFC 3339 on the wire.
+//! - [`markup`]: text in XML and HTML. [`Page`]: a page of a list. [`Timestamp`]: a time, RFC 3339 on the wire.
 
 pub mod accounts;
 pub mod actions;
@@ -13,6 +13,7 @@ pub mod alerts;
 pub mod health;
 pub mod internal;
 pub mod logs;
+pub mod markup;
 pub mod operations;
 pub mod storage;
 pub mod usage;

@@ -9,8 +9,10 @@ use crate::operation::{Access, Operation};
 const IMAGES: [&str; 3] = ["image/jpeg", "image/png", "image/webp"];
 /// The media type of captions.
 const VTT: &str = "text/vtt; charset=utf-8";
-/// What a private video is to everybody else.
+/// How videos are deleted, and what is said where that is neither way.
+const ENDS: &str = "Ends it at once.";
 const PERMANENT: &str = "`permanent` is neither `true` nor `false`.";
+/// What a private video is to everybody else.
 const NO_VIDEO: &str = "There is no such video, or not for the caller.";
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -119,6 +121,11 @@ fn life() -> Vec<Operation> {
             "deleteAllVideos",
             "Delete all own videos, a page a call",
         )
+        .query(
+            "permanent",
+            json!({"type": "boolean", "default": false}),
+            ENDS,
+        )
         .answers_json(200, "What was done.", json!({"type": "object"}))
         .refuses(422, &["invalid_request"], PERMANENT),
         Operation::new(
@@ -164,7 +171,7 @@ fn life() -> Vec<Operation> {
         .query(
             "permanent",
             json!({"type": "boolean", "default": false}),
-            "Ends it at once.",
+            ENDS,
         )
         .answers_nothing(204, "It is there, or gone.")
         .refuses(404, &["not_found"], NO_VIDEO)

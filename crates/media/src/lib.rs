@@ -77,15 +77,16 @@ pub fn has_known_container(first: &[u8]) -> bool {
 pub async fn read_samples(
     source: &mut impl ReadAt,
     inspected: &mut Inspected,
-    limits: Limits,
 ) -> Result<(), InspectError> {
     if inspected.samples_unread {
         match inspected.media.container.as_str() {
             matroska::WEBM | matroska::MATROSKA => {
+                let limits = Limits::BLOCKS;
                 let mut reader = Reader::dense(source, limits);
                 matroska::read_blocks(&mut reader, inspected, limits).await?;
             }
             _ => {
+                let limits = Limits::FRAGMENTS;
                 let mut reader = Reader::sparse(source, limits);
                 mp4::read_fragments(&mut reader, inspected, limits.memory).await?;
             }

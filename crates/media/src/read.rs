@@ -28,12 +28,16 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What [`read_samples`](crate::read_samples) may take of a file: an hour in fragments of two seconds, or half a GiB of
-    /// Matroska.
-    pub const SAMPLES: Self = Self {
+    /// What [`read_samples`](crate::read_samples) may take of a fragmented file: an hour in fragments of two seconds.
+    pub(crate) const FRAGMENTS: Self = Self {
         reads: 2_048,
-        bytes: 512 * 1024 * 1024,
+        bytes: 32 * 1024 * 1024,
         memory: 3 * 1024 * 1024,
+    };
+    /// The same of Matroska, whose blocks are all over the file.
+    pub(crate) const BLOCKS: Self = Self {
+        bytes: 512 * 1024 * 1024,
+        ..Self::FRAGMENTS
     };
 }
 

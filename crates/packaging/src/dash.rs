@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use spinreel_api::markup::escape;
+
 use crate::hls::{Caption, language};
 use crate::index::{Head, Kind, Track};
 use crate::names::track_name;
@@ -124,18 +126,4 @@ fn timeline(text: &mut String, times: &[u64]) {
 
 fn seconds(ms: u64) -> String {
     format!("PT{}.{:03}S", ms / 1_000, ms % 1_000)
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

@@ -24,7 +24,7 @@ fn inspected(bytes: &Bytes) -> Inspected {
     let found = inspect(&mut file, spinreel_media::Limits::default());
     let mut found = block_on(found).unwrap();
     if is_packageable(&found, Limits::of_target(1)) {
-        let reading = read_samples(&mut file, &mut found, spinreel_media::Limits::SAMPLES);
+        let reading = read_samples(&mut file, &mut found);
         block_on(reading).unwrap();
     }
     found

@@ -207,7 +207,7 @@ pub(crate) fn update_problem(error: UpdateError) -> Problem {
     }
 }
 
-fn ledger_problem(error: LedgerError) -> Problem {
+pub(crate) fn ledger_problem(error: LedgerError) -> Problem {
     match error {
         LedgerError::Store(error) => Problem::unavailable(error),
         LedgerError::Corrupt { .. } => Problem::internal(error),

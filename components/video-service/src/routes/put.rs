@@ -15,8 +15,7 @@ use crate::files::HttpFiles;
 use crate::routes::{end_dead_lock, inspect_later, update_problem, video_id};
 
 /// `PUT /internal/videos/{id}?offline=`: storage-service has a file. Harmless when repeated. 404 `video_gone` where it is of a video
-/// that is gone. What the file is is found
-/// out after the answer, where storage-service does not know it.
+/// that is gone. Where storage-service does not know what the file is, that is found out after the answer.
 pub(crate) async fn put(mut call: Call) -> Outcome {
     let announced: AnnounceVideo = call.request.json().await?;
     let stored = &announced.stored;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::executor::block_on;
-use spinreel_media::{InspectError, Limits, Unplayable, read_samples};
+use spinreel_media::{InspectError, Unplayable, read_samples};
 
 use super::counting::look;
 use super::{film, videos};
@@ -110,7 +110,7 @@ fn films_that_were_changed_are_read_to_an_end_without_a_panic() {
             Ok(mut inspected) => {
                 playable += 1;
                 let mut file = changed.clone();
-                let reading = read_samples(&mut file, &mut inspected, Limits::SAMPLES);
+                let reading = read_samples(&mut file, &mut inspected);
                 let read = block_on(reading);
                 assert!(!matches!(read, Err(InspectError::Read(_))), "{read:?}");
                 for track in &inspected.tracks {

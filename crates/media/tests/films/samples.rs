@@ -1,7 +1,7 @@
 //! Samples: those of ffprobe's packets.
 
 use futures::executor::block_on;
-use spinreel_media::{Kind, Limits, Sample, Track, Unplayable, read_samples};
+use spinreel_media::{Kind, Sample, Track, Unplayable, read_samples};
 
 use super::counting::look;
 use super::ffprobe::ffprobe;
@@ -73,7 +73,7 @@ fn the_samples_of_every_film_are_ffprobes_packets() {
         let is_long = name.starts_with("hour");
         let mut inspected = look(film(&name)).0.unwrap();
         let mut file = film(&name);
-        let reading = read_samples(&mut file, &mut inspected, Limits::SAMPLES);
+        let reading = read_samples(&mut file, &mut inspected);
         let read = block_on(reading);
         // Blocks have no decoding times, so pictures that are shown in another order are not told.
         if REORDERED.contains(&name.as_str()) {

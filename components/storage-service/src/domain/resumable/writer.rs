@@ -243,7 +243,7 @@ impl<S: Store, H: HttpClient, C: Clock, R: Random, P: Peers, T: TokenCache>
     Storage<S, H, C, R, P, T>
 {
     /// The keys that are left of the writers of an upload that is over: none, unless somebody died just then, or may write
-    /// yet. One `get` as a rule.
+    /// yet. One `get` as a rule; a `set` where one came and has not written, which is noted.
     pub(in crate::domain) async fn left_by_writers(
         &self,
         files: &UserFiles,
