@@ -178,7 +178,8 @@ impl<'a, S: Store> Candidates<'a, S> {
         };
         let mut looks = 0;
         while let Some(number) = self.next().await? {
-            if looks == ROSTER_SCAN || page.items.len() >= limit {
+            let is_full = looks == ROSTER_SCAN || page.items.len() >= limit;
+            if is_full || self.below.is_spent() {
                 page.next = Some(number + 1);
                 break;
             }

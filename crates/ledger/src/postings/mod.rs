@@ -31,7 +31,7 @@ const REGION: u64 = 1 << 24;
 /// | | calls |
 /// |---|---|
 /// | [`edit`](Self::edit) | 1 `get` for each term, 1 more for each leaf; what it gives is stored with one `set_many` |
-/// | [`walk`](Self::walk) of m terms | m `get` for each 16.7 million numbers, and at most m for each leaf of the rarest |
+/// | [`walk`](Self::walk) of m terms | m `get` for each 16.7 million numbers, and at most m for each leaf of the rarest, 256 in all |
 #[derive(Debug, Clone)]
 pub struct Postings {
     prefix: String,

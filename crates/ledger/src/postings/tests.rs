@@ -247,3 +247,34 @@ fn all_keys_of_a_term_are_named_and_what_was_emptied_is_read_no_more() {
         assert_eq!(keys, store.inner().keys());
     });
 }
+
+#[test]
+fn a_walk_of_terms_that_are_never_together_ends_and_another_one_goes_on() {
+    let store = CountingStore::new(MemoryStore::default());
+    block_on(async {
+        // The even numbers, the odd ones, and one that has both.
+        for (term, odd) in [("even", 0), ("odd", 1)] {
+            let numbers = (1..=1_500_000).filter(|number| number % 2 == odd || *number == 3);
+            for some in numbers.collect::<Vec<u64>>().chunks(50_000) {
+                apply(&store, &edits(term, some.iter().copied(), true)).await;
+            }
+        }
+        let (postings, mut before, mut walks) = (postings(), 1_500_001, 0);
+        loop {
+            store.take_calls();
+            let terms = vec!["even".to_owned(), "odd".to_owned()];
+            let mut walk = postings.walk(&store, terms, before);
+            let found = walk.next().await.unwrap();
+            walks += 1;
+            assert!(store.take_calls().total() <= 2 + 256);
+            if !walk.is_spent() {
+                assert_eq!((found, walks > 2), (Some(3), true));
+                return;
+            }
+            // The number itself was not looked at.
+            let next = found.unwrap() + 1;
+            assert!(next < before);
+            before = next;
+        }
+    });
+}

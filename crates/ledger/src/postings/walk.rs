@@ -8,6 +8,8 @@ use crate::LedgerError;
 
 /// How often a walk reads a root again, since a leaf was divided beside it.
 const RELOADS: usize = 4;
+/// How many leaves a walk reads at most: terms that are frequent and hardly ever together would lead it through all.
+const MOST_LEAVES: u32 = 256;
 
 /// The numbers that have all terms, newest first.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct PostingsWalk<'a, S> {
     before: u64,
     /// The region that the walk is in, and its terms there, the rarest first.
     region: Option<(u64, Vec<OfTerm>)>,
+    /// How many leaves it may read yet.
+    left: u32,
 }
 
 /// A term in the region that a walk is in.
@@ -44,6 +48,7 @@ impl<'a, S: Store> PostingsWalk<'a, S> {
             terms,
             before,
             region: None,
+            left: MOST_LEAVES,
         }
     }
 
@@ -66,25 +71,38 @@ impl<'a, S: Store> PostingsWalk<'a, S> {
         Ok(None)
     }
 
-    /// The highest position of a region that all terms have, `from` or below.
+    /// Whether it has read as much as it may. Then what it gives is no more than where another walk goes on: that number may
+    /// have all terms, and none above it that was not given does.
+    pub fn is_spent(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The highest position of a region that all terms have, `from` or below; where the walk is spent, one that none of them is
+    /// above.
     async fn highest_of_all(&mut self, region: u64, from: u64) -> Result<Option<u64>, LedgerError> {
-        let (postings, store) = (self.postings, self.store);
+        let (postings, store, mut left) = (self.postings, self.store, self.left);
         let terms = self.enter(region).await?;
-        let (mut position, mut agreeing) = (from, 0);
+        let (mut position, mut agreeing, mut found) = (from, 0, None);
         for index in (0..terms.len()).cycle() {
-            let highest = terms[index]
-                .highest(postings, store, region, position)
-                .await?;
-            match highest {
-                None => return Ok(None),
-                Some(highest) if highest == position => agreeing += 1,
-                Some(highest) => (position, agreeing) = (highest, 1),
+            if left == 0 {
+                found = Some(position);
+                break;
+            }
+            let highest = terms[index].highest(postings, store, region, position, &mut left);
+            let Some(highest) = highest.await? else {
+                break;
+            };
+            match highest == position {
+                true => agreeing += 1,
+                false => (position, agreeing) = (highest, 1),
             }
             if agreeing == terms.len() {
-                return Ok(Some(position));
+                found = Some(position);
+                break;
             }
         }
-        Ok(None)
+        self.left = left;
+        Ok(found)
     }
 
     /// The terms in a region.
@@ -119,6 +137,7 @@ impl OfTerm {
         store: &impl Store,
         region: u64,
         from: u64,
+        left: &mut u32,
     ) -> Result<Option<u64>, LedgerError> {
         loop {
             let leaves = match &self.root {
@@ -132,6 +151,7 @@ impl OfTerm {
                 };
                 let is_known = matches!(&self.leaf, Some((known, _)) if *known == at.start);
                 if !is_known {
+                    *left = left.saturating_sub(1);
                     let leaf = postings.leaf(store, &self.term, region, at.start).await?;
                     let end = end_of(leaves, index);
                     divided = leaf.end < end && self.reloads < RELOADS;
